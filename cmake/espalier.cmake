@@ -1,0 +1,66 @@
+# The helpers that every folder's CMakeLists.txt uses.
+
+# Levels of cmake/layers.txt as variables LEVEL_<folder>.
+file(STRINGS "${CMAKE_SOURCE_DIR}/cmake/layers.txt" layer_table REGEX "^[0-9]")
+foreach(line IN LISTS layer_table)
+  string(REGEX MATCH "^([0-9]+) ([a-z]+)" ignored "${line}")
+  set(LEVEL_${CMAKE_MATCH_2} ${CMAKE_MATCH_1})
+endforeach()
+
+# espalier_library(NAME SOURCES ... HEADERS ... DEPS folders... LINKS targets... [TORCH]):
+# the static library espalier_NAME of the folder espalier/NAME. DEPS are folders of a smaller level.
+# TORCH: compile with the shared precompiled libtorch header.
+function(espalier_library name)
+  cmake_parse_arguments(ARG "TORCH" "" "SOURCES;HEADERS;DEPS;LINKS" ${ARGN})
+  add_library(espalier_${name} STATIC ${ARG_SOURCES} ${ARG_HEADERS})
+  target_include_directories(espalier_${name} PUBLIC "${CMAKE_SOURCE_DIR}")
+  target_link_libraries(espalier_${name} PUBLIC espalier_flags)
+  foreach(dependency IN LISTS ARG_DEPS)
+    if(NOT LEVEL_${dependency} LESS LEVEL_${name})
+      message(FATAL_ERROR "espalier/${name} (level ${LEVEL_${name}}) may not use espalier/${dependency} (level ${LEVEL_${dependency}})")
+    endif()
+    target_link_libraries(espalier_${name} PUBLIC espalier_${dependency})
+  endforeach()
+  target_link_libraries(espalier_${name} PRIVATE ${ARG_LINKS})
+  if(ARG_TORCH)
+    espalier_use_torch_header(espalier_${name})
+  endif()
+endfunction()
+
+# espalier_test(NAME SOURCES ... LINKS ... [TORCH] [LABELS ...] [NO_MAIN]): the GoogleTest program test_NAME of tests/NAME,
+# linked with espalier_NAME and the test kit; ctest label "unit" unless LABELS says otherwise.
+function(espalier_test name)
+  cmake_parse_arguments(ARG "TORCH" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS unit)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  add_executable(test_${name} ${ARG_SOURCES})
+  target_include_directories(test_${name} PRIVATE "${CMAKE_SOURCE_DIR}")
+  target_compile_definitions(test_${name} PRIVATE ESPALIER_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
+  target_link_libraries(test_${name} PRIVATE ${ARG_LINKS} GTest::gmock GTest::gtest_main espalier_flags)
+  if(TARGET espalier_${name})
+    target_link_libraries(test_${name} PRIVATE espalier_${name})
+  endif()
+  if(ARG_TORCH)
+    espalier_use_torch_header(test_${name})
+  endif()
+  add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}
+    ENVIRONMENT "${ESPALIER_TEST_ENVIRONMENT}")
+endfunction()
+
+# Compiles a target with the precompiled libtorch header, built once in espalier_tensor.
+function(espalier_use_torch_header target)
+  target_precompile_headers(${target} REUSE_FROM espalier_tensor)
+  target_compile_options(${target} PRIVATE -fpch-preprocess -Winvalid-pch)
+endfunction()
+
+# Shared environment of the tests: prebuilt libraries leak at exit by design.
+if(ESPALIER_SANITIZE MATCHES "address")
+  set(ESPALIER_TEST_ENVIRONMENT
+    "ASAN_OPTIONS=detect_leaks=1:alloc_dealloc_mismatch=0:new_delete_type_mismatch=0"
+    "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/lsan.supp:print_suppressions=0")
+endif()

@@ -1,0 +1,20 @@
+# Interface target that every target of ours links: warnings, sanitizers, hidden pitfalls of the prebuilt libraries.
+add_library(espalier_flags INTERFACE)
+target_compile_options(espalier_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -fno-math-errno
+  -ffp-contract=off)
+if(ESPALIER_SANITIZE)
+  target_compile_options(espalier_flags INTERFACE
+    -fsanitize=${ESPALIER_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(espalier_flags INTERFACE -fsanitize=${ESPALIER_SANITIZE})
+endif()
+find_program(MOLD mold)
+if(MOLD)
+  target_link_options(espalier_flags INTERFACE -fuse-ld=mold)
+endif()
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      ${CCACHE})
+endif()

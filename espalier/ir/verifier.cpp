@@ -1,0 +1,102 @@
+#include "espalier/ir/verifier.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "espalier/base/check.h"
+
+namespace espalier::ir {
+namespace {
+
+using Violations = std::vector<std::string>;
+
+void check_inputs(const Node& node, const std::unordered_set<const Value*>& available,
+                  Violations& violations) {
+  for (std::size_t index = 0; index < node.inputs().size(); ++index) {
+    const Value* input = node.input(index);
+    if (input == nullptr) continue;
+    if (!available.contains(input)) {
+      violations.push_back(
+          fmt::format("{}: input {} is not computed before it", node.label(), index));
+      continue;
+    }
+    const Use use{.node = const_cast<Node*>(&node), .index = index};
+    if (std::ranges::count(input->uses(), use) != 1) {
+      violations.push_back(fmt::format("{}: input {} ('{}') does not list the node as its use",
+                                       node.label(), index, input->name()));
+    }
+  }
+}
+
+void check_outputs(const Node& node, Violations& violations) {
+  for (std::size_t index = 0; index < node.outputs().size(); ++index) {
+    const Value* output = node.output(index);
+    if (output == nullptr) continue;
+    if (output->producer() != &node || output->output_index() != index) {
+      violations.push_back(fmt::format("{}: output {} ('{}') names another producer", node.label(),
+                                       index, output->name()));
+    }
+  }
+}
+
+void check_value(const Graph& graph, const Value& value, Violations& violations) {
+  for (const Use& use : value.uses()) {
+    if (use.node->input(use.index) != &value) {
+      violations.push_back(fmt::format("value '{}' lists a use by {} that is not one",
+                                       value.name(), use.node->label()));
+    }
+  }
+  const bool listed = std::ranges::find(graph.outputs(), &value) != graph.outputs().end();
+  if (listed != value.is_output()) {
+    violations.push_back(fmt::format("value '{}' is wrongly marked as output", value.name()));
+  }
+  if (graph.find_value(value.name()) != &value) {
+    violations.push_back(fmt::format("value '{}' is not found by its name", value.name()));
+  }
+}
+
+void check_initializer(const Value& value, Violations& violations) {
+  const Tensor& constant = value.constant();
+  if (!constant.defined() ||
+      tensor::from_scalar_type(constant.scalar_type()) != value.type().dtype ||
+      tensor::make_shape(constant.sizes().vec()) != value.type().shape) {
+    violations.push_back(
+        fmt::format("initializer '{}' differs from its declared type", value.name()));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> verify(const Graph& graph) {
+  Violations violations;
+  std::unordered_set<const Value*> available(graph.inputs().begin(), graph.inputs().end());
+  for (const Value* constant : graph.initializers()) {
+    available.insert(constant);
+    check_initializer(*constant, violations);
+  }
+  for (const Node* node : graph.nodes()) {
+    check_inputs(*node, available, violations);
+    check_outputs(*node, violations);
+    if (graph.find_node(node->name()) != node) {
+      violations.push_back(fmt::format("{} is not found by its name", node->label()));
+    }
+    for (const Value* output : node->outputs()) {
+      if (output != nullptr) available.insert(output);
+    }
+  }
+  for (const Value* value : available) check_value(graph, *value, violations);
+  if (graph.outputs().empty()) violations.emplace_back("the graph has no output");
+  std::ranges::sort(violations);
+  return violations;
+}
+
+void verify_or_throw(const Graph& graph, std::string_view after) {
+  const Violations violations = verify(graph);
+  base::invariant(violations.empty(), "the graph '{}' is broken after {}: {}", graph.name, after,
+                  fmt::join(violations, "; "));
+}
+
+}  // namespace espalier::ir

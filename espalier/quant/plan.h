@@ -1,0 +1,67 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "espalier/tensor/quantize.h"
+
+namespace espalier::quant {
+
+/// How an activation tensor is quantized and how that was decided.
+struct ActivationPlan {
+  tensor::QuantParams params;  ///< per tensor on every shipped target
+  std::string method;          ///< range method that won: "min_max", "kl", "mse", ...
+  double low = 0;              ///< range the parameters represent
+  double high = 0;
+  double observed_low = 0;     ///< exact minimum and maximum of the calibration data
+  double observed_high = 0;
+  double sqnr_db = 0;          ///< signal to quantization noise on the calibration histogram
+  double clipped = 0;          ///< share of values outside [low, high]
+};
+
+/// How a weight initializer is quantized.
+struct WeightPlan {
+  tensor::QuantParams params;  ///< per output channel as a rule
+  double sqnr_db = 0;
+  int channels_at_limit = 0;   ///< channels whose range was clipped below their maximum
+};
+
+/// One edge that gets a quantizer: input `index` of the node.
+struct EdgeKey {
+  std::string node;
+  std::size_t index = 0;
+  auto operator<=>(const EdgeKey&) const = default;
+};
+
+/// A node that the plan leaves in floating point, and why.
+struct FloatNode {
+  std::string node;
+  std::string op;
+  std::string reason;
+};
+
+/// Everything that quantization after training decided; readable, editable, stored as YAML
+/// (docs/formats.md). A pass applies it to the graph it was made for (BatchNorm already folded).
+struct QuantPlan {
+  int version = 1;
+  std::string target;      ///< row of the target table
+  std::string model_id;    ///< content id of the graph it was made for
+  std::string calibration; ///< human-readable: samples, seed, micro-batch
+  /// Quantized activation values by name. A value is quantized once; every edge of `edges` reads the
+  /// quantized form, all other uses read the float value.
+  std::map<std::string, ActivationPlan> activations;
+  /// Edges (activation inputs of nodes) that read the quantized form of their value.
+  std::vector<EdgeKey> edges;
+  /// Quantized weight initializers by name.
+  std::map<std::string, WeightPlan> weights;
+  /// Nodes whose bias is quantized to int32 with scale s_x * s_w: bias initializer by node name.
+  std::map<std::string, std::string> biases;
+  /// Corrections added to bias initializers before quantization, by initializer name.
+  std::map<std::string, std::vector<float>> bias_corrections;
+  std::vector<FloatNode> float_nodes;
+
+  bool operator==(const QuantPlan&) const;
+};
+
+}  // namespace espalier::quant
