@@ -27,8 +27,9 @@ function(espalier_library name)
   endif()
 endfunction()
 
-# espalier_test(NAME SOURCES ... LINKS ... [TORCH] [LABELS ...] [NO_MAIN]): the GoogleTest program test_NAME of tests/NAME,
-# linked with espalier_NAME and the test kit; ctest label "unit" unless LABELS says otherwise.
+# espalier_test(NAME SOURCES ... LINKS ... [TORCH] [LABELS ...] [TIMEOUT seconds]): the GoogleTest
+# program test_NAME of tests/NAME, linked with espalier_NAME and the test kit (tests/kit; its tensor
+# half only with TORCH); ctest label "unit" unless LABELS says otherwise ("integration", "slow").
 function(espalier_test name)
   cmake_parse_arguments(ARG "TORCH" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
   if(NOT ARG_LABELS)
@@ -44,6 +45,8 @@ function(espalier_test name)
   if(TARGET espalier_${name})
     target_link_libraries(test_${name} PRIVATE espalier_${name})
   endif()
+  target_link_libraries(test_${name} PRIVATE
+    $<IF:$<BOOL:${ARG_TORCH}>,espalier_test_kit,espalier_test_kit_base>)
   if(ARG_TORCH)
     espalier_use_torch_header(test_${name})
   endif()
