@@ -21,10 +21,11 @@ struct EngineOptions {
 /// One layer as the engine really runs it.
 struct EngineLayer {
   std::string name;
-  std::string type;        ///< the engine's own word: "QLinearConv", "Convolution", ...
-  bool integer = false;    ///< computes in integers
-  std::vector<std::string> covers = {};  ///< nodes of the exported file that it stands for, where known
-  double milliseconds = 0; ///< mean time when the engine tells, else 0
+  std::string type;      ///< the engine's own word: "QLinearConv", "Convolution", ...
+  bool integer = false;  ///< computes in integers
+  std::vector<std::string> covers =
+      {};                   ///< nodes of the exported file that it stands for, where known
+  double milliseconds = 0;  ///< mean time when the engine tells, else 0
 };
 
 /// A loaded model in an inference engine. Not thread-safe.
