@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "espalier/exec/program.h"
+#include "espalier/ir/graph.h"
+#include "espalier/train/batch_source.h"
+#include "espalier/train/checkpoint.h"
+#include "espalier/train/loss.h"
+#include "espalier/train/metric.h"
+#include "espalier/train/optimizer.h"
+#include "espalier/train/schedule.h"
+
+namespace espalier::train {
+
+struct CheckpointOptions {
+  std::filesystem::path folder = {};  ///< empty: none are written
+  int keep = 2;                       ///< newest step files that stay
+  std::int64_t every_steps = 0;       ///< beside the one at the end of each epoch; 0: no others
+  bool resume = false;                ///< continue from the newest good one, when there is one
+  std::string config = {};            ///< resolved recipe text to store
+};
+
+struct TrainOptions {
+  std::int64_t epochs = 1;
+  std::uint64_t seed = 0;
+  OptimizerOptions optimizer = SgdOptions{};
+  GroupOptions groups = {};
+  ScheduleOptions schedule = {};
+  std::vector<TopK> metrics = {{.k = 1}};
+  std::int64_t evaluate_every_epochs = 1;
+  std::string best_metric = "top1";   ///< larger is better but for "loss"
+  std::int64_t log_every_steps = 20;  ///< 0: no log lines
+  CheckpointOptions checkpoints = {};
+};
+
+/// What one step gave; times in seconds.
+struct StepReport {
+  std::int64_t epoch = 0;  ///< from 1
+  std::int64_t epochs = 0;
+  std::int64_t iteration = 0;  ///< in the epoch, from 1
+  std::int64_t iterations = 0;
+  std::int64_t step = 0;  ///< finished steps of all epochs
+  double lr = 0;
+  MetricValues values;    ///< of this step's batch: "loss", every loss term, every metric
+  MetricValues means;     ///< over the epoch so far
+  double batch_cost = 0;  ///< means without the first 5 iterations of the epoch
+  double reader_cost = 0;
+  double samples_per_second = 0;
+  double eta = 0;
+};
+
+/// What one epoch gave.
+struct EpochReport {
+  EpochRecord record;
+  std::int64_t epochs = 0;
+  std::int64_t step = 0;
+  bool best = false;  ///< the best evaluation so far
+  double best_value = 0;
+  std::int64_t best_epoch = 0;
+  double seconds = 0;
+};
+
+struct Callbacks {
+  std::function<void(const StepReport&)> on_step = {};
+  std::function<void(const EpochReport&)> on_epoch = {};
+};
+
+/// What is trained, on what. The loop knows nothing of compression: the graph may hold FakeQuantize
+/// nodes, and a distillation is a loss term.
+struct TrainJob {
+  const ir::Graph& graph;  ///< what the program was compiled from; written to checkpoints
+  exec::Program& program;  ///< mode Training; holds the trained parameters at the end
+  BatchSource& data;
+  BatchSource* evaluation = nullptr;  ///< null: no evaluation, no best model
+  std::vector<LossTerm> losses = {};
+  Callbacks callbacks = {};
+};
+
+struct TrainResult {
+  TrainState state;
+  /// Where the run continued, finished steps; nothing when it started anew.
+  std::optional<std::int64_t> resumed_at = {};
+  double seconds = 0;
+};
+
+/// Trains. Bit-exact for the same seed, thread count and instruction set, whether in one go or
+/// resumed. On a signal (base::interrupted) writes a checkpoint and throws Interrupted. A loss that
+/// is not finite throws UserError naming the step and the first node that gave such a value; the
+/// last good checkpoint stays. Denormal numbers are flushed to zero while it runs.
+TrainResult train(const TrainJob& job, const TrainOptions& options);
+
+/// Mean loss terms and metrics of a program over one pass of the source, in evaluation behaviour
+/// and without gradients. A training program is switched back afterwards.
+[[nodiscard]] MetricValues evaluate(exec::Program& program, BatchSource& source,
+                                    const std::vector<LossTerm>& losses,
+                                    const std::vector<TopK>& metrics);
+
+/// "[Train][Epoch 1/10][Iter: 20/469]lr: ..., top1: ..., loss: ..., batch_cost: ... s, ...".
+[[nodiscard]] std::string train_line(const StepReport& report);
+/// "[Eval][Epoch 1][Avg]loss: ..., top1: ...".
+[[nodiscard]] std::string evaluation_line(const EpochReport& report);
+
+}  // namespace espalier::train

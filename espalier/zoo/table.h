@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "espalier/ir/graph.h"
+
+namespace espalier::zoo {
+
+/// What can be chosen about a model. Zero means the family's own default.
+struct ZooOptions {
+  std::int64_t classes = 0;     ///< outputs of the classifier
+  double scale = 1.0;           ///< width multiplier; families without one refuse any other value
+  std::int64_t image_size = 0;  ///< height and width of the input
+  std::int64_t channels = 0;    ///< of the input
+  std::uint64_t seed = 0;       ///< of the initial weights
+};
+
+/// What the table says about a family.
+struct Family {
+  std::string name;
+  std::string description;
+  std::int64_t classes;  ///< defaults
+  std::int64_t image_size;
+  std::int64_t channels;
+  bool scalable;  ///< has a width multiplier
+};
+
+/// All families in the order of the table.
+[[nodiscard]] const std::vector<Family>& families();
+
+/// The model with fresh weights: input "image" [batch, channels, size, size], output "logits"
+/// [batch, classes]. Throws UserError for an unknown name (with the nearest one) or an option out
+/// of range.
+[[nodiscard]] ir::Graph build(std::string_view name, const ZooOptions& options = {});
+
+}  // namespace espalier::zoo
