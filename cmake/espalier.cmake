@@ -57,6 +57,12 @@ endfunction()
 
 # Compiles a target with the precompiled libtorch header, built once in espalier_tensor.
 function(espalier_use_torch_header target)
+  # Programs are compiled as the libraries are (-fPIC, not -fPIE), so that the header fits both.
+  get_target_property(kind ${target} TYPE)
+  if(kind STREQUAL "EXECUTABLE")
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${target} PRIVATE -fPIC)
+  endif()
   target_precompile_headers(${target} REUSE_FROM espalier_tensor)
   target_compile_options(${target} PRIVATE -fpch-preprocess -Winvalid-pch)
 endfunction()
