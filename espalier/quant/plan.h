@@ -1,9 +1,11 @@
 #pragma once
 
+#include <compare>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "espalier/ir/graph.h"
 #include "espalier/tensor/quantize.h"
 
 namespace espalier::quant {
@@ -18,13 +20,17 @@ struct ActivationPlan {
   double observed_high = 0;
   double sqnr_db = 0;          ///< signal to quantization noise on the calibration histogram
   double clipped = 0;          ///< share of values outside [low, high]
+
+  bool operator==(const ActivationPlan&) const = default;
 };
 
-/// How a weight initializer is quantized.
+/// How a weight initializer is quantized. Every use of the initializer reads the quantized form.
 struct WeightPlan {
   tensor::QuantParams params;  ///< per output channel as a rule
   double sqnr_db = 0;
   int channels_at_limit = 0;   ///< channels whose range was clipped below their maximum
+
+  bool operator==(const WeightPlan&) const = default;
 };
 
 /// One edge that gets a quantizer: input `index` of the node.
@@ -39,6 +45,8 @@ struct FloatNode {
   std::string node;
   std::string op;
   std::string reason;
+
+  bool operator==(const FloatNode&) const = default;
 };
 
 /// Everything that quantization after training decided; readable, editable, stored as YAML
@@ -48,12 +56,15 @@ struct QuantPlan {
   std::string target;      ///< row of the target table
   std::string model_id;    ///< content id of the graph it was made for
   std::string calibration; ///< human-readable: samples, seed, micro-batch
-  /// Quantized activation values by name. A value is quantized once; every edge of `edges` reads the
-  /// quantized form, all other uses read the float value.
+  /// Quantized activation values by name. A value is quantized once; every edge of `edges` and every
+  /// name of `outputs` reads the quantized form, all other uses read the float value.
   std::map<std::string, ActivationPlan> activations;
   /// Edges (activation inputs of nodes) that read the quantized form of their value.
   std::vector<EdgeKey> edges;
-  /// Quantized weight initializers by name.
+  /// Graph outputs that deliver the quantized form of their value, by value name: an engine that
+  /// computes the producing node in integers only when its output is quantized needs them.
+  std::vector<std::string> outputs;
+  /// Quantized weight initializers by name (also constant operands of Add and Mul).
   std::map<std::string, WeightPlan> weights;
   /// Nodes whose bias is quantized to int32 with scale s_x * s_w: bias initializer by node name.
   std::map<std::string, std::string> biases;
@@ -61,7 +72,11 @@ struct QuantPlan {
   std::map<std::string, std::vector<float>> bias_corrections;
   std::vector<FloatNode> float_nodes;
 
-  bool operator==(const QuantPlan&) const;
+  bool operator==(const QuantPlan&) const = default;
 };
+
+/// Content id of a graph: operators, attributes, edges, names and initializer bytes. A plan is
+/// applied only to the graph whose id it carries.
+[[nodiscard]] std::string model_id(const ir::Graph& graph);
 
 }  // namespace espalier::quant

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "espalier/ir/graph.h"
+#include "espalier/quant/calibrate.h"
+#include "espalier/quant/plan.h"
+#include "espalier/quant/range_method.h"
+
+namespace espalier::quant {
+
+/// Error that a plan causes, smaller is better: e.g. the distance between the outputs of the
+/// simulated and the float graph on held-out calibration samples.
+using PlanError = std::function<double(const QuantPlan& plan)>;
+
+struct PlanOptions {
+  std::string target = "x86";
+  /// Range method of activations, or "auto": per tensor the method that causes the least error.
+  std::string method = "auto";
+  double hist_percent = 0.9999;
+  double percentile = 99.999;
+  std::string weight_method = "mse";  ///< "mse" or "abs_max"
+  std::optional<bool> symmetric = std::nullopt;    ///< activations; none: as the target says
+  std::optional<bool> per_channel = std::nullopt;  ///< weights; none: as the target says
+  int activation_bits = 8;
+  int weight_bits = 8;
+  bool reduce_range = false;  ///< 7-bit weights, for CPUs whose u8 x s8 products saturate
+  /// Globs on node names or operator types whose nodes stay in floating point.
+  std::vector<std::string> skip = {};
+  bool quantize_first = true;  ///< layers with weights that read a graph input
+  bool quantize_last = true;   ///< layers with weights whose result is a graph output
+  /// With "auto": chooses between methods by this error instead of the quantization error of the
+  /// tensor alone, tensor by tensor in graph order.
+  PlanError error = {};
+};
+
+/// Values whose statistics make_plan needs, in graph order. `prepared`: BatchNormalization folded,
+/// constants folded, Identity and Dropout removed.
+[[nodiscard]] std::vector<std::string> values_to_observe(const ir::Graph& prepared,
+                                                         const PlanOptions& options);
+
+/// Decides what is quantized and how. A pure function of its arguments.
+/// Throws UserError for an unknown target, method or skip pattern that matches nothing, for
+/// statistics of another model or without a needed value, and for weights with NaN (named).
+[[nodiscard]] QuantPlan make_plan(const ir::Graph& prepared, const Statistics& statistics,
+                                  const PlanOptions& options);
+
+}  // namespace espalier::quant
