@@ -1,0 +1,49 @@
+#include "espalier/deploy/engine.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+
+#include <fmt/format.h>
+
+#include "espalier/base/error.h"
+#include "espalier/base/name_match.h"
+#include "espalier/deploy/module_loader.h"
+
+namespace espalier::deploy {
+namespace {
+
+/// Engines opened so far. Modules cannot be closed again, so the process keeps one of each.
+struct OpenEngines {
+  std::mutex mutex;
+  std::map<std::string, Engine*, std::less<>> by_name;
+};
+
+OpenEngines& open_engines() {
+  static OpenEngines engines;
+  return engines;
+}
+
+}  // namespace
+
+std::vector<std::string> engine_names() {
+  return {"onnxruntime", "openvino"};
+}
+
+Engine& open_engine(std::string_view name) {
+  const std::vector<std::string> known = engine_names();
+  if (std::ranges::find(known, name) == known.end()) {
+    throw base::UserError({.what = "unknown engine",
+                           .got = fmt::format("'{}'", name),
+                           .hint = base::suggest_name(name, known)});
+  }
+  OpenEngines& engines = open_engines();
+  const std::scoped_lock lock(engines.mutex);
+  const auto place = engines.by_name.find(name);
+  if (place != engines.by_name.end()) return *place->second;
+  Engine& engine = open_module(module_folder() / fmt::format("libespalier_{}.so", name), name);
+  engines.by_name.emplace(name, &engine);
+  return engine;
+}
+
+}  // namespace espalier::deploy

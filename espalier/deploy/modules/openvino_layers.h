@@ -1,0 +1,17 @@
+#pragma once
+
+#include <vector>
+
+#include "espalier/deploy/engine.h"
+
+namespace ov {
+class Model;  // OpenVINO's headers stay in sources
+}
+
+namespace espalier::deploy {
+
+/// The layers of a runtime model as OpenVINO's CPU plugin gives it. A layer is integer when its
+/// primitive says so (suffix _I8 or _U8). Constants are left out.
+[[nodiscard]] std::vector<EngineLayer> openvino_layers(const ov::Model& runtime);
+
+}  // namespace espalier::deploy
