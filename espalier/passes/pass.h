@@ -27,8 +27,9 @@ struct PassRecord {
 };
 
 struct RunOptions {
-  std::vector<std::string> disabled = {};  ///< names of passes to leave out; unknown ones: UserError
-  bool verify = true;                      ///< run ir::verify after every pass that changed something
+  std::vector<std::string> disabled =
+      {};              ///< names of passes to leave out; unknown ones: UserError
+  bool verify = true;  ///< run ir::verify after every pass that changed something
   /// Called after each pass that changed something, for dumps.
   std::function<void(std::string_view pass, const ir::Graph&)> after = {};
 };

@@ -1,0 +1,212 @@
+#include "espalier/passes/lower_to_qdq.h"
+
+#include <array>
+
+#include <ATen/ops/zeros.h>
+#include <fmt/format.h>
+
+#include "espalier/base/check.h"
+#include "espalier/ops/facts.h"
+#include "espalier/passes/bias_codes.h"
+#include "espalier/passes/fake_quantize_node.h"
+#include "espalier/passes/operands.h"
+
+namespace espalier::passes {
+namespace {
+
+constexpr std::int64_t kOpsetPerChannel = 13;
+constexpr std::int64_t kOpset16Bit = 21;
+
+struct CodeType {
+  std::int64_t qmin;
+  std::int64_t qmax;
+  at::ScalarType type;
+  std::int64_t opset;
+};
+
+constexpr std::array kCodeTypes{
+    CodeType{0, 255, at::kByte, kOpsetPerChannel},
+    CodeType{-128, 127, at::kChar, kOpsetPerChannel},
+    CodeType{0, 65535, at::ScalarType::UInt16, kOpset16Bit},
+    CodeType{-32768, 32767, at::kShort, kOpset16Bit},
+};
+
+/// Smallest integer type that holds the codes.
+const CodeType& code_type(const ir::Node& node, const FakeQuantizeParams& params) {
+  const bool is_signed = params.qmin < 0;
+  for (const CodeType& type : kCodeTypes) {
+    if ((type.qmin < 0) == is_signed && params.qmin >= type.qmin && params.qmax <= type.qmax) {
+      return type;
+    }
+  }
+  throw base::UnsupportedError({.what = "cannot export a quantizer",
+                                .where = node.label(),
+                                .got = fmt::format("codes {}..{}", params.qmin, params.qmax),
+                                .expected = "codes of at most 16 bits"});
+}
+
+void check_opset(const ir::Graph& graph, const ir::Node& node, const CodeType& type) {
+  if (opset_of(graph) >= type.opset) return;
+  throw base::UnsupportedError({.what = "cannot export a quantizer",
+                                .where = node.label(),
+                                .got = fmt::format("operator set {}", opset_of(graph)),
+                                .expected = fmt::format("at least {}", type.opset),
+                                .hint = "export with a higher opset"});
+}
+
+void check_fills_type(const ir::Node& node, const FakeQuantizeParams& params,
+                      const CodeType& type) {
+  if (params.qmin == type.qmin && params.qmax == type.qmax) return;
+  throw base::UnsupportedError(
+      {.what = "cannot export the quantizer of a computed value",
+       .where = node.label(),
+       .got = fmt::format("codes {}..{}", params.qmin, params.qmax),
+       .expected = fmt::format("{}..{}: QuantizeLinear saturates there", type.qmin, type.qmax)});
+}
+
+/// Value name that the quantizer's names are made from.
+std::string stem_of(const ir::Node& fake_quantize) {
+  return fake_quantize.input(0)->name();
+}
+
+ir::Attributes axis_attribute(const FakeQuantizeParams& params) {
+  if (!params.axis) return {};
+  return {{"axis", *params.axis}};
+}
+
+/// The node's scale and zero point initializers, the latter in the type of the codes. Initializers
+/// that other quantizers share are copied.
+std::vector<ir::Value*> typed_parameters(ir::Graph& graph, ir::Node& node,
+                                         const FakeQuantizeParams& params, at::ScalarType type) {
+  const Tensor& declared = *constant_of(node.input(2));
+  const Tensor zero_point = declared.to(type);
+  if (!declared.is_same(zero_point)) replace_constant(graph, node, 2, zero_point);
+  const Tensor& scale = *constant_of(node.input(1));
+  if (scale.scalar_type() != at::kFloat) replace_constant(graph, node, 1, scale.to(at::kFloat));
+  if (!params.axis && constant_of(node.input(1))->dim() != 0) {
+    replace_constant(graph, node, 1, params.scale.reshape({}));
+    replace_constant(graph, node, 2, zero_point.reshape({}));
+  }
+  return {node.input(1), node.input(2)};
+}
+
+/// Puts DequantizeLinear(codes) in the place of the FakeQuantize node.
+void dequantize_in_place(ir::Graph& graph, ir::Node& node, ir::Value& codes,
+                         const FakeQuantizeParams& params, const std::string& stem) {
+  ir::Node& dequantize =
+      graph.insert_before(node, {.op = "DequantizeLinear",
+                                 .inputs = {&codes, node.input(1), node.input(2)},
+                                 .attributes = axis_attribute(params),
+                                 .name = graph.unique_node_name(stem + "_dequantize")});
+  ir::Value& output = *node.output();
+  const std::string name = output.name();
+  dequantize.output()->set_type(output.type());
+  graph.replace_all_uses(output, *dequantize.output());
+  graph.erase(node);
+  graph.rename(*dequantize.output(), name);
+}
+
+void lower_weight(ir::Graph& graph, ir::Node& node) {
+  const FakeQuantizeParams params = fake_quantize_params(node);
+  const CodeType& type = code_type(node, params);
+  check_opset(graph, node, type);
+  ir::Value& weight = *node.input(0);
+  const std::string stem = stem_of(node);
+  typed_parameters(graph, node, params, type.type);
+  const Tensor codes = quantize_codes(weight.constant(), params).to(type.type).contiguous();
+  ir::Value& quantized = graph.add_initializer(graph.unique_value_name(stem + "_quantized"), codes);
+  dequantize_in_place(graph, node, quantized, params, stem);
+  if (weight.uses().empty() && !weight.is_output()) graph.erase(weight);
+}
+
+void lower_activation(ir::Graph& graph, ir::Node& node) {
+  const FakeQuantizeParams params = fake_quantize_params(node);
+  const CodeType& type = code_type(node, params);
+  check_opset(graph, node, type);
+  check_fills_type(node, params, type);
+  const std::string stem = stem_of(node);
+  const auto parameters = typed_parameters(graph, node, params, type.type);
+  ir::Node& quantize =
+      graph.insert_before(node, {.op = "QuantizeLinear",
+                                 .inputs = {node.input(0), parameters[0], parameters[1]},
+                                 .outputs = {graph.unique_value_name(stem + "_quantized")},
+                                 .attributes = axis_attribute(params),
+                                 .name = graph.unique_node_name(stem + "_quantize")});
+  quantize.output()->set_type(
+      {.dtype = tensor::from_scalar_type(type.type), .shape = node.output()->type().shape});
+  dequantize_in_place(graph, node, *quantize.output(), params, stem);
+}
+
+/// Scale of what the DequantizeLinear behind a value gives; null when it is computed otherwise.
+const Tensor* dequantized_scale(const ir::Value* value) {
+  const ir::Node* producer = value == nullptr ? nullptr : value->producer();
+  if (producer == nullptr || !producer->is("DequantizeLinear")) return nullptr;
+  return constant_of(producer->input(1));
+}
+
+/// The int32 form of the bias of one node.
+void lower_bias(ir::Graph& graph, ir::Node& node) {
+  const ops::OpFacts* facts = ops::find(node);
+  if (facts == nullptr || facts->bias < 0 || facts->weight < 0) return;
+  const auto port = static_cast<std::size_t>(facts->bias);
+  const Tensor* bias = constant_of(node.input(port));
+  if (bias == nullptr) return;
+  const Tensor* input_scale = dequantized_scale(node.input(0));
+  const Tensor* weight_scale =
+      dequantized_scale(node.input(static_cast<std::size_t>(facts->weight)));
+  if (input_scale == nullptr || weight_scale == nullptr || input_scale->numel() != 1) return;
+  if (bias->dim() == 0 || bias->size(-1) % weight_scale->numel() != 0) return;
+  if (bias->numel() != bias->size(-1)) return;  // not one value an output channel
+  ir::Value& value = *node.input(port);
+  Tensor scale = bias_scale(*input_scale, *weight_scale, bias->numel());
+  const Tensor codes = bias_codes(*bias, scale);
+  if (scale.numel() == 1) scale = scale.reshape({});
+  const auto fresh = [&](std::string_view suffix, const Tensor& constant) {
+    return &graph.add_initializer(
+        graph.unique_value_name(fmt::format("{}{}", value.name(), suffix)), constant);
+  };
+  ir::Value* quantized = fresh("_quantized", codes);
+  ir::Value* scale_value = fresh("_scale", scale);
+  ir::Value* zero_value = fresh("_zero_point", at::zeros(scale.sizes(), at::kInt));
+  ir::Attributes attributes;
+  if (scale.dim() != 0) attributes["axis"] = bias->dim() - 1;
+  ir::Node& dequantize = graph.insert_before(
+      node, {.op = "DequantizeLinear",
+             .inputs = {quantized, scale_value, zero_value},
+             .outputs = {graph.unique_value_name(value.name() + "_dequantized")},
+             .attributes = std::move(attributes),
+             .name = graph.unique_node_name(value.name() + "_dequantize")});
+  dequantize.output()->set_type(value.type());
+  graph.set_input(node, port, dequantize.output());
+  if (value.uses().empty() && !value.is_output()) graph.erase(value);
+}
+
+std::size_t apply(ir::Graph& graph, const quant::QuantPlan& plan) {
+  std::size_t changes = 0;
+  for (ir::Node* node : graph.nodes()) {
+    if (!is_fake_quantize(*node)) continue;
+    const bool is_weight = node->input(0) != nullptr && node->input(0)->is_initializer();
+    is_weight ? lower_weight(graph, *node) : lower_activation(graph, *node);
+    ++changes;
+  }
+  if (changes == 0 && !(plan.activations.empty() && plan.weights.empty())) {
+    throw base::UserError({.what = "cannot export the quantized model",
+                           .where = fmt::format("graph '{}'", graph.name),
+                           .got = "no FakeQuantize node",
+                           .expected = "a graph that insert_fake_quantize has changed"});
+  }
+  for (const auto& [name, bias] : plan.biases) {
+    ir::Node* node = graph.find_node(name);
+    if (node != nullptr) lower_bias(graph, *node);
+  }
+  graph.opsets.erase(std::string(ir::kEspalierDomain));
+  return changes;
+}
+
+}  // namespace
+
+Pass lower_to_qdq(const quant::QuantPlan& plan) {
+  return {.name = "lower_to_qdq", .apply = [plan](ir::Graph& graph) { return apply(graph, plan); }};
+}
+
+}  // namespace espalier::passes
