@@ -1,0 +1,29 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "espalier/cli/command.h"
+#include "espalier/recipe/data_yaml.h"
+#include "espalier/report/progress.h"
+
+namespace espalier::cli {
+
+/// Options of every command that reads images: `--data`, and for a plain folder `--mean`, `--std`,
+/// `--size`.
+struct DataArguments {
+  std::filesystem::path data;
+  recipe::FolderOptions folder;
+
+  void add_to(CLI::App& app, bool required);
+  [[nodiscard]] recipe::DataSplits open() const;
+};
+
+/// How progress is shown at this verbosity.
+[[nodiscard]] report::ProgressStyle progress_style(const CommonOptions& common);
+
+/// "espalier quantize model.onnx --data x.yaml", quoted where needed, for reports.
+[[nodiscard]] std::string command_line(const std::vector<std::string>& words);
+
+}  // namespace espalier::cli

@@ -1,0 +1,30 @@
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "espalier/cli/commands.h"
+#include "espalier/recipe/inspection.h"
+
+namespace espalier::cli {
+namespace {
+
+struct Arguments {
+  std::filesystem::path model;
+  bool nodes = false;
+};
+
+}  // namespace
+
+RunCommand add_inspect(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("model", arguments->model, "ONNX file or checkpoint")->required();
+  app.add_flag("--nodes", arguments->nodes, "List every node with its cost");
+  return [arguments](const CommonOptions& common) {
+    const report::Json json = recipe::inspect_model(arguments->model);
+    if (common.verbosity >= 0) fmt::print("{}", recipe::inspection_text(json, arguments->nodes));
+    return Outcome{.json = report::to_text(json, -1)};
+  };
+}
+
+}  // namespace espalier::cli

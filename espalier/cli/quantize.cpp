@@ -1,0 +1,120 @@
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "espalier/cli/arguments.h"
+#include "espalier/cli/commands.h"
+#include "espalier/quant/range_method.h"
+#include "espalier/quant/target.h"
+#include "espalier/recipe/run.h"
+
+namespace espalier::cli {
+namespace {
+
+struct Arguments {
+  std::filesystem::path model;
+  std::filesystem::path output;
+  DataArguments data;
+  recipe::CalibrationConfig calibration;
+  recipe::QuantizeStage stage;
+  int opset = 17;
+  bool per_tensor = false;
+  bool symmetric = false;
+  bool no_bias_correction = false;
+};
+
+std::vector<std::string> method_names() {
+  std::vector<std::string> names = quant::range_method_names();
+  names.insert(names.begin(), "auto");
+  return names;
+}
+
+void add_plan_options(CLI::App& app, Arguments& arguments) {
+  quant::PlanOptions& plan = arguments.stage.plan;
+  app.add_option("--target", plan.target, "Engine the file is for")
+      ->check(CLI::IsMember(quant::target_names()))
+      ->capture_default_str();
+  app.add_option("--method", plan.method, "Range method of activations")
+      ->check(CLI::IsMember(method_names()))
+      ->capture_default_str();
+  app.add_option("--weight-method", plan.weight_method, "Range method of weights")
+      ->check(CLI::IsMember({"mse", "abs_max"}))
+      ->capture_default_str();
+  app.add_option("--percentile", plan.percentile, "Percent kept by method 'percentile'")
+      ->check(CLI::Range(50.0, 100.0));
+  app.add_option("--skip", plan.skip, "Glob of node names or operators that stay float");
+  app.add_flag("--reduce-range", plan.reduce_range, "7-bit weights, for CPUs without VNNI");
+  app.add_flag("--per-tensor", arguments.per_tensor, "One scale for a whole weight");
+  app.add_flag("--symmetric", arguments.symmetric, "Symmetric activations");
+  app.add_flag("--no-bias-correction", arguments.no_bias_correction, "Leave biases as they are");
+}
+
+void add_verify_options(CLI::App& app, recipe::VerifyConfig& verify) {
+  app.add_option("--max-drop", verify.max_drop, "Points of top-1 that may be lost")
+      ->capture_default_str();
+  app.add_option("--min-agreement", verify.min_agreement, "Least share of equal predictions")
+      ->capture_default_str();
+  app.add_option("--min-integer-share", verify.min_integer_mac_share,
+                 "Least share of MACs done in integers")
+      ->capture_default_str();
+  app.add_flag("--allow-slower", verify.allow_slower, "Accept INT8 slower than float");
+  app.add_option("--latency-rounds", verify.latency_rounds, "0: no timing")
+      ->check(CLI::Range(0, 100000))
+      ->capture_default_str();
+  app.add_option("--verify-samples", verify.samples, "Judging images (0: all)")
+      ->check(CLI::Range(0, 1'000'000'000))
+      ->capture_default_str();
+}
+
+Outcome run(const Arguments& arguments, const CommonOptions& common) {
+  recipe::Recipe job;
+  job.seed = common.seed;
+  job.model.source = recipe::ModelFile{.path = arguments.model};
+  job.data = arguments.data.open();
+  job.calibration = arguments.calibration;
+  job.calibration.seed = common.seed;
+  recipe::QuantizeStage stage = arguments.stage;
+  if (arguments.per_tensor) stage.plan.per_channel = false;
+  if (arguments.symmetric) stage.plan.symmetric = true;
+  stage.bias_correction = !arguments.no_bias_correction;
+  job.stages = {stage, recipe::ExportStage{.opset = arguments.opset}};
+  const std::string line =
+      command_line({"quantize", arguments.model.string(), "--data", arguments.data.data.string(),
+                    "--target", stage.plan.target, "--method", stage.plan.method, "--samples",
+                    fmt::to_string(job.calibration.samples), "--seed", fmt::to_string(common.seed),
+                    "-o", arguments.output.string()});
+  job.resolved = "# " + line + "\n";
+  const recipe::RunResult result = recipe::run_recipe(job, {.output = arguments.output,
+                                                            .threads = common.threads,
+                                                            .command = line,
+                                                            .progress = progress_style(common)});
+  if (common.verbosity >= 0) {
+    fmt::print("{}written: {}\n", result.text, (arguments.output / "model.onnx").string());
+  }
+  return {.code = result.passed ? base::ExitCode::Ok : base::ExitCode::FailedCheck,
+          .json = report::to_text(result.report, -1)};
+}
+
+}  // namespace
+
+RunCommand add_quantize(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("model", arguments->model, "ONNX file or checkpoint")->required();
+  arguments->data.add_to(app, true);
+  app.add_option("-o,--output", arguments->output, "Run folder")->required();
+  app.add_option("--samples", arguments->calibration.samples, "Calibration images")
+      ->check(CLI::Range(1, 100'000'000))
+      ->capture_default_str();
+  app.add_option("--micro-batch", arguments->calibration.micro_batch, "Images run together")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  app.add_option("--opset", arguments->opset, "ONNX operator set of the file")
+      ->check(CLI::Range(13, 23))
+      ->capture_default_str();
+  add_plan_options(app, *arguments);
+  add_verify_options(app, arguments->stage.verify);
+  return [arguments](const CommonOptions& common) { return run(*arguments, common); };
+}
+
+}  // namespace espalier::cli

@@ -1,0 +1,21 @@
+#include <array>
+
+#include "espalier/cli/command.h"
+#include "espalier/cli/commands.h"
+
+namespace espalier::cli {
+
+std::span<const Command> commands() {
+  static constexpr std::array kCommands{
+      Command{"quantize", "Quantize a trained ONNX model to a verified INT8 file", add_quantize},
+      Command{"train", "Run a recipe: train, quantize, export", add_train},
+      Command{"evaluate", "Metrics of a model on labelled images, in any engine", add_evaluate},
+      Command{"verify", "Prove an INT8 file against its float model in the engines", add_verify},
+      Command{"bench", "Time models side by side, interleaved", add_bench},
+      Command{"inspect", "What a model is made of, and what it costs", add_inspect},
+      Command{"report", "Write report.html of a run folder again", add_report},
+  };
+  return kCommands;
+}
+
+}  // namespace espalier::cli

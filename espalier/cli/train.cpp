@@ -1,0 +1,55 @@
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "espalier/cli/arguments.h"
+#include "espalier/cli/commands.h"
+#include "espalier/recipe/run.h"
+
+namespace espalier::cli {
+namespace {
+
+struct Arguments {
+  std::filesystem::path recipe;
+  std::vector<std::string> overrides;
+  std::filesystem::path output;
+  bool resume = false;
+};
+
+Outcome run(const Arguments& arguments, const CommonOptions& common, bool seed_given) {
+  std::vector<std::string> overrides = arguments.overrides;
+  if (seed_given) overrides.push_back(fmt::format("seed={}", common.seed));
+  const recipe::Recipe job = recipe::load_recipe(arguments.recipe, overrides);
+  const std::filesystem::path output = arguments.output.empty() ? job.output : arguments.output;
+  std::vector<std::string> words{"train", "-c", arguments.recipe.string()};
+  for (const std::string& assignment : overrides) {
+    words.insert(words.end(), {"--set", assignment});
+  }
+  words.insert(words.end(), {"-o", output.string()});
+  const recipe::RunResult result = recipe::run_recipe(job, {.output = output,
+                                                            .resume = arguments.resume,
+                                                            .threads = common.threads,
+                                                            .command = command_line(words),
+                                                            .progress = progress_style(common)});
+  if (common.verbosity >= 0) {
+    fmt::print("{}written: {}\n", result.text, (output / "model.onnx").string());
+  }
+  return {.code = result.passed ? base::ExitCode::Ok : base::ExitCode::FailedCheck,
+          .json = report::to_text(result.report, -1)};
+}
+
+}  // namespace
+
+RunCommand add_train(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("-c,--config", arguments->recipe, "Recipe (YAML)")->required();
+  app.add_option("--set", arguments->overrides, "Override, e.g. stages.0.train.epochs=3");
+  app.add_option("-o,--output", arguments->output, "Run folder (default: the recipe's)");
+  app.add_flag("--resume", arguments->resume, "Go on from the run folder");
+  return [arguments, &app](const CommonOptions& common) {
+    return run(*arguments, common, app.get_option("--seed")->count() > 0);
+  };
+}
+
+}  // namespace espalier::cli

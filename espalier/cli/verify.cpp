@@ -1,0 +1,57 @@
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "espalier/cli/arguments.h"
+#include "espalier/cli/commands.h"
+#include "espalier/deploy/engine.h"
+#include "espalier/recipe/verification.h"
+
+namespace espalier::cli {
+namespace {
+
+struct Arguments {
+  DataArguments data;
+  recipe::VerificationRequest request;
+};
+
+Outcome run(const Arguments& arguments, const CommonOptions& common) {
+  recipe::VerificationRequest request = arguments.request;
+  request.data = arguments.data.open();
+  request.seed = common.seed;
+  request.threads = common.threads;
+  request.progress = progress_style(common);
+  const recipe::VerificationOutcome outcome = recipe::verify_files(request);
+  if (common.verbosity >= 0) fmt::print("{}", outcome.text);
+  return {.code = outcome.passed ? base::ExitCode::Ok : base::ExitCode::FailedCheck,
+          .json = report::to_text(outcome.json, -1)};
+}
+
+}  // namespace
+
+RunCommand add_verify(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  recipe::VerificationRequest& request = arguments->request;
+  app.add_option("model", request.quantized, "INT8 ONNX file")->required();
+  app.add_option("--float", request.original, "The float model it was made from")->required();
+  arguments->data.add_to(app, true);
+  recipe::VerifyConfig& config = request.config;
+  app.add_option("--engine", config.engines, "Engines (default: all)")
+      ->check(CLI::IsMember(deploy::engine_names()));
+  app.add_option("--max-drop", config.max_drop, "Points of top-1 that may be lost")
+      ->capture_default_str();
+  app.add_option("--min-agreement", config.min_agreement, "Least share of equal predictions")
+      ->capture_default_str();
+  app.add_option("--min-integer-share", config.min_integer_mac_share,
+                 "Least share of MACs done in integers")
+      ->capture_default_str();
+  app.add_flag("--allow-slower", config.allow_slower, "Accept INT8 slower than float");
+  app.add_option("--latency-rounds", config.latency_rounds, "0: no timing")
+      ->check(CLI::Range(0, 100000));
+  app.add_option("--samples", config.samples, "Images at most, drawn by the seed (0: all)")
+      ->check(CLI::Range(0, 1'000'000'000));
+  return [arguments](const CommonOptions& common) { return run(*arguments, common); };
+}
+
+}  // namespace espalier::cli

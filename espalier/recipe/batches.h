@@ -1,0 +1,51 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "espalier/data/loader.h"
+#include "espalier/deploy/verify.h"
+#include "espalier/quant/calibrate.h"
+#include "espalier/recipe/recipe.h"
+#include "espalier/train/batch_source.h"
+
+namespace espalier::recipe {
+
+/// A loader as the training loop wants it.
+class LoaderSource : public train::BatchSource {
+ public:
+  explicit LoaderSource(data::Loader loader);
+  [[nodiscard]] std::int64_t batches_per_epoch() const override;
+  void start_epoch(std::int64_t epoch, std::int64_t first_batch) override;
+  [[nodiscard]] std::optional<data::Batch> next() override;
+  [[nodiscard]] const data::Loader& loader() const { return loader_; }
+
+ private:
+  data::Loader loader_;
+};
+
+/// Images for calibration, and images that judge the result: never the same ones.
+struct QuantizationData {
+  data::DatasetPtr calibration;
+  data::DatasetPtr judging;
+  std::shared_ptr<const data::TransformChain> transforms;  ///< of calibration
+  std::shared_ptr<const data::TransformChain> judging_transforms;
+  data::LoaderConfig loader;
+  std::string description;  ///< "512 of 50000 training images, seed 1"
+};
+
+/// Draws the calibration images from the training split. With a single split, the judging images
+/// are the ones that were not drawn. `judging_samples` 0: all. Throws UserError when nothing is
+/// left to judge by.
+[[nodiscard]] QuantizationData open_quantization_data(const DataSplits& splits,
+                                                      const CalibrationConfig& calibration,
+                                                      std::int64_t judging_samples);
+
+/// One pass over the calibration images, `batch_size` at a time, in order.
+[[nodiscard]] quant::BatchSource calibration_source(const QuantizationData& data,
+                                                    std::int64_t batch_size);
+/// Passes over the judging images.
+[[nodiscard]] std::function<deploy::NextBatch()> judging_source(const QuantizationData& data,
+                                                                std::int64_t batch_size);
+
+}  // namespace espalier::recipe

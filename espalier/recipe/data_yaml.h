@@ -1,0 +1,43 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "espalier/data/config.h"
+#include "espalier/recipe/yaml.h"
+
+namespace espalier::recipe {
+
+/// The data of a run by purpose. A file that describes one split gives `only`; a file in
+/// PaddleClas's `DataLoader: {Train: ..., Eval: ...}` form gives the named ones.
+struct DataSplits {
+  std::optional<data::DataConfig> only;
+  std::optional<data::DataConfig> train;
+  std::optional<data::DataConfig> eval;
+
+  /// The split to train or calibrate on / to evaluate on; `only` where the file has one split.
+  /// Throws UserError when the file lacks it.
+  [[nodiscard]] const data::DataConfig& for_training() const;
+  [[nodiscard]] const data::DataConfig& for_evaluation() const;
+  std::string source;
+};
+
+/// Reads a data block: `dataset: {name, ..., transform_ops: [...]}`, `sampler: {...}`,
+/// `loader: {...}`, as PaddleClas writes it (docs/data.md). Relative paths in it are tried against
+/// the working directory, then `folder`. Throws UserError with line for unknown keys and bad
+/// values, UnsupportedError for PaddleSeg blocks and batch transforms.
+[[nodiscard]] DataSplits parse_data(const YamlValue& document, const std::filesystem::path& folder);
+[[nodiscard]] DataSplits load_data(const std::filesystem::path& file);
+
+/// How images of a plain folder become inputs of a network.
+struct FolderOptions {
+  std::vector<double> mean = {0.485, 0.456, 0.406};
+  std::vector<double> std_deviation = {0.229, 0.224, 0.225};
+  std::int64_t size = 224;  ///< shorter side is resized to size * 256 / 224, then the centre is cut
+};
+/// `data` is a data file, or a folder of images (class sub-folders or a flat folder).
+[[nodiscard]] DataSplits open_data(const std::filesystem::path& data, const FolderOptions& options);
+
+}  // namespace espalier::recipe

@@ -1,0 +1,140 @@
+#include "espalier/recipe/evaluation.h"
+
+#include <chrono>
+#include <memory>
+
+#include <ATen/ops/abs.h>
+#include <ATen/ops/argmax.h>
+#include <ATen/ops/max.h>
+#include <fmt/format.h>
+
+#include "espalier/base/error.h"
+#include "espalier/base/interrupt.h"
+#include "espalier/data/loader.h"
+#include "espalier/data/subset.h"
+#include "espalier/deploy/engine.h"
+#include "espalier/exec/program.h"
+#include "espalier/recipe/model_source.h"
+#include "espalier/train/checkpoint.h"
+
+namespace espalier::recipe {
+namespace {
+
+data::Loader open_loader(const EvaluationRequest& request) {
+  const data::DataConfig& config = request.data.for_evaluation();
+  data::DatasetPtr dataset = data::open_dataset(config.dataset, config.loader.bad_samples);
+  if (request.samples > 0) {
+    dataset =
+        data::random_samples(dataset, static_cast<std::size_t>(request.samples), request.seed);
+  }
+  return data::Loader(dataset,
+                      std::make_shared<const data::TransformChain>(config.dataset.transforms),
+                      {.sampler = {.batch_size = request.batch_size}, .loader = config.loader});
+}
+
+void check_scores(const Tensor& scores, const EvaluationRequest& request) {
+  if (scores.dim() == 2 && scores.size(1) > 1) return;
+  throw base::UnsupportedError(
+      {.what = "cannot evaluate the model '" + request.model.string() + "'",
+       .got = fmt::format("an output of shape {}",
+                          tensor::to_string(tensor::make_shape(scores.sizes().vec()))),
+       .expected = "scores of shape [batch, classes]"});
+}
+
+/// Adds what two runners say about one batch.
+void compare(const Tensor& first, const Tensor& second, Comparison& comparison) {
+  const Tensor left = first.to(at::kDouble);
+  const Tensor right = second.to(at::kDouble);
+  const double scale = left.abs().max().item<double>();
+  comparison.worst_difference =
+      std::max(comparison.worst_difference,
+               (left - right).abs().max().item<double>() / std::max(scale, 1e-30));
+  const Tensor left_class = left.argmax(1);
+  const Tensor right_class = right.argmax(1);
+  for (std::int64_t row = 0; row < left.size(0); ++row) {
+    const auto a = left_class[row].item<std::int64_t>();
+    const auto b = right_class[row].item<std::int64_t>();
+    if (a == b) continue;
+    ++comparison.different;
+    const double largest = std::max(left[row].abs().max().item<double>(), 1e-30);
+    const double gap = std::max((left[row][a] - left[row][b]).item<double>(),
+                                (right[row][b] - right[row][a]).item<double>());
+    comparison.widest_tie = std::max(comparison.widest_tie, gap / largest);
+  }
+}
+
+}  // namespace
+
+Runner open_runner(const std::filesystem::path& model, const std::string& engine, int threads) {
+  if (engine == "espalier") {
+    auto program =
+        std::make_shared<exec::Program>(exec::Program::compile(train::load_model(model), {}));
+    return [program](std::span<const Tensor> inputs) { return program->run(inputs); };
+  }
+  std::shared_ptr<deploy::EngineModel> loaded =
+      deploy::open_engine(engine).load(onnx_bytes(model), {.threads = threads});
+  return [loaded](std::span<const Tensor> inputs) { return loaded->run(inputs); };
+}
+
+EvaluationResult evaluate_model(const EvaluationRequest& request) {
+  const auto start = std::chrono::steady_clock::now();
+  data::Loader loader = open_loader(request);
+  const Runner run = open_runner(request.model, request.engine, request.threads);
+  const Runner other = request.compare.empty()
+                           ? Runner{}
+                           : open_runner(request.model, request.compare, request.threads);
+  EvaluationResult result;
+  if (other) result.comparison.emplace();
+  std::map<std::string, std::int64_t> correct;
+  report::Progress progress({.title = "evaluate",
+                             .total = loader.samples_per_epoch(),
+                             .unit = "images",
+                             .style = request.progress});
+  loader.start();
+  while (const std::optional<data::Batch> batch = loader.next()) {
+    base::stop_if_interrupted();
+    const std::vector<Tensor> inputs{batch->images};
+    const Tensor scores = run(inputs).at(0);
+    check_scores(scores, request);
+    for (const train::TopK& metric : request.metrics) {
+      if (metric.k > scores.size(1)) continue;
+      correct[metric.name()] += train::count_top_k(scores, batch->labels, metric.k);
+    }
+    result.images += scores.size(0);
+    result.labelled += batch->labels.ge(0).sum().item<std::int64_t>();
+    if (other) compare(scores, other(inputs).at(0), *result.comparison);
+    progress.update(result.images);
+  }
+  progress.finish();
+  if (result.labelled == 0 && !other) {
+    throw base::UserError({.what = "nothing to evaluate: the images have no labels",
+                           .where = request.data.source,
+                           .hint = "use --compare to compare two engines without labels"});
+  }
+  for (const auto& [name, count] : correct) {
+    if (result.labelled == 0) break;
+    result.metrics[name] =
+        100.0 * static_cast<double>(count) / static_cast<double>(result.labelled);
+  }
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+report::Json to_json(const EvaluationResult& result) {
+  report::Json json = report::Json::object();
+  json["metrics"] = report::Json::object();
+  for (const auto& [name, value] : result.metrics) json["metrics"][name] = value;
+  json["images"] = result.images;
+  json["labelled"] = result.labelled;
+  json["seconds"] = result.seconds;
+  if (result.comparison) {
+    report::Json comparison = report::Json::object();
+    comparison["different"] = result.comparison->different;
+    comparison["widest_tie"] = result.comparison->widest_tie;
+    comparison["worst_difference"] = result.comparison->worst_difference;
+    json["comparison"] = comparison;
+  }
+  return json;
+}
+
+}  // namespace espalier::recipe

@@ -1,0 +1,157 @@
+#include "espalier/recipe/quantization.h"
+
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "espalier/base/log.h"
+#include "espalier/deploy/cpu.h"
+#include "espalier/exec/program.h"
+#include "espalier/onnx/codec.h"
+#include "espalier/onnx/shapes.h"
+#include "espalier/passes/insert_fake_quantize.h"
+#include "espalier/passes/lower_to_qdq.h"
+#include "espalier/passes/pipelines.h"
+#include "espalier/quant/planner.h"
+#include "espalier/recipe/batches.h"
+#include "espalier/recipe/layer_quality.h"
+
+namespace espalier::recipe {
+namespace {
+
+constexpr std::int64_t kJudgingBatch = 64;
+
+/// Adds the time of a scope to a named entry.
+class Stopwatch {
+ public:
+  Stopwatch(std::map<std::string, double>& seconds, std::string name)
+      : seconds_(seconds), name_(std::move(name)), start_(std::chrono::steady_clock::now()) {}
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+  ~Stopwatch() {
+    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start_;
+    seconds_[name_] += spent.count();
+  }
+
+ private:
+  std::map<std::string, double>& seconds_;
+  std::string name_;
+  std::chrono::steady_clock::time_point start_;
+};
+
+void prepare(ir::Graph& graph, std::vector<passes::PassRecord>& records) {
+  for (const passes::PassRecord& record : passes::run(graph, passes::prepare_for_quantization())) {
+    if (record.changes > 0) records.push_back(record);
+  }
+  onnx::infer_shapes(graph);
+}
+
+quant::Statistics calibrate(const ir::Graph& prepared, const QuantizationData& data,
+                            const QuantizationRequest& request) {
+  const std::vector<std::string> values = quant::values_to_observe(prepared, request.stage.plan);
+  const auto total = static_cast<std::int64_t>(data.calibration->size());
+  report::Progress progress(
+      {.title = "calibrate", .total = total, .unit = "images", .style = request.progress});
+  const auto micro_batch = static_cast<std::int64_t>(request.calibration.micro_batch);
+  quant::Statistics statistics = quant::collect(
+      prepared, values, calibration_source(data, micro_batch),
+      {.samples = request.calibration.samples,
+       .micro_batch = request.calibration.micro_batch,
+       .threads = request.threads,
+       .progress = [&](std::size_t done) { progress.update(static_cast<std::int64_t>(done)); }});
+  progress.finish();
+  return statistics;
+}
+
+deploy::VerifyReport verify_model(const QuantizationResult& result, const QuantizationData& data,
+                                  const QuantizationRequest& request) {
+  const VerifyConfig& config = request.stage.verify;
+  const exec::Program simulation = exec::Program::compile(result.simulated, {});
+  const auto total = static_cast<std::int64_t>(data.judging->size());
+  report::Progress progress(
+      {.title = "verify", .total = total, .unit = "images", .style = request.progress});
+  deploy::VerifyReport verification = deploy::verify(
+      {.float_model = result.float_model,
+       .quantized_model = result.quantized_model,
+       .simulate = [&](std::span<const Tensor> inputs) { return simulation.run(inputs); },
+       .batches = judging_source(data, kJudgingBatch),
+       .engines = config.engines,
+       .bounds = {.max_drop = config.max_drop,
+                  .min_agreement = config.min_agreement,
+                  .min_integer_mac_share = config.min_integer_mac_share,
+                  .allow_slower = config.allow_slower},
+       .threads = request.threads,
+       .latency_rounds = config.latency_rounds,
+       .progress = [&](std::int64_t done) { progress.update(done); }});
+  progress.finish();
+  return verification;
+}
+
+/// Inputs of the first judging images, for checks that need few.
+std::vector<Tensor> some_images(const QuantizationData& data, std::int64_t count) {
+  const auto batch = judging_source(data, count)()();
+  return batch ? std::vector<Tensor>{batch->images} : std::vector<Tensor>{};
+}
+
+void warn_about_processor(const quant::PlanOptions& plan, std::vector<std::string>& notes) {
+  if (deploy::has_vnni() || plan.reduce_range) return;
+  notes.emplace_back(
+      "this processor has no VNNI: 8-bit weights saturate in 16-bit sums here; use --reduce-range "
+      "for a file that is safe on such processors");
+  base::log_warning("{}", notes.back());
+}
+
+}  // namespace
+
+std::string apply_plan(const ir::Graph& graph, const quant::QuantPlan& plan, int opset) {
+  ir::Graph prepared = graph.clone();
+  std::vector<passes::PassRecord> records;
+  prepare(prepared, records);
+  passes::run(prepared, {passes::insert_fake_quantize(plan), passes::lower_to_qdq(plan)});
+  return onnx::encode(prepared, {.opset = opset});
+}
+
+QuantizationResult quantize_model(const QuantizationRequest& request) {
+  QuantizationResult result;
+  warn_about_processor(request.stage.plan, result.notes);
+  result.float_model = onnx::encode(request.graph, {.opset = request.opset});
+  ir::Graph prepared = request.graph.clone();
+  {
+    const Stopwatch watch(result.seconds, "prepare");
+    prepare(prepared, result.passes);
+  }
+  const QuantizationData data =
+      open_quantization_data(request.data, request.calibration, request.stage.verify.samples);
+  result.judging_images = static_cast<std::int64_t>(data.judging->size());
+  base::log_info("calibration on {}", data.description);
+  quant::Statistics statistics;
+  {
+    const Stopwatch watch(result.seconds, "calibrate");
+    statistics = calibrate(prepared, data, request);
+  }
+  {
+    const Stopwatch watch(result.seconds, "plan");
+    result.plan = quant::make_plan(prepared, statistics, request.stage.plan);
+    result.plan.calibration =
+        fmt::format("{}, micro-batch {}", data.description, request.calibration.micro_batch);
+  }
+  {
+    const Stopwatch watch(result.seconds, "export");
+    result.simulated = prepared.clone();
+    passes::run(result.simulated, {passes::insert_fake_quantize(result.plan)});
+    ir::Graph lowered = result.simulated.clone();
+    passes::run(lowered, {passes::lower_to_qdq(result.plan)});
+    result.quantized_model = onnx::encode(lowered, {.opset = request.opset});
+  }
+  const Stopwatch watch(result.seconds, "verify");
+  const std::vector<Tensor> images = some_images(data, 16);
+  result.layers = measure_layers(prepared, result.simulated, result.plan, images);
+  result.verification = verify_model(result, data, request);
+  result.operators = deploy::check_operators({.quantized_model = result.quantized_model,
+                                              .images = images,
+                                              .engines = request.stage.verify.engines,
+                                              .threads = request.threads});
+  return result;
+}
+
+}  // namespace espalier::recipe

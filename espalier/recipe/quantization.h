@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "espalier/deploy/operator_check.h"
+#include "espalier/deploy/verify.h"
+#include "espalier/ir/graph.h"
+#include "espalier/passes/pass.h"
+#include "espalier/quant/plan.h"
+#include "espalier/recipe/recipe.h"
+#include "espalier/report/progress.h"
+
+namespace espalier::recipe {
+
+struct QuantizationRequest {
+  const ir::Graph& graph;  ///< the float model, as loaded
+  const DataSplits& data;
+  CalibrationConfig calibration;
+  QuantizeStage stage;
+  int opset = 17;
+  int threads = 1;
+  report::ProgressStyle progress = report::ProgressStyle::Auto;
+};
+
+/// Quality of one quantized value or weight, for the per-layer table.
+struct LayerQuality {
+  std::string name;  ///< node
+  std::string op;
+  std::string input;   ///< quantized activation it reads first, empty: none
+  std::string weight;  ///< weight initializer, empty: none
+  std::int64_t macs = 0;
+  double output_sqnr_db = 0;  ///< float output against simulated output, all errors before included
+};
+
+struct QuantizationResult {
+  std::string float_model;      ///< ONNX bytes of the float model
+  std::string quantized_model;  ///< ONNX bytes, QDQ
+  ir::Graph simulated;          ///< with FakeQuantize nodes
+  quant::QuantPlan plan;
+  deploy::VerifyReport verification;
+  std::vector<deploy::OperatorDifference> operators;
+  std::vector<LayerQuality> layers;
+  std::vector<passes::PassRecord> passes;
+  std::vector<std::string> notes;         ///< decisions worth reading, e.g. on bias correction
+  std::map<std::string, double> seconds;  ///< prepare, calibrate, plan, export, verify
+  std::int64_t judging_images = 0;
+};
+
+/// The whole way of post-training quantization: prepare, calibrate, plan, simulate, export, verify.
+/// The result is returned whether or not verification passed. Throws UserError and UnsupportedError
+/// for models and data that do not fit.
+[[nodiscard]] QuantizationResult quantize_model(const QuantizationRequest& request);
+
+/// Applies a stored plan to a model instead of calibrating (the model must be the plan's).
+[[nodiscard]] std::string apply_plan(const ir::Graph& graph, const quant::QuantPlan& plan,
+                                     int opset);
+
+}  // namespace espalier::recipe

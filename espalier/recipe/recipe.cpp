@@ -1,0 +1,166 @@
+#include "espalier/recipe/recipe.h"
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "espalier/base/error.h"
+#include "espalier/base/name_match.h"
+#include "espalier/recipe/map_reader.h"
+#include "espalier/recipe/stage_yaml.h"
+
+namespace espalier::recipe {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A path as written, tried against the working directory, then against the recipe's folder.
+fs::path resolve(const std::string& written, const fs::path& folder) {
+  const fs::path path(written);
+  if (path.is_absolute() || fs::exists(path)) return path;
+  return fs::exists(folder / path) ? folder / path : path;
+}
+
+ModelConfig parse_model(const YamlValue& map, const Recipe& recipe, const fs::path& folder) {
+  MapReader reader(map, "'model'");
+  ModelConfig model;
+  const std::string zoo_name = reader.text("zoo", "");
+  const std::string file = reader.text("onnx", "");
+  if (zoo_name.empty() == file.empty()) {
+    throw base::UserError(
+        {.what = "'model' needs one of the keys 'zoo' and 'onnx'", .where = map.where()});
+  }
+  if (!file.empty()) {
+    model.source = ModelFile{.path = resolve(file, folder)};
+  } else {
+    const MapReader::IntegerRange sizes{.low = 1, .high = 1'000'000};
+    model.source =
+        ZooModel{.name = zoo_name,
+                 .options = {.classes = reader.integer("classes", 0, sizes),
+                             .scale = reader.number("scale", 1.0, {.low = 0.01, .high = 16}),
+                             .image_size = reader.integer("image_size", 0, sizes),
+                             .channels = reader.integer("channels", 0, sizes),
+                             .seed = recipe.seed}};
+  }
+  const std::string weights = reader.text("weights", "");
+  if (!weights.empty()) model.weights = resolve(weights, folder);
+  reader.finish();
+  return model;
+}
+
+/// A data split given as a path or in place.
+std::optional<data::DataConfig> parse_split(const YamlValue* value, const fs::path& folder,
+                                            bool training) {
+  if (value == nullptr) return std::nullopt;
+  const DataSplits splits = value->kind == YamlValue::Kind::Scalar
+                                ? load_data(resolve(value->scalar, folder))
+                                : parse_data(*value, folder);
+  return training ? splits.for_training() : splits.for_evaluation();
+}
+
+void parse_calibration(const YamlValue& map, CalibrationConfig& config) {
+  MapReader reader(map, "'calibration'");
+  static constexpr std::array<std::string_view, 1> kSources{"train"};
+  static_cast<void>(reader.choice("from", kSources, "train"));
+  config.samples = static_cast<std::size_t>(reader.integer(
+      "samples", static_cast<std::int64_t>(config.samples), {.low = 1, .high = 100'000'000}));
+  config.seed = static_cast<std::uint64_t>(reader.integer(
+      "seed", static_cast<std::int64_t>(config.seed), {.low = 0, .high = INT64_MAX}));
+  config.micro_batch = static_cast<std::size_t>(reader.integer(
+      "micro_batch", static_cast<std::int64_t>(config.micro_batch), {.low = 1, .high = 4096}));
+  reader.finish();
+}
+
+void parse_data_block(const YamlValue& map, const fs::path& folder, Recipe& recipe) {
+  MapReader reader(map, "'data'");
+  recipe.data.source = map.where();
+  recipe.data.train = parse_split(reader.find("train"), folder, true);
+  recipe.data.eval = parse_split(reader.find("eval"), folder, false);
+  recipe.calibration.seed = recipe.seed;
+  if (const YamlValue* value = reader.find("calibration")) {
+    parse_calibration(*value, recipe.calibration);
+  }
+  reader.finish();
+}
+
+std::vector<train::TopK> parse_metrics(const YamlValue& list) {
+  std::vector<train::TopK> metrics;
+  for (const YamlValue& item : list.items) {
+    const std::string name = read_text(item, "metrics");
+    const YamlValue digits = yaml_text(name.starts_with("top") ? name.substr(3) : "");
+    try {
+      metrics.push_back({.k = static_cast<int>(read_integer(digits, "metrics", 1, 1000))});
+    } catch (const base::UserError&) {
+      throw base::UserError({.what = fmt::format("unknown metric '{}'", name),
+                             .where = item.where(),
+                             .expected = "top1, top5, ..."});
+    }
+  }
+  if (metrics.empty()) {
+    throw base::UserError({.what = "bad value of 'metrics'",
+                           .where = list.where(),
+                           .got = list.describe(),
+                           .expected = "a list such as [top1, top5]"});
+  }
+  return metrics;
+}
+
+Stage parse_stage(const YamlValue& item, const Recipe& recipe) {
+  if (item.kind != YamlValue::Kind::Map || item.entries.size() != 1) {
+    throw base::UserError({.what = "bad entry of 'stages'",
+                           .where = item.where(),
+                           .got = item.describe(),
+                           .expected = "one stage, '- train: {...}'"});
+  }
+  const auto& [name, value] = item.entries.front();
+  if (name == "train") return parse_train_stage(value, recipe);
+  if (name == "quantize") return parse_quantize_stage(value);
+  if (name == "export") return parse_export_stage(value);
+  if (name == "prune" || name == "distil") {
+    throw base::UnsupportedError({.what = fmt::format("stage '{}' is not supported", name),
+                                  .where = item.where(),
+                                  .hint = "stages are train, quantize, export"});
+  }
+  const std::vector<std::string> known{"train", "quantize", "export"};
+  throw base::UserError({.what = fmt::format("unknown stage '{}'", name),
+                         .where = item.where(),
+                         .hint = base::suggest_name(name, known)});
+}
+
+}  // namespace
+
+std::string stage_name(const Stage& stage) {
+  constexpr std::array<std::string_view, std::variant_size_v<Stage>> kNames{"train", "quantize",
+                                                                            "export"};
+  return std::string(kNames[stage.index()]);
+}
+
+Recipe parse_recipe(const YamlValue& document, const std::filesystem::path& folder) {
+  MapReader reader(document, "the recipe");
+  Recipe recipe;
+  static_cast<void>(read_integer(reader.require("version"), "version", 1, 1));
+  recipe.seed =
+      static_cast<std::uint64_t>(reader.integer("seed", 0, {.low = 0, .high = INT64_MAX}));
+  recipe.model = parse_model(reader.require("model"), recipe, folder);
+  if (const YamlValue* value = reader.find("data")) parse_data_block(*value, folder, recipe);
+  if (const YamlValue* value = reader.find("metrics")) recipe.metrics = parse_metrics(*value);
+  const YamlValue& stages = reader.require("stages");
+  for (const YamlValue& item : stages.items) recipe.stages.push_back(parse_stage(item, recipe));
+  if (recipe.stages.empty()) {
+    throw base::UserError({.what = "the recipe has no stage",
+                           .where = stages.where(),
+                           .expected = "a list such as '- train: {epochs: 3}'"});
+  }
+  recipe.output = reader.text("output", recipe.output.string());
+  reader.finish();
+  recipe.resolved = print_yaml(document);
+  return recipe;
+}
+
+Recipe load_recipe(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
+  YamlValue document = load_yaml(file);
+  for (const std::string& assignment : overrides) override_yaml(document, assignment);
+  return parse_recipe(document, file.parent_path());
+}
+
+}  // namespace espalier::recipe

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "espalier/ir/graph.h"
+#include "espalier/recipe/quantization.h"
+#include "espalier/report/html.h"
+#include "espalier/report/json.h"
+#include "espalier/train/checkpoint.h"
+
+namespace espalier::recipe {
+
+/// What the reports of a run are made of.
+struct RunFacts {
+  std::string title;    ///< model file or recipe
+  std::string command;  ///< repeats the run
+  std::uint64_t seed = 0;
+  int threads = 1;
+  const ir::Graph* graph = nullptr;                  ///< the float model
+  const QuantizationResult* quantization = nullptr;  ///< null: the run did not quantize
+  std::optional<train::TrainState> training = std::nullopt;
+  double training_seconds = 0;
+};
+
+/// report.json (docs/formats.md).
+[[nodiscard]] report::Json report_json(const RunFacts& facts);
+
+/// report.html as values.
+[[nodiscard]] report::Page report_page(const report::Json& json);
+
+/// Table and verdict for the terminal.
+[[nodiscard]] std::string report_text(const report::Json& json);
+
+}  // namespace espalier::recipe

@@ -1,0 +1,133 @@
+#include "espalier/recipe/run.h"
+
+#include <fmt/format.h>
+
+#include "espalier/base/error.h"
+#include "espalier/base/log.h"
+#include "espalier/onnx/codec.h"
+#include "espalier/recipe/model_source.h"
+#include "espalier/recipe/plan_yaml.h"
+#include "espalier/recipe/quantization.h"
+#include "espalier/recipe/report.h"
+#include "espalier/recipe/run_folder.h"
+#include "espalier/recipe/training.h"
+#include "espalier/train/checkpoint.h"
+
+namespace espalier::recipe {
+namespace {
+
+/// The model on its way through the stages, and what each left for the report.
+struct Progress {
+  ir::Graph graph;
+  std::optional<TrainingOutcome> training;
+  std::optional<QuantizationResult> quantization;
+  int opset = 17;
+};
+
+std::string stage_file(std::size_t index) {
+  return fmt::format("stage-{}.espalier", index);
+}
+
+/// Trains, or takes the result of an earlier run that finished this stage.
+void run_train_stage(const TrainStage& stage, std::size_t index, const Recipe& recipe,
+                     const RunOptions& options, const RunFolder& folder, Progress& progress) {
+  const std::filesystem::path done = folder.path() / "checkpoints" / stage_file(index);
+  if (options.resume && std::filesystem::exists(done)) {
+    train::Checkpoint checkpoint = train::read_checkpoint(done);
+    base::log_info("stage {} (train) was finished before", index);
+    progress.graph = std::move(checkpoint.graph);
+    progress.training.emplace(TrainingOutcome{
+        .best = progress.graph.clone(), .state = checkpoint.state.value_or(train::TrainState{})});
+    return;
+  }
+  TrainingOutcome outcome =
+      run_training({.graph = progress.graph,
+                    .data = recipe.data,
+                    .stage = stage,
+                    .seed = recipe.seed,
+                    .folder = folder.path(),
+                    .checkpoint_folder = fmt::format("checkpoints/stage-{}", index),
+                    .resume = options.resume,
+                    .config = recipe.resolved,
+                    .progress = options.progress});
+  progress.graph = outcome.best.clone();
+  train::write_checkpoint(done, {.graph = outcome.best.clone(), .state = outcome.state});
+  progress.training.emplace(std::move(outcome));
+}
+
+void run_quantize_stage(const QuantizeStage& stage, const Recipe& recipe, const RunOptions& options,
+                        const RunFolder& folder, Progress& progress) {
+  progress.quantization.emplace(quantize_model({.graph = progress.graph,
+                                                .data = recipe.data,
+                                                .calibration = recipe.calibration,
+                                                .stage = stage,
+                                                .opset = progress.opset,
+                                                .threads = options.threads,
+                                                .progress = options.progress}));
+  folder.write("plan.yaml", print_plan(progress.quantization->plan));
+}
+
+/// The opset that the recipe's export stage asks for, wherever it stands.
+int export_opset(const Recipe& recipe) {
+  for (const Stage& stage : recipe.stages) {
+    if (const auto* exported = std::get_if<ExportStage>(&stage)) return exported->opset;
+  }
+  return ExportStage{}.opset;
+}
+
+void check_order(const Recipe& recipe) {
+  bool quantized = false;
+  for (const Stage& stage : recipe.stages) {
+    if (quantized && !std::holds_alternative<ExportStage>(stage)) {
+      throw base::UnsupportedError(
+          {.what = fmt::format("stage '{}' cannot follow 'quantize'", stage_name(stage)),
+           .hint = "put 'quantize' last; only 'export' may follow it"});
+    }
+    quantized = quantized || std::holds_alternative<QuantizeStage>(stage);
+  }
+}
+
+RunFacts make_facts(const Recipe& recipe, const RunOptions& options, const Progress& progress) {
+  RunFacts facts{.title = progress.graph.name,
+                 .command = options.command,
+                 .seed = recipe.seed,
+                 .threads = options.threads,
+                 .graph = &progress.graph};
+  if (progress.quantization) facts.quantization = &*progress.quantization;
+  if (progress.training) {
+    facts.training = progress.training->state;
+    facts.training_seconds = progress.training->seconds;
+  }
+  return facts;
+}
+
+}  // namespace
+
+RunResult run_recipe(const Recipe& recipe, const RunOptions& options) {
+  check_order(recipe);
+  Progress progress{.graph = load_model(recipe.model), .opset = export_opset(recipe)};
+  const RunFolder folder(options.output);
+  folder.write("config.yaml", recipe.resolved);
+  for (std::size_t index = 0; index < recipe.stages.size(); ++index) {
+    const Stage& stage = recipe.stages[index];
+    base::log_info("stage {}: {}", index, stage_name(stage));
+    if (const auto* training = std::get_if<TrainStage>(&stage)) {
+      run_train_stage(*training, index, recipe, options, folder, progress);
+    } else if (const auto* quantize = std::get_if<QuantizeStage>(&stage)) {
+      run_quantize_stage(*quantize, recipe, options, folder, progress);
+    }
+  }
+  const std::string float_model = onnx::encode(progress.graph, {.opset = progress.opset});
+  if (progress.quantization) folder.write("float.onnx", float_model);
+  folder.write("model.onnx",
+               progress.quantization ? progress.quantization->quantized_model : float_model);
+  RunResult result;
+  result.report = report_json(make_facts(recipe, options, progress));
+  result.passed = !progress.quantization || progress.quantization->verification.passed();
+  result.text = report_text(result.report);
+  folder.write("report.json", report::to_text(result.report) + "\n");
+  folder.write("report.html", report::render_html(report_page(result.report)));
+  return result;
+}
+
+}  // namespace espalier::recipe

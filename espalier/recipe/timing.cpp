@@ -1,0 +1,80 @@
+#include "espalier/recipe/timing.h"
+
+#include <fmt/format.h>
+
+#include "espalier/deploy/bench.h"
+#include "espalier/deploy/cpu.h"
+#include "espalier/deploy/engine.h"
+#include "espalier/recipe/model_source.h"
+#include "espalier/report/table.h"
+
+namespace espalier::recipe {
+namespace {
+
+using report::Json;
+
+Json row_json(const deploy::BenchRow& row) {
+  Json json = Json::object();
+  json["model"] = row.model;
+  json["engine"] = row.engine;
+  json["version"] = row.version;
+  json["median_ms"] = row.latency.median_ms;
+  json["p10_ms"] = row.latency.p10_ms;
+  json["p90_ms"] = row.latency.p90_ms;
+  json["speed"] = row.against_first.ratio;
+  json["speed_low"] = row.against_first.low;
+  json["speed_high"] = row.against_first.high;
+  return json;
+}
+
+}  // namespace
+
+report::Json time_models(const TimingRequest& request) {
+  std::vector<std::string> files;
+  files.reserve(request.models.size());
+  for (const std::filesystem::path& model : request.models) files.push_back(onnx_bytes(model));
+  Json json = Json::object();
+  json["cpu"] = deploy::describe(deploy::cpu_features());
+  json["threads"] = request.threads;
+  json["rows"] = Json::array();
+  for (const std::string& engine :
+       request.engines.empty() ? deploy::engine_names() : request.engines) {
+    std::vector<deploy::BenchSubject> subjects;
+    for (std::size_t index = 0; index < files.size(); ++index) {
+      subjects.push_back(
+          {.model = request.models[index].string(), .bytes = files[index], .engine = engine});
+    }
+    for (const deploy::BenchRow& row :
+         deploy::bench(subjects, {.latency = {.rounds = request.rounds},
+                                 .threads = request.threads,
+                                 .batch = request.batch,
+                                 .unknown_size = request.unknown_size,
+                                 .seed = request.seed})) {
+      json["rows"].push_back(row_json(row));
+    }
+  }
+  return json;
+}
+
+std::string timing_text(const report::Json& json) {
+  using Align = report::Align;
+  report::TextTable table({{.title = "model", .align = Align::Left},
+                           {.title = "engine", .align = Align::Left},
+                           {.title = "median"},
+                           {.title = "p10"},
+                           {.title = "p90"},
+                           {.title = "speed"},
+                           {.title = "95 % interval"}});
+  for (const Json& row : json.at("rows").items()) {
+    table.add_row({row.at("model").as_string(), row.at("engine").as_string(),
+                   report::format_milliseconds(row.at("median_ms").as_number()),
+                   report::format_milliseconds(row.at("p10_ms").as_number()),
+                   report::format_milliseconds(row.at("p90_ms").as_number()),
+                   fmt::format("{:.2f}x", row.at("speed").as_number()),
+                   fmt::format("{:.2f} to {:.2f}", row.at("speed_low").as_number(),
+                               row.at("speed_high").as_number())});
+  }
+  return fmt::format("{}\n{}", json.at("cpu").as_string(), table.render());
+}
+
+}  // namespace espalier::recipe

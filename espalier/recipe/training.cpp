@@ -1,0 +1,105 @@
+#include "espalier/recipe/training.h"
+
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "espalier/base/error.h"
+#include "espalier/base/log.h"
+#include "espalier/recipe/batches.h"
+#include "espalier/report/tensorboard.h"
+#include "espalier/train/checkpoint_folder.h"
+
+namespace espalier::recipe {
+namespace {
+
+/// Sends what the loop reports to the log, the progress bar and the event file.
+class Reporter {
+ public:
+  Reporter(const TrainingRequest& request, std::int64_t iterations, std::int64_t resume_step)
+      : request_(request),
+        events_(request.folder, {.resume_at_step = resume_step}),
+        progress_({.title = "train",
+                   .total = iterations * request.stage.options.epochs,
+                   .unit = "steps",
+                   .style = request.progress}) {}
+
+  [[nodiscard]] train::Callbacks callbacks() {
+    return {.on_step = [this](const train::StepReport& report) { on_step(report); },
+            .on_epoch = [this](const train::EpochReport& report) { on_epoch(report); }};
+  }
+
+ private:
+  void on_step(const train::StepReport& report) {
+    const std::int64_t every = request_.stage.options.log_every_steps;
+    const bool logged =
+        every > 0 && (report.iteration % every == 0 || report.iteration == report.iterations);
+    if (logged) {
+      progress_.clear();
+      base::log_info("{}", train::train_line(report));
+      for (const auto& [name, value] : report.values) {
+        events_.add_scalar("train/" + name, value, report.step);
+      }
+      events_.add_scalar("train/lr", report.lr, report.step);
+      events_.add_scalar("train/images_per_second", report.samples_per_second, report.step);
+    }
+    const auto loss = report.means.find("loss");
+    progress_.update(report.step, loss == report.means.end()
+                                      ? std::string()
+                                      : fmt::format("loss {:.4f}", loss->second));
+  }
+
+  void on_epoch(const train::EpochReport& report) {
+    progress_.clear();
+    for (const auto& [name, value] : report.record.evaluation) {
+      events_.add_scalar("eval/" + name, value, report.step);
+    }
+    if (!report.record.evaluation.empty()) base::log_info("{}", train::evaluation_line(report));
+    events_.flush();
+  }
+
+  const TrainingRequest& request_;
+  report::EventWriter events_;
+  report::Progress progress_;
+};
+
+/// Finished steps of the newest checkpoint, for the event file; -1 for a new run.
+std::int64_t resume_step(const train::CheckpointOptions& options) {
+  if (!options.resume) return -1;
+  const auto newest = train::CheckpointFolder(options.folder, options.keep).latest();
+  return newest && newest->state ? newest->state->step : -1;
+}
+
+}  // namespace
+
+TrainingOutcome run_training(const TrainingRequest& request) {
+  train::TrainOptions options = request.stage.options;
+  options.checkpoints.folder = request.folder / request.checkpoint_folder;
+  options.checkpoints.resume = request.resume;
+  options.checkpoints.config = request.config;
+  LoaderSource training(data::make_loader(request.data.for_training(), request.seed));
+  std::optional<LoaderSource> evaluation;
+  if (request.data.eval) {
+    evaluation.emplace(data::make_loader(*request.data.eval, request.seed));
+  }
+  exec::Program program = exec::Program::compile(request.graph, {.mode = exec::Mode::Training});
+  Reporter reporter(request, training.batches_per_epoch(), resume_step(options.checkpoints));
+  const train::TrainJob job{.graph = request.graph,
+                            .program = program,
+                            .data = training,
+                            .evaluation = evaluation ? &*evaluation : nullptr,
+                            .losses = {train::cross_entropy(request.stage.smoothing)},
+                            .callbacks = reporter.callbacks()};
+  const train::TrainResult result = train::train(job, options);
+  TrainingOutcome outcome{
+      .best = request.graph.clone(), .state = result.state, .seconds = result.seconds};
+  const train::CheckpointFolder folder(options.checkpoints.folder, options.checkpoints.keep);
+  if (evaluation && std::filesystem::exists(folder.best_path())) {
+    outcome.best = train::read_checkpoint(folder.best_path()).graph;
+  } else {
+    program.write_back(outcome.best);
+  }
+  return outcome;
+}
+
+}  // namespace espalier::recipe

@@ -1,0 +1,80 @@
+#include "espalier/recipe/verification.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "espalier/data/loader.h"
+#include "espalier/data/subset.h"
+#include "espalier/deploy/verify.h"
+#include "espalier/recipe/evaluation.h"
+#include "espalier/recipe/model_source.h"
+#include "espalier/recipe/report.h"
+
+namespace espalier::recipe {
+namespace {
+
+constexpr std::int64_t kBatch = 64;
+
+struct Images {
+  data::DatasetPtr dataset;
+  std::function<deploy::NextBatch()> batches;
+};
+
+Images open_images(const VerificationRequest& request) {
+  const data::DataConfig& config = request.data.for_evaluation();
+  Images images{.dataset = data::open_dataset(config.dataset, config.loader.bad_samples),
+                .batches = {}};
+  if (request.config.samples > 0) {
+    images.dataset = data::random_samples(
+        images.dataset, static_cast<std::size_t>(request.config.samples), request.seed);
+  }
+  auto chain = std::make_shared<const data::TransformChain>(config.dataset.transforms);
+  images.batches = [dataset = images.dataset, chain, loader = config.loader] {
+    auto pass = std::make_shared<data::Loader>(
+        dataset, chain, data::LoaderOptions{.sampler = {.batch_size = kBatch}, .loader = loader});
+    pass->start();
+    return deploy::NextBatch([pass] { return pass->next(); });
+  };
+  return images;
+}
+
+}  // namespace
+
+VerificationOutcome verify_files(const VerificationRequest& request) {
+  const Images images = open_images(request);
+  QuantizationResult result;
+  result.float_model = onnx_bytes(request.original);
+  result.quantized_model = onnx_bytes(request.quantized);
+  result.judging_images = static_cast<std::int64_t>(images.dataset->size());
+  const ir::Graph graph = load_model({.source = ModelFile{.path = request.original}});
+  const Runner simulation = open_runner(request.quantized, "espalier", request.threads);
+  report::Progress progress({.title = "verify",
+                             .total = result.judging_images,
+                             .unit = "images",
+                             .style = request.progress});
+  result.verification =
+      deploy::verify({.float_model = result.float_model,
+                      .quantized_model = result.quantized_model,
+                      .simulate = simulation,
+                      .batches = images.batches,
+                      .engines = request.config.engines,
+                      .bounds = {.max_drop = request.config.max_drop,
+                                 .min_agreement = request.config.min_agreement,
+                                 .min_integer_mac_share = request.config.min_integer_mac_share,
+                                 .allow_slower = request.config.allow_slower},
+                      .threads = request.threads,
+                      .latency_rounds = request.config.latency_rounds,
+                      .progress = [&](std::int64_t done) { progress.update(done); }});
+  progress.finish();
+  VerificationOutcome outcome;
+  outcome.passed = result.verification.passed();
+  outcome.json = report_json({.title = request.quantized.string(),
+                              .seed = request.seed,
+                              .threads = request.threads,
+                              .graph = &graph,
+                              .quantization = &result});
+  outcome.text = report_text(outcome.json);
+  return outcome;
+}
+
+}  // namespace espalier::recipe
