@@ -7,6 +7,7 @@ endif()
 file(REAL_PATH "${DEPS}" DEPS_REAL)
 
 find_package(Threads REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
@@ -14,7 +15,8 @@ find_package(nlohmann_json REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(GTest REQUIRED)
 
-# Imports a prebuilt shared library: espalier_import(NAME LIBRARY file INCLUDES dirs... LINKS targets...)
+# Imports a prebuilt library:
+# espalier_import(NAME LIBRARY file INCLUDES dirs... LINKS targets... DEFINITIONS ...)
 function(espalier_import name)
   cmake_parse_arguments(ARG "" "LIBRARY" "INCLUDES;LINKS;DEFINITIONS" ${ARGN})
   add_library(${name} INTERFACE IMPORTED GLOBAL)

@@ -17,7 +17,8 @@ function(espalier_library name)
   target_link_libraries(espalier_${name} PUBLIC espalier_flags)
   foreach(dependency IN LISTS ARG_DEPS)
     if(NOT LEVEL_${dependency} LESS LEVEL_${name})
-      message(FATAL_ERROR "espalier/${name} (level ${LEVEL_${name}}) may not use espalier/${dependency} (level ${LEVEL_${dependency}})")
+      message(FATAL_ERROR "espalier/${name} (level ${LEVEL_${name}}) may not use "
+        "espalier/${dependency} (level ${LEVEL_${dependency}})")
     endif()
     target_link_libraries(espalier_${name} PUBLIC espalier_${dependency})
   endforeach()
@@ -30,6 +31,7 @@ endfunction()
 # espalier_test(NAME SOURCES ... LINKS ... [TORCH] [LABELS ...] [TIMEOUT seconds]): the GoogleTest
 # program test_NAME of tests/NAME, linked with espalier_NAME and the test kit (tests/kit; its tensor
 # half only with TORCH); ctest label "unit" unless LABELS says otherwise ("integration", "slow").
+# Programs of folders below libtorch also get the label "threads": ThreadSanitizer runs them.
 function(espalier_test name)
   cmake_parse_arguments(ARG "TORCH" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
   if(NOT ARG_LABELS)
@@ -50,9 +52,23 @@ function(espalier_test name)
   if(ARG_TORCH)
     espalier_use_torch_header(test_${name})
   endif()
+  if(NOT ARG_TORCH AND "${LEVEL_${name}}" MATCHES "^[01]$")
+    list(APPEND ARG_LABELS threads)
+    add_dependencies(thread_tests test_${name})
+  endif()
   add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}
     ENVIRONMENT "${ESPALIER_TEST_ENVIRONMENT}")
+endfunction()
+
+# espalier_fuzz(NAME SOURCES ... LINKS ...): the libFuzzer program fuzz_NAME (preset fuzz); its corpus
+# is tests/fuzz/corpus/NAME, which tools/fuzz starts from.
+function(espalier_fuzz name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(fuzz_${name} ${ARG_SOURCES})
+  target_include_directories(fuzz_${name} PRIVATE "${CMAKE_SOURCE_DIR}")
+  target_link_libraries(fuzz_${name} PRIVATE ${ARG_LINKS} espalier_flags)
+  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
 endfunction()
 
 # Compiles a target with the precompiled libtorch header, built once in espalier_tensor.

@@ -1,4 +1,5 @@
-# Interface target that every target of ours links: warnings, sanitizers, hidden pitfalls of the prebuilt libraries.
+# Interface target that every target of ours links: warnings, sanitizers, hidden pitfalls of the
+# prebuilt libraries.
 add_library(espalier_flags INTERFACE)
 target_compile_options(espalier_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -fno-math-errno
@@ -8,6 +9,9 @@ if(ESPALIER_SANITIZE)
     -fsanitize=${ESPALIER_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(espalier_flags INTERFACE -fsanitize=${ESPALIER_SANITIZE})
 endif()
+if(ESPALIER_FUZZ)
+  target_compile_options(espalier_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 find_program(MOLD mold)
 if(MOLD)
   target_link_options(espalier_flags INTERFACE -fuse-ld=mold)
@@ -15,6 +19,7 @@ endif()
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER
-      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
       ${CCACHE})
 endif()

@@ -8,6 +8,7 @@ namespace {
 constexpr int kLimit = 3;
 const std::vector<Row> kRows{{1, "a"}, {2, "b"}};
 constexpr std::string_view kName = "x";
+inline constexpr const char* kText = "x";
 using Map = std::map<int, int>;
 static const Table& table();
 struct Point { int x = 0; static int count; };
