@@ -10,7 +10,7 @@
 #include "espalier/data/config.h"
 #include "espalier/data/dataset.h"
 #include "espalier/data/sample.h"
-#include "espalier/data/transform.h"
+#include "espalier/data/transform_chain.h"
 
 namespace espalier::data {
 

@@ -1,0 +1,53 @@
+#include "espalier/data/dataset.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "espalier/base/error.h"
+#include "espalier/base/name_match.h"
+#include "espalier/data/datasets/idx.h"
+#include "espalier/data/datasets/image_folder.h"
+#include "espalier/data/datasets/image_net.h"
+#include "espalier/data/datasets/opening.h"
+#include "espalier/data/datasets/synthetic.h"
+#include "espalier/data/excerpt.h"
+#include "espalier/data/parameter_reader.h"
+
+namespace espalier::data {
+namespace {
+
+struct Row {
+  std::string_view name;
+  DatasetPtr (*open)(const Opening&);
+};
+
+/// Every data set there is. Each reads its keys and refuses unknown ones.
+constexpr std::array kDatasets{
+    Row{"ImageNetDataset", &open_image_net},  Row{"ImageFolder", &open_image_folder},
+    Row{"FashionMNIST", &open_fashion_mnist}, Row{"IDX", &open_idx},
+    Row{"Synthetic", &open_synthetic},
+};
+
+}  // namespace
+
+DatasetPtr open_dataset(const DatasetConfig& config, BadSamples policy) {
+  const auto row = std::ranges::find(kDatasets, config.name, &Row::name);
+  if (row == kDatasets.end()) {
+    throw base::UserError({.what = fmt::format("unknown data set {}", excerpt(config.name)),
+                           .where = config.where,
+                           .hint = base::suggest_name(config.name, dataset_names())});
+  }
+  ParameterReader parameters(config.name, config.parameters, config.where);
+  return row->open({.parameters = parameters, .folder = config.folder, .policy = policy});
+}
+
+std::vector<std::string> dataset_names() {
+  std::vector<std::string> names;
+  for (const Row& row : kDatasets) names.emplace_back(row.name);
+  return names;
+}
+
+}  // namespace espalier::data
