@@ -13,14 +13,15 @@
 namespace espalier::deploy {
 namespace {
 
-/// Engines opened so far. Modules cannot be closed again, so the process keeps one of each.
+/// Engines opened so far. Modules cannot be closed again, so the process keeps one of each and
+/// never destroys it: the engines' own threads may outlive static objects.
 struct OpenEngines {
   std::mutex mutex;
   std::map<std::string, Engine*, std::less<>> by_name;
 };
 
 OpenEngines& open_engines() {
-  static OpenEngines engines;
+  static OpenEngines& engines = *new OpenEngines;
   return engines;
 }
 

@@ -25,7 +25,7 @@ struct EngineLayer {
   bool integer = false;  ///< computes in integers
   std::vector<std::string> covers =
       {};                   ///< nodes of the exported file that it stands for, where known
-  double milliseconds = 0;  ///< mean time when the engine tells, else 0
+  double milliseconds = 0;  ///< typical time when the engine tells, else 0
 };
 
 /// A loaded model in an inference engine. Not thread-safe.

@@ -26,8 +26,9 @@ struct IntegerShare {
 };
 
 /// Attributes every convolution and matrix product of `exported` to the engine layer that covers
-/// it. A node that no layer covers counts as float. Shapes are inferred with batch 1. Throws
-/// UserError when a MAC count needs a dimension that stays unknown.
+/// it. A node that no layer covers counts as float. Shapes are those of the graph's values; an
+/// unknown batch counts as 1. Throws UserError when a MAC count needs a dimension that stays
+/// unknown.
 [[nodiscard]] IntegerShare attribute_macs(const ir::Graph& exported,
                                           std::span<const EngineLayer> layers);
 

@@ -21,6 +21,14 @@ namespace {
                                 .hint = std::move(hint)});
 }
 
+/// oneTBB (inside OpenVINO) opens its own helper with RTLD_DEEPBIND, at which AddressSanitizer ends
+/// the process; this variable is oneTBB's switch for that.
+void prepare_for_sanitizer() {
+#if defined(__SANITIZE_ADDRESS__)
+  ::setenv("TBB_ENABLE_SANITIZERS", "1", /*overwrite=*/0);
+#endif
+}
+
 template <typename Function>
 Function find_symbol(void* module, const char* symbol) {
   return reinterpret_cast<Function>(::dlsym(module, symbol));
@@ -39,6 +47,7 @@ Engine& open_module(const fs::path& file, std::string_view name) {
   if (!fs::exists(file, error)) {
     fail(name, file, "no such file", "build it with 'make build'; it belongs beside the program");
   }
+  prepare_for_sanitizer();
   void* module = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (module == nullptr) {
     const char* reason = ::dlerror();
@@ -57,7 +66,9 @@ Engine& open_module(const fs::path& file, std::string_view name) {
     fail(name, file, fmt::format("'{}'", found),
          fmt::format("this program needs '{}': build both with 'make build'", kModuleAbi));
   }
-  return *create({.decode = [](std::string_view bytes) { return onnx::decode(bytes); }});
+  return *create({.decode = [](std::string_view bytes) {
+    return onnx::decode(bytes, {.name = "optimized model", .infer_shapes = false});
+  }});
 }
 
 }  // namespace espalier::deploy

@@ -7,24 +7,9 @@
 #include <vector>
 
 #include "espalier/deploy/engine.h"
-#include "espalier/ir/graph.h"
 #include "espalier/tensor/tensor.h"
 
 namespace espalier::deploy {
-
-/// One quantized operator cut out of a QDQ file: DequantizeLinear -> operator [-> activation] ->
-/// QuantizeLinear, codes in, codes out.
-struct OperatorModel {
-  std::string name;                 ///< node of the main operator
-  std::string op;                   ///< its operator
-  std::vector<std::string> inputs;  ///< values of the file that hold the input codes
-  std::string output;               ///< value of the file that holds the output codes
-  ir::Graph graph;
-};
-
-/// Cuts a QDQ graph into its quantized operators. Parts without quantized inputs and output (float
-/// nodes, pure layout changes of codes) are left out.
-[[nodiscard]] std::vector<OperatorModel> cut_operators(const ir::Graph& quantized);
 
 struct OperatorCheckRequest {
   std::string_view quantized_model;  ///< bytes of the QDQ file
@@ -48,9 +33,10 @@ struct OperatorDifference {
   [[nodiscard]] bool passed() const { return failure.empty() && worst_step <= 1; }
 };
 
-/// Runs every operator in every engine and in our executor on codes that real images give, and
-/// compares output codes. Ordered by engine, then worst first.
-/// Throws UserError when the file cannot be read; a failing engine is a value.
+/// Runs every operator of the file (cut_operators) in every engine and in our executor on the codes
+/// that the images give, and compares the output codes. Ordered by engine, worst first.
+/// Throws UserError when the file cannot be read or run by the executor; a failing engine is a
+/// value.
 [[nodiscard]] std::vector<OperatorDifference> check_operators(const OperatorCheckRequest& request);
 
 }  // namespace espalier::deploy

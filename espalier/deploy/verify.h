@@ -13,6 +13,8 @@
 #include "espalier/deploy/engine.h"
 #include "espalier/deploy/integer_share.h"
 #include "espalier/deploy/latency.h"
+#include "espalier/deploy/layer_costs.h"
+#include "espalier/deploy/predictions.h"
 #include "espalier/tensor/tensor.h"
 
 namespace espalier::deploy {
@@ -48,22 +50,6 @@ struct VerifyRequest {
   std::function<void(std::int64_t)> progress = {};
 };
 
-/// What the first output of a model holds.
-enum class OutputKind {
-  Scores,       ///< float [N, C], C > 1: one class a sample
-  DenseScores,  ///< float [N, C, H, W], C > 1: one class a pixel
-  Labels,       ///< integers: classes themselves
-  Values        ///< anything else: compared by its error only
-};
-
-/// A layer that costs more time in the INT8 file than in the float file.
-struct LayerCost {
-  std::string name;  ///< node of the exported file, or the engine's layer where it covers none
-  std::string type;  ///< the engine's word for the INT8 layer
-  double float_ms = 0;
-  double quantized_ms = 0;
-};
-
 /// How the INT8 file does in one engine.
 struct EngineReport {
   std::string name;
@@ -96,8 +82,9 @@ struct VerifyReport {
   std::int64_t quantized_bytes = 0;
   std::string cpu;  ///< deploy::describe of the processor
   OutputKind output_kind = OutputKind::Values;
-  std::vector<EngineReport> engines;
-  std::vector<std::string> failures;  ///< of the files themselves (unreadable, no engine asked for)
+  std::vector<EngineReport> engines = {};
+  std::vector<std::string> failures =
+      {};  ///< of the files themselves (unreadable, no engine asked for)
 
   [[nodiscard]] bool passed() const;
   /// All failures, those of an engine prefixed with its name.

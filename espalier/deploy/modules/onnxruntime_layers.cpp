@@ -79,24 +79,23 @@ std::vector<const ir::Value*> exported_outputs(const ir::Graph& exported, const 
   return values;
 }
 
-struct MeanTime {
-  double total_ms = 0;
-  int count = 0;
-};
-
-/// Times by layer name from a profile in Chrome's trace form.
-std::map<std::string, MeanTime> layer_times(std::string_view profile) {
+/// Median times in milliseconds by layer name, from a profile in Chrome's trace form.
+std::map<std::string, double> layer_times(std::string_view profile) {
   constexpr std::string_view kSuffix = "_kernel_time";
-  std::map<std::string, MeanTime> times;
+  std::map<std::string, std::vector<double>> samples;
   const auto events = nlohmann::json::parse(profile, nullptr, /*allow_exceptions=*/false);
-  if (!events.is_array()) return times;
+  if (!events.is_array()) return {};
   for (const auto& event : events) {
     if (!event.is_object() || event.value("cat", "") != "Node") continue;
     const std::string name = event.value("name", "");
     if (!name.ends_with(kSuffix)) continue;
-    MeanTime& time = times[name.substr(0, name.size() - kSuffix.size())];
-    time.total_ms += event.value("dur", 0.0) / 1000;
-    ++time.count;
+    samples[name.substr(0, name.size() - kSuffix.size())].push_back(event.value("dur", 0.0) / 1000);
+  }
+  std::map<std::string, double> times;
+  for (auto& [name, values] : samples) {
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::ranges::nth_element(values, middle);
+    times[name] = *middle;
   }
   return times;
 }
@@ -118,9 +117,7 @@ std::vector<EngineLayer> onnxruntime_layers(const ir::Graph& exported, const ir:
     if (layer.integer) codes.add(*node);
     layer.covers = covered_nodes(exported_outputs(exported, *node), kept);
     const auto time = times.find(node->name());
-    if (time != times.end() && time->second.count > 0) {
-      layer.milliseconds = time->second.total_ms / time->second.count;
-    }
+    if (time != times.end()) layer.milliseconds = time->second;
     layers.push_back(std::move(layer));
   }
   return layers;

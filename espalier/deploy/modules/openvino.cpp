@@ -51,10 +51,14 @@ ov::element::Type from_dtype(DType dtype) {
   return place == kElementTypes.end() ? ov::element::dynamic : ov::element::Type(place->theirs);
 }
 
-/// OpenVINO's messages carry the source line of its own check first; the last line says what
-/// failed.
+/// OpenVINO's messages name the source lines of its own checks first; what follows the last of them
+/// says what failed.
 std::string plain_message(const std::exception& error) {
+  constexpr std::string_view kPlace = "Exception from ";
   std::string text = error.what();
+  const auto place = text.rfind(kPlace);
+  const auto end = place == std::string::npos ? place : text.find(": ", place);
+  if (end != std::string::npos) text.erase(0, end + 2);
   text.erase(text.find_last_not_of(" \n\t") + 1);
   std::ranges::replace(text, '\n', ' ');
   return text;

@@ -1,0 +1,254 @@
+#include "espalier/deploy/verify.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "espalier/base/error.h"
+#include "espalier/base/interrupt.h"
+#include "espalier/deploy/batched_model.h"
+#include "espalier/deploy/bench.h"
+#include "espalier/deploy/cpu.h"
+#include "espalier/deploy/verdict.h"
+#include "espalier/onnx/codec.h"
+#include "espalier/onnx/shapes.h"
+
+namespace espalier::deploy {
+namespace {
+
+/// Does `work`; what it throws becomes a failure "<stage>: <text>". Interrupts and our own bugs
+/// pass. Returns whether it went well.
+template <typename Work>
+bool attempt(std::vector<std::string>& failures, std::string_view stage, const Work& work) {
+  try {
+    work();
+    return true;
+  } catch (const base::Interrupted&) {
+    throw;
+  } catch (const base::InternalError&) {
+    throw;
+  } catch (const std::exception& error) {
+    failures.push_back(fmt::format("{}: {}", stage, error.what()));
+    return false;
+  }
+}
+
+/// The two files as graphs.
+struct Files {
+  ir::Graph float_graph;
+  ir::Graph quantized_graph;
+  std::optional<std::int64_t> batch;
+};
+
+/// One engine with both models, and what they have given so far.
+class EngineCheck {
+ public:
+  EngineCheck(const VerifyRequest& request, const Files& files, std::string name)
+      : request_(request), files_(files) {
+    report_.name = std::move(name);
+    usable_ = attempt(report_.failures, "open", [&] {
+      engine_ = &request_.open(report_.name);
+      report_.version = engine_->version();
+    });
+    const EngineOptions options{.threads = request_.threads};
+    usable_ = usable_ && attempt(report_.failures, "load the float file", [&] {
+                float_model_ = engine_->load(request_.float_model, options);
+              });
+    usable_ = usable_ && attempt(report_.failures, "load the INT8 file", [&] {
+                quantized_model_ = engine_->load(request_.quantized_model, options);
+              });
+  }
+
+  void add_batch(const data::Batch& batch, const std::vector<Tensor>& simulated) {
+    if (!usable_) return;
+    const std::vector<Tensor> inputs = {batch.images};
+    std::vector<Tensor> expected;
+    std::vector<Tensor> outputs;
+    usable_ = attempt(report_.failures, "run the float file",
+                      [&] { expected = run_batched(*float_model_, inputs, files_.batch); }) &&
+              attempt(report_.failures, "run the INT8 file",
+                      [&] { outputs = run_batched(*quantized_model_, inputs, files_.batch); });
+    if (!usable_) return;
+    report_.images += batch.images.size(0);
+    report_.not_finite += count_not_finite(outputs);
+    noise_.add(expected, outputs);
+    if (expected.empty() || outputs.empty()) return;
+    kind_ = output_kind(expected.front());
+    agreement_.add(expected.front(), outputs.front(), kind_);
+    float_accuracy_.add(expected.front(), batch.labels, kind_);
+    accuracy_.add(outputs.front(), batch.labels, kind_);
+    if (!simulated.empty()) simulation_.add(simulated.front(), outputs.front(), kind_);
+  }
+
+  /// What has been counted over the images becomes part of the report.
+  void summarize() {
+    report_.agreement = agreement_.share();
+    report_.simulation_agreement = simulation_.share();
+    report_.float_metrics = float_accuracy_.percent();
+    report_.metrics = accuracy_.percent();
+    report_.output_sqnr_db = noise_.decibel();
+  }
+
+  void measure_latency(const std::vector<Tensor>& inputs) {
+    if (!usable_ || request_.latency_rounds <= 0) return;
+    usable_ = attempt(report_.failures, "measure the latency", [&] {
+      const std::vector<LatencySubject> subjects = {
+          {.name = "float", .run = [&] { (void)float_model_->run(inputs); }},
+          {.name = "INT8", .run = [&] { (void)quantized_model_->run(inputs); }}};
+      auto times = measure_interleaved(subjects, {.rounds = request_.latency_rounds});
+      report_.speedup = paired_ratio(times[0], times[1]);
+      report_.float_latency = std::move(times[0]);
+      report_.latency = std::move(times[1]);
+    });
+  }
+
+  /// Reads the optimized graphs back; frees the models before, to hold one pair at a time.
+  void inspect(const std::vector<Tensor>& inputs) {
+    if (!usable_) return;
+    float_model_.reset();
+    quantized_model_.reset();
+    attempt(report_.failures, "read the optimized graph back", [&] {
+      const auto layers = inspect_layers(request_.quantized_model, inputs);
+      IntegerShare share = attribute_macs(files_.quantized_graph, layers);
+      report_.integer_mac_share = share.share;
+      std::ranges::copy_if(share.nodes, std::back_inserter(report_.float_ops),
+                           [](const MacNode& node) { return !node.integer; });
+      std::ranges::stable_sort(report_.float_ops, std::greater<>(), &MacNode::macs);
+      report_.mac_nodes = std::move(share.nodes);
+      if (!report_.speedup || report_.speedup->ratio > 1) return;
+      report_.slower_layers = slower_layers(inspect_layers(request_.float_model, inputs), layers);
+    });
+  }
+
+  [[nodiscard]] EngineReport take_report() {
+    judge(report_, request_.bounds);
+    return std::move(report_);
+  }
+  [[nodiscard]] OutputKind kind() const { return kind_; }
+
+ private:
+  [[nodiscard]] std::vector<EngineLayer> inspect_layers(std::string_view bytes,
+                                                        const std::vector<Tensor>& inputs) const {
+    constexpr int kRuns = 10;
+    const auto model = engine_->load(bytes, {.threads = request_.threads, .inspect = true});
+    for (int run = 0; run < kRuns; ++run) (void)model->run(inputs);
+    return model->layers();
+  }
+
+  const VerifyRequest& request_;
+  const Files& files_;
+  EngineReport report_;
+  Engine* engine_ = nullptr;
+  bool usable_ = false;
+  std::unique_ptr<EngineModel> float_model_;
+  std::unique_ptr<EngineModel> quantized_model_;
+  OutputKind kind_ = OutputKind::Values;
+  Agreement agreement_;
+  Agreement simulation_;
+  Accuracy float_accuracy_;
+  Accuracy accuracy_;
+  SignalToNoise noise_;
+};
+
+/// Reads both files; failures go to the report.
+std::optional<Files> read_files(const VerifyRequest& request, VerifyReport& report) {
+  Files files;
+  const bool sound =
+      attempt(report.failures, "read the float file",
+              [&] {
+                files.float_graph = onnx::decode(request.float_model, {.name = "the float file"});
+              }) &&
+      attempt(report.failures, "read the INT8 file", [&] {
+        files.quantized_graph = onnx::decode(request.quantized_model, {.name = "the INT8 file"});
+      });
+  if (!sound) return std::nullopt;
+  files.batch = fixed_batch(files.quantized_graph);
+  return files;
+}
+
+/// One sample (or as many as the file fixes) as the models take it.
+std::vector<Tensor> one_sample(const Files& files, const Tensor& images) {
+  const std::int64_t batch = files.batch.value_or(1);
+  if (!images.defined() || images.size(0) < batch) {
+    constexpr std::int64_t kUnknownSize = 224;
+    return random_inputs(files.quantized_graph, batch, kUnknownSize, /*seed=*/1);
+  }
+  return {images.narrow(0, 0, batch).contiguous()};
+}
+
+/// One pass over the images through the simulation and all engines. Gives a few of the images.
+Tensor run_images(const VerifyRequest& request, std::vector<EngineCheck>& checks,
+                  VerifyReport& report) {
+  Tensor sample;
+  if (!request.batches) return sample;
+  const NextBatch next = request.batches();
+  bool simulating = static_cast<bool>(request.simulate);
+  std::int64_t seen = 0;
+  while (const std::optional<data::Batch> batch = next()) {
+    base::stop_if_interrupted();
+    if (!sample.defined()) sample = batch->images;
+    std::vector<Tensor> simulated;
+    simulating = simulating && attempt(report.failures, "run the simulation", [&] {
+                   simulated = request.simulate(std::vector<Tensor>{batch->images});
+                 });
+    for (EngineCheck& check : checks) check.add_batch(*batch, simulated);
+    seen += batch->images.size(0);
+    if (request.progress) request.progress(seen);
+  }
+  if (seen == 0) report.failures.emplace_back("the data set has no image");
+  return sample;
+}
+
+/// Shapes that the file leaves open become those of the sample, so that MACs can be counted.
+void fix_shapes(Files& files, const std::vector<Tensor>& sample, VerifyReport& report) {
+  attempt(report.failures, "infer the shapes of the INT8 file", [&] {
+    std::map<std::string, tensor::Shape> shapes;
+    const auto& inputs = files.quantized_graph.inputs();
+    for (std::size_t index = 0; index < std::min(sample.size(), inputs.size()); ++index) {
+      shapes[inputs[index]->name()] = tensor::make_shape(sample[index].sizes().vec());
+    }
+    onnx::infer_shapes(files.quantized_graph, shapes);
+  });
+}
+
+}  // namespace
+
+bool VerifyReport::passed() const {
+  return failures.empty() && std::ranges::all_of(engines, &EngineReport::passed);
+}
+
+std::vector<std::string> VerifyReport::reasons() const {
+  std::vector<std::string> all = failures;
+  for (const EngineReport& engine : engines) {
+    for (const std::string& failure : engine.failures) {
+      all.push_back(fmt::format("{}: {}", engine.name, failure));
+    }
+  }
+  return all;
+}
+
+VerifyReport verify(const VerifyRequest& request) {
+  VerifyReport report{.float_bytes = static_cast<std::int64_t>(request.float_model.size()),
+                      .quantized_bytes = static_cast<std::int64_t>(request.quantized_model.size()),
+                      .cpu = describe(cpu_features())};
+  if (request.engines.empty()) report.failures.emplace_back("no engine was asked for");
+  std::optional<Files> files = read_files(request, report);
+  if (!files) return report;
+  std::vector<EngineCheck> checks;
+  for (const std::string& name : request.engines) checks.emplace_back(request, *files, name);
+  const std::vector<Tensor> sample = one_sample(*files, run_images(request, checks, report));
+  fix_shapes(*files, sample, report);
+  for (EngineCheck& check : checks) {
+    base::stop_if_interrupted();
+    check.summarize();
+    check.measure_latency(sample);
+    check.inspect(sample);
+    report.output_kind = check.kind();
+    report.engines.push_back(check.take_report());
+  }
+  return report;
+}
+
+}  // namespace espalier::deploy
