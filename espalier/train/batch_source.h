@@ -7,18 +7,27 @@
 
 namespace espalier::train {
 
-/// Where batches come from. What it gives is a function of its own seed, the epoch and the batch
-/// number only, so that a run continues from any position with the same data.
+/// Where a source stands.
+struct SourcePosition {
+  std::int64_t epoch = 0;   ///< from 0
+  std::int64_t offset = 0;  ///< in the source's own unit; 0: the start of the epoch
+  bool operator==(const SourcePosition&) const = default;
+};
+
+/// Where batches come from. What it gives is a function of its own seed and the position only, so
+/// that a run continues from any position with the same data.
 class BatchSource {
  public:
   virtual ~BatchSource() = default;
 
-  /// Batches of one epoch, the same in every epoch; at least 1.
+  /// Batches of an epoch; at least 1. An epoch may end earlier when bad samples are left out.
   [[nodiscard]] virtual std::int64_t batches_per_epoch() const = 0;
-  /// Makes next() give batch `first_batch` (from 0) of `epoch` (from 0) and those after it.
-  virtual void start_epoch(std::int64_t epoch, std::int64_t first_batch) = 0;
+  /// Makes next() give what follows `position`.
+  virtual void start(SourcePosition position) = 0;
   /// The next batch of the epoch; nothing at its end.
   [[nodiscard]] virtual std::optional<data::Batch> next() = 0;
+  /// Where to start to get the batch after the last one given.
+  [[nodiscard]] virtual SourcePosition position() const = 0;
 };
 
 }  // namespace espalier::train

@@ -35,6 +35,7 @@ struct EpochRecord {
 struct TrainState {
   std::int64_t epoch = 0;          ///< finished epochs
   std::int64_t step_in_epoch = 0;  ///< finished steps of the epoch under way
+  std::int64_t data_offset = 0;    ///< where the batch source stands in that epoch
   std::int64_t step = 0;           ///< finished steps of all epochs
   std::int64_t steps_per_epoch = 0;
   std::uint64_t seed = 0;  ///< random numbers are functions of seed, epoch and step
@@ -59,10 +60,6 @@ struct Checkpoint {
   weights::TensorMap slots = {};         ///< of the optimizer, "<slot>/<parameter>"
 };
 
-/// What kind of file the bytes are, by content.
-enum class ModelKind { Checkpoint, Onnx, Unknown };
-[[nodiscard]] ModelKind model_kind(std::string_view bytes);
-
 /// The bytes of the container (docs/formats.md): the same checkpoint gives the same bytes.
 [[nodiscard]] std::string encode_checkpoint(const Checkpoint& checkpoint);
 
@@ -73,9 +70,5 @@ enum class ModelKind { Checkpoint, Onnx, Unknown };
 [[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& path);
 /// Appears whole or not at all.
 void write_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
-
-/// The graph of a checkpoint file or of an ONNX file, told apart by content. Throws UserError
-/// naming the path when it is neither.
-[[nodiscard]] ir::Graph load_model(const std::filesystem::path& path);
 
 }  // namespace espalier::train

@@ -27,6 +27,11 @@ class CheckpointFolder {
   /// Step files, oldest first.
   [[nodiscard]] std::vector<std::filesystem::path> files() const;
   [[nodiscard]] std::filesystem::path best_path() const;
+  /// Removes unfinished files that a killed process left.
+  void remove_leftovers() const;
+  /// Removes the step files and the best one: a run that starts anew must not leave a newer step of
+  /// an older run behind.
+  void clear() const;
 
  private:
   std::filesystem::path folder_;

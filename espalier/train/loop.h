@@ -5,7 +5,6 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "espalier/exec/program.h"
@@ -15,6 +14,7 @@
 #include "espalier/train/loss.h"
 #include "espalier/train/metric.h"
 #include "espalier/train/optimizer.h"
+#include "espalier/train/parameter_groups.h"
 #include "espalier/train/schedule.h"
 
 namespace espalier::train {
@@ -34,9 +34,9 @@ struct TrainOptions {
   GroupOptions groups = {};
   ScheduleOptions schedule = {};
   std::vector<TopK> metrics = {{.k = 1}};
-  std::int64_t evaluate_every_epochs = 1;
-  std::string best_metric = "top1";   ///< larger is better but for "loss"
-  std::int64_t log_every_steps = 20;  ///< 0: no log lines
+  std::int64_t evaluate_every_epochs = 1;  ///< and after the last one
+  std::string best_metric = "top1";        ///< larger is better, but for "loss" and loss terms
+  std::int64_t log_every_steps = 20;       ///< 0: no log lines
   CheckpointOptions checkpoints = {};
 };
 
@@ -48,10 +48,10 @@ struct StepReport {
   std::int64_t iterations = 0;
   std::int64_t step = 0;  ///< finished steps of all epochs
   double lr = 0;
-  MetricValues values;    ///< of this step's batch: "loss", every loss term, every metric
-  MetricValues means;     ///< over the epoch so far
-  double batch_cost = 0;  ///< means without the first 5 iterations of the epoch
-  double reader_cost = 0;
+  MetricValues values;     ///< of this batch: "loss", the terms when several, every metric
+  MetricValues means;      ///< over the epoch so far
+  double batch_cost = 0;   ///< mean of a whole step; the first 5 of an epoch do not count
+  double reader_cost = 0;  ///< mean wait for the batch
   double samples_per_second = 0;
   double eta = 0;
 };
@@ -61,7 +61,8 @@ struct EpochReport {
   EpochRecord record;
   std::int64_t epochs = 0;
   std::int64_t step = 0;
-  bool best = false;  ///< the best evaluation so far
+  bool improved = false;  ///< the best evaluation so far
+  std::string best_metric;
   double best_value = 0;
   std::int64_t best_epoch = 0;
   double seconds = 0;
@@ -85,26 +86,16 @@ struct TrainJob {
 
 struct TrainResult {
   TrainState state;
-  /// Where the run continued, finished steps; nothing when it started anew.
+  /// Where the run continued, in finished steps; nothing when it started anew.
   std::optional<std::int64_t> resumed_at = {};
-  double seconds = 0;
+  double seconds = 0;  ///< of this call, with evaluation and checkpoints
 };
 
 /// Trains. Bit-exact for the same seed, thread count and instruction set, whether in one go or
-/// resumed. On a signal (base::interrupted) writes a checkpoint and throws Interrupted. A loss that
-/// is not finite throws UserError naming the step and the first node that gave such a value; the
-/// last good checkpoint stays. Denormal numbers are flushed to zero while it runs.
+/// resumed; a checkpoint of other threads or instructions resumes with a warning. On a signal
+/// (base::interrupted) writes a checkpoint and throws Interrupted. A loss that is not finite throws
+/// UserError naming the step and the first node that gave such a value; the last good checkpoint
+/// stays. Denormal numbers are flushed to zero while it runs.
 TrainResult train(const TrainJob& job, const TrainOptions& options);
-
-/// Mean loss terms and metrics of a program over one pass of the source, in evaluation behaviour
-/// and without gradients. A training program is switched back afterwards.
-[[nodiscard]] MetricValues evaluate(exec::Program& program, BatchSource& source,
-                                    const std::vector<LossTerm>& losses,
-                                    const std::vector<TopK>& metrics);
-
-/// "[Train][Epoch 1/10][Iter: 20/469]lr: ..., top1: ..., loss: ..., batch_cost: ... s, ...".
-[[nodiscard]] std::string train_line(const StepReport& report);
-/// "[Eval][Epoch 1][Avg]loss: ..., top1: ...".
-[[nodiscard]] std::string evaluation_line(const EpochReport& report);
 
 }  // namespace espalier::train

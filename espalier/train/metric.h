@@ -23,6 +23,9 @@ struct TopK {
 /// classes].
 [[nodiscard]] std::int64_t count_top_k(const Tensor& logits, const Tensor& labels, int k);
 
+/// Number of samples with a label.
+[[nodiscard]] std::int64_t count_labelled(const Tensor& labels);
+
 /// Weighted means by name.
 class Meters {
  public:

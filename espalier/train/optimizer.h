@@ -12,8 +12,8 @@ namespace espalier::train {
 
 /// Stochastic gradient descent with momentum:
 ///   g = gradient + weight_decay * p;  v = momentum * v + g;
-///   p -= lr * (nesterov ? g + momentum * v : v)    (Sutskever et al., ICML 2013, as PyTorch and
-/// Paddle write it).
+///   p -= lr * (nesterov ? g + momentum * v : v)
+/// (Sutskever et al., ICML 2013, as PyTorch and Paddle write it).
 struct SgdOptions {
   double momentum = 0.9;
   bool nesterov = false;
@@ -23,6 +23,14 @@ struct SgdOptions {
 /// make_optimizer.
 using OptimizerOptions = std::variant<SgdOptions>;
 
+/// A parameter with the numbers of its group.
+struct OptimizedParameter {
+  std::string name;
+  Tensor value;  ///< shares its memory with the program's
+  double weight_decay = 0;
+  double lr_scale = 1;
+};
+
 /// Changes parameters in place from their gradients.
 class Optimizer {
  public:
@@ -31,7 +39,7 @@ class Optimizer {
   /// One update with the rate `lr` (times each group's lr_scale). Parameters without a gradient
   /// stay as they are.
   virtual void step(double lr) = 0;
-  /// State tensors, "<slot>/<parameter>"; borrowed.
+  /// State tensors, "<slot>/<parameter>"; they share memory with the optimizer's.
   [[nodiscard]] virtual exec::TensorMap slots() const = 0;
   /// One line that names the optimizer and its numbers.
   [[nodiscard]] virtual std::string describe() const = 0;
@@ -43,15 +51,17 @@ class Optimizer {
   void load_slots(const exec::TensorMap& saved);
 
  protected:
-  explicit Optimizer(std::vector<Tensor> parameters) : parameters_(std::move(parameters)) {}
-  [[nodiscard]] const std::vector<Tensor>& parameters() const { return parameters_; }
+  explicit Optimizer(std::vector<OptimizedParameter> parameters)
+      : parameters_(std::move(parameters)) {}
+  [[nodiscard]] const std::vector<OptimizedParameter>& parameters() const { return parameters_; }
 
  private:
-  std::vector<Tensor> parameters_;
+  std::vector<OptimizedParameter> parameters_;
 };
 
-/// Throws UserError for numbers out of range, InternalError when a group names an unknown parameter
-/// or a parameter is in no group or two.
+/// Throws UserError for numbers out of range, UnsupportedError for parameters that are neither
+/// float32 nor float64, InternalError when a group names an unknown parameter or a parameter is in
+/// no group or two.
 [[nodiscard]] std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
                                                         const exec::TensorMap& parameters,
                                                         const std::vector<ParameterGroup>& groups);

@@ -1,0 +1,93 @@
+#include "espalier/train/parameter_groups.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "espalier/base/check.h"
+#include "espalier/base/name_match.h"
+#include "espalier/ops/facts.h"
+
+namespace espalier::train {
+namespace {
+
+/// What the nodes of a graph use a parameter for.
+struct Role {
+  bool norm = false;
+  bool bias = false;
+};
+
+/// Looks at the uses of a value, also behind nodes that only quantize or rename it.
+void collect_role(const ir::Value& value, Role& role) {
+  for (const ir::Use& use : value.uses()) {
+    const ops::OpFacts* facts = ops::find(*use.node);
+    if (facts == nullptr) continue;
+    if (facts->kind == ops::OpKind::Normalization) role.norm = true;
+    if (facts->bias == static_cast<int>(use.index)) role.bias = true;
+    const bool passes_on = facts->kind == ops::OpKind::Quantize || use.node->is("Identity");
+    if (passes_on && use.index == 0 && use.node->output() != nullptr) {
+      collect_role(*use.node->output(), role);
+    }
+  }
+}
+
+void check_options(const GroupOptions& options) {
+  const auto check_decay = [](double decay) {
+    base::check(std::isfinite(decay) && decay >= 0,
+                "weight decay: got {}, expected a number of 0 or more", decay);
+  };
+  check_decay(options.weight_decay);
+  for (const GroupRule& rule : options.rules) {
+    check_decay(rule.weight_decay);
+    base::check(std::isfinite(rule.lr_scale) && rule.lr_scale >= 0,
+                "learning rate scale of '{}': got {}, expected a number of 0 or more", rule.pattern,
+                rule.lr_scale);
+  }
+}
+
+}  // namespace
+
+std::vector<ParameterGroup> group_parameters(const ir::Graph& graph,
+                                             const std::vector<std::string>& parameters,
+                                             const GroupOptions& options) {
+  check_options(options);
+  std::vector<bool> used(options.rules.size(), false);
+  std::vector<ParameterGroup> groups;
+  for (const std::string& name : parameters) {
+    const ir::Value* value = graph.find_value(name);
+    base::invariant(value != nullptr, "the graph has no parameter '{}'", name);
+    double decay = options.weight_decay;
+    double lr_scale = 1;
+    const auto rule = std::ranges::find_if(options.rules, [&](const GroupRule& candidate) {
+      return base::matches_glob(candidate.pattern, name);
+    });
+    if (rule != options.rules.end()) {
+      used[static_cast<std::size_t>(rule - options.rules.begin())] = true;
+      decay = rule->weight_decay;
+      lr_scale = rule->lr_scale;
+    } else {
+      Role role;
+      collect_role(*value, role);
+      if ((role.norm && !options.decay_norms) ||
+          (role.bias && !role.norm && !options.decay_biases)) {
+        decay = 0;
+      }
+    }
+    const auto group = std::ranges::find_if(groups, [&](const ParameterGroup& candidate) {
+      return candidate.weight_decay == decay && candidate.lr_scale == lr_scale;
+    });
+    ParameterGroup& home = group != groups.end()
+                               ? *group
+                               : groups.emplace_back(ParameterGroup{
+                                     .names = {}, .weight_decay = decay, .lr_scale = lr_scale});
+    home.names.push_back(name);
+  }
+  for (std::size_t index = 0; index < used.size(); ++index) {
+    if (used[index]) continue;
+    throw base::UserError({.what = "a parameter rule matches nothing",
+                           .got = fmt::format("'{}'", options.rules[index].pattern),
+                           .hint = base::suggest_name(options.rules[index].pattern, parameters)});
+  }
+  return groups;
+}
+
+}  // namespace espalier::train
