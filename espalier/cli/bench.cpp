@@ -5,6 +5,7 @@
 
 #include "espalier/cli/arguments.h"
 #include "espalier/cli/commands.h"
+#include "espalier/deploy/engine.h"
 #include "espalier/recipe/timing.h"
 
 namespace espalier::cli {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -27,6 +28,13 @@ enum class BadSamples {
   Skip,   ///< leave it out, log it, count it
 };
 
+/// One of the two disjoint parts into which hold_out() draws a data set (subset.h).
+struct PartConfig {
+  std::int64_t samples = 0;  ///< of the held-out part
+  std::uint64_t seed = 0;
+  bool held_out = false;  ///< false: the rest
+};
+
 /// One data set by its name, e.g. {"ImageNetDataset", {{"image_root", "images"}, ...}}.
 struct DatasetConfig {
   std::string name;
@@ -35,6 +43,7 @@ struct DatasetConfig {
   /// Relative paths are tried against the working directory, then against this folder.
   std::filesystem::path folder = {};
   std::string where = {};  ///< place for messages, e.g. "train.yaml:3"
+  std::optional<PartConfig> part = std::nullopt;
 };
 
 /// In which order and grouping samples are delivered.

@@ -15,6 +15,7 @@
 #include "espalier/data/datasets/synthetic.h"
 #include "espalier/data/excerpt.h"
 #include "espalier/data/parameter_reader.h"
+#include "espalier/data/subset.h"
 
 namespace espalier::data {
 namespace {
@@ -41,7 +42,17 @@ DatasetPtr open_dataset(const DatasetConfig& config, BadSamples policy) {
                            .hint = base::suggest_name(config.name, dataset_names())});
   }
   ParameterReader parameters(config.name, config.parameters, config.where);
-  return row->open({.parameters = parameters, .folder = config.folder, .policy = policy});
+  DatasetPtr all = row->open({.parameters = parameters, .folder = config.folder, .policy = policy});
+  if (!config.part) return all;
+  if (config.part->samples < 1 || static_cast<std::size_t>(config.part->samples) >= all->size()) {
+    throw base::UserError({.what = "cannot hold out samples of the data set",
+                           .where = config.where,
+                           .got = fmt::format("{} of {}", config.part->samples, all->size()),
+                           .expected = "at least 1, and fewer than there are"});
+  }
+  HeldOut parts =
+      hold_out(std::move(all), static_cast<std::size_t>(config.part->samples), config.part->seed);
+  return config.part->held_out ? parts.held_out : parts.rest;
 }
 
 std::vector<std::string> dataset_names() {

@@ -49,20 +49,6 @@ void split_single(QuantizationData& result, const data::DatasetPtr& all,
 
 }  // namespace
 
-LoaderSource::LoaderSource(data::Loader loader) : loader_(std::move(loader)) {}
-
-std::int64_t LoaderSource::batches_per_epoch() const {
-  return loader_.batches_per_epoch();
-}
-
-void LoaderSource::start_epoch(std::int64_t epoch, std::int64_t first_batch) {
-  loader_.start({.epoch = epoch, .sample = first_batch * loader_.batch_size()});
-}
-
-std::optional<data::Batch> LoaderSource::next() {
-  return loader_.next();
-}
-
 QuantizationData open_quantization_data(const DataSplits& splits,
                                         const CalibrationConfig& calibration,
                                         std::int64_t judging_samples) {
@@ -75,7 +61,7 @@ QuantizationData open_quantization_data(const DataSplits& splits,
   if (splits.only) {
     split_single(result, all, calibration);
   } else {
-    const data::DataConfig& evaluation = splits.for_evaluation();
+    const data::DataConfig& evaluation = splits.for_judging();
     result.judging = data::open_dataset(evaluation.dataset, evaluation.loader.bad_samples);
     result.judging_transforms = make_chain(evaluation);
     result.calibration = data::random_samples(all, calibration.samples, calibration.seed);

@@ -7,22 +7,8 @@
 #include "espalier/deploy/verify.h"
 #include "espalier/quant/calibrate.h"
 #include "espalier/recipe/recipe.h"
-#include "espalier/train/batch_source.h"
 
 namespace espalier::recipe {
-
-/// A loader as the training loop wants it.
-class LoaderSource : public train::BatchSource {
- public:
-  explicit LoaderSource(data::Loader loader);
-  [[nodiscard]] std::int64_t batches_per_epoch() const override;
-  void start_epoch(std::int64_t epoch, std::int64_t first_batch) override;
-  [[nodiscard]] std::optional<data::Batch> next() override;
-  [[nodiscard]] const data::Loader& loader() const { return loader_; }
-
- private:
-  data::Loader loader_;
-};
 
 /// Images for calibration, and images that judge the result: never the same ones.
 struct QuantizationData {

@@ -91,6 +91,19 @@ std::vector<data::TransformConfig> parse_transforms(const YamlValue* list) {
   return transforms;
 }
 
+/// `held_out: {samples: 5000, seed: 1, part: rest}`.
+data::PartConfig parse_part(const YamlValue& map) {
+  MapReader reader(map, "'held_out'");
+  static constexpr std::string_view kParts[] = {"rest", "held_out"};
+  const YamlValue& samples = reader.require("samples");
+  data::PartConfig part{
+      .samples = read_integer(samples, "samples", 1, 1'000'000'000),
+      .seed = static_cast<std::uint64_t>(reader.integer("seed", 0, {.low = 0, .high = INT64_MAX})),
+      .held_out = reader.choice("part", kParts, "rest") == "held_out"};
+  reader.finish();
+  return part;
+}
+
 data::DatasetConfig parse_dataset(const YamlValue& block, const std::filesystem::path& folder) {
   MapReader reader(block, "'dataset'");
   if (const YamlValue* batch = reader.find("batch_transform_ops"); batch != nullptr) {
@@ -103,8 +116,10 @@ data::DatasetConfig parse_dataset(const YamlValue& block, const std::filesystem:
                              .transforms = parse_transforms(reader.find("transform_ops")),
                              .folder = folder,
                              .where = block.where()};
+  if (const YamlValue* part = reader.find("held_out")) config.part = parse_part(*part);
   for (const auto& [key, value] : block.entries) {
-    if (key == "name" || key == "transform_ops" || value.kind == Kind::Null) continue;
+    const bool read = key == "name" || key == "transform_ops" || key == "held_out";
+    if (read || value.kind == Kind::Null) continue;
     config.parameters[key] = to_parameter(value, key);
   }
   return config;
@@ -185,6 +200,7 @@ DataSplits parse_data(const YamlValue& document, const std::filesystem::path& fo
   MapReader loader(reader.require("DataLoader"), "'DataLoader'");
   if (const YamlValue* block = loader.find("Train")) splits.train = parse_block(*block, folder);
   if (const YamlValue* block = loader.find("Eval")) splits.eval = parse_block(*block, folder);
+  if (const YamlValue* block = loader.find("Test")) splits.test = parse_block(*block, folder);
   loader.finish();
   reader.finish();
   return splits;

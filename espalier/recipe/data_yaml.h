@@ -16,11 +16,14 @@ struct DataSplits {
   std::optional<data::DataConfig> only;
   std::optional<data::DataConfig> train;
   std::optional<data::DataConfig> eval;
+  std::optional<data::DataConfig> test;
 
   /// The split to train or calibrate on / to evaluate on; `only` where the file has one split.
   /// Throws UserError when the file lacks it.
   [[nodiscard]] const data::DataConfig& for_training() const;
   [[nodiscard]] const data::DataConfig& for_evaluation() const;
+  /// What final figures are taken on: the test split, or the evaluation split without one.
+  [[nodiscard]] const data::DataConfig& for_judging() const;
   std::string source;
 };
 

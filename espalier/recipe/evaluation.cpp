@@ -16,12 +16,13 @@
 #include "espalier/exec/program.h"
 #include "espalier/recipe/model_source.h"
 #include "espalier/train/checkpoint.h"
+#include "espalier/train/model_file.h"
 
 namespace espalier::recipe {
 namespace {
 
 data::Loader open_loader(const EvaluationRequest& request) {
-  const data::DataConfig& config = request.data.for_evaluation();
+  const data::DataConfig& config = request.data.for_judging();
   data::DatasetPtr dataset = data::open_dataset(config.dataset, config.loader.bad_samples);
   if (request.samples > 0) {
     dataset =

@@ -9,6 +9,7 @@
 #include "espalier/base/file.h"
 #include "espalier/report/table.h"
 #include "espalier/train/checkpoint.h"
+#include "espalier/train/model_file.h"
 
 namespace espalier::recipe {
 namespace {

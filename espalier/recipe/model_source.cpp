@@ -7,6 +7,7 @@
 #include "espalier/base/file.h"
 #include "espalier/onnx/codec.h"
 #include "espalier/train/checkpoint.h"
+#include "espalier/train/model_file.h"
 #include "espalier/weights/safetensors.h"
 
 namespace espalier::recipe {

@@ -76,6 +76,7 @@ void parse_data_block(const YamlValue& map, const fs::path& folder, Recipe& reci
   recipe.data.source = map.where();
   recipe.data.train = parse_split(reader.find("train"), folder, true);
   recipe.data.eval = parse_split(reader.find("eval"), folder, false);
+  recipe.data.test = parse_split(reader.find("test"), folder, false);
   recipe.calibration.seed = recipe.seed;
   if (const YamlValue* value = reader.find("calibration")) {
     parse_calibration(*value, recipe.calibration);

@@ -14,8 +14,8 @@ namespace espalier::recipe {
 
 /// What the reports of a run are made of.
 struct RunFacts {
-  std::string title;    ///< model file or recipe
-  std::string command;  ///< repeats the run
+  std::string title = {};    ///< model file or recipe
+  std::string command = {};  ///< repeats the run
   std::uint64_t seed = 0;
   int threads = 1;
   const ir::Graph* graph = nullptr;                  ///< the float model

@@ -6,9 +6,10 @@
 
 #include "espalier/base/error.h"
 #include "espalier/base/log.h"
-#include "espalier/recipe/batches.h"
 #include "espalier/report/tensorboard.h"
 #include "espalier/train/checkpoint_folder.h"
+#include "espalier/train/loader_source.h"
+#include "espalier/train/log_line.h"
 
 namespace espalier::recipe {
 namespace {
@@ -77,10 +78,13 @@ TrainingOutcome run_training(const TrainingRequest& request) {
   options.checkpoints.folder = request.folder / request.checkpoint_folder;
   options.checkpoints.resume = request.resume;
   options.checkpoints.config = request.config;
-  LoaderSource training(data::make_loader(request.data.for_training(), request.seed));
-  std::optional<LoaderSource> evaluation;
+  data::Loader training_loader = data::make_loader(request.data.for_training(), request.seed);
+  train::LoaderSource training(training_loader);
+  std::optional<data::Loader> evaluation_loader;
+  std::optional<train::LoaderSource> evaluation;
   if (request.data.eval) {
-    evaluation.emplace(data::make_loader(*request.data.eval, request.seed));
+    evaluation_loader.emplace(data::make_loader(*request.data.eval, request.seed));
+    evaluation.emplace(*evaluation_loader);
   }
   exec::Program program = exec::Program::compile(request.graph, {.mode = exec::Mode::Training});
   Reporter reporter(request, training.batches_per_epoch(), resume_step(options.checkpoints));

@@ -21,7 +21,7 @@ struct Images {
 };
 
 Images open_images(const VerificationRequest& request) {
-  const data::DataConfig& config = request.data.for_evaluation();
+  const data::DataConfig& config = request.data.for_judging();
   Images images{.dataset = data::open_dataset(config.dataset, config.loader.bad_samples),
                 .batches = {}};
   if (request.config.samples > 0) {

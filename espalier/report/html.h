@@ -13,25 +13,25 @@ enum class Tone { Neutral, Good, Warning, Bad };
 
 /// One figure of the summary.
 struct Card {
-  std::string title;        ///< "Top-1 accuracy"
-  std::string value;        ///< "91.84 %"
+  std::string title = {};        ///< "Top-1 accuracy"
+  std::string value = {};        ///< "91.84 %"
   std::string detail = {};  ///< "float 91.90 %, -0.06 points"
   Tone tone = Tone::Neutral;
 };
 
 struct Cards {
-  std::vector<Card> cards;
+  std::vector<Card> cards = {};
 };
 
 /// Bars over categories; several series stand beside each other.
 struct BarChart {
   struct Series {
-    std::string name;
-    std::vector<double> values;  ///< one a label; NaN leaves a gap
+    std::string name = {};
+    std::vector<double> values = {};  ///< one a label; NaN leaves a gap
   };
-  std::string title;
-  std::vector<std::string> labels;
-  std::vector<Series> series;
+  std::string title = {};
+  std::vector<std::string> labels = {};
+  std::vector<Series> series = {};
   std::string unit = {};  ///< of the values: "ms"
   std::string note = {};  ///< small text under the chart
   bool horizontal = false;
@@ -44,13 +44,13 @@ struct BarChart {
 /// Lines over a number axis: training curves, sensitivities.
 struct LineChart {
   struct Series {
-    std::string name;
-    std::vector<double> x;
-    std::vector<double> y;  ///< NaN breaks the line
+    std::string name = {};
+    std::vector<double> x = {};
+    std::vector<double> y = {};  ///< NaN breaks the line
     bool dashed = false;
   };
-  std::string title;
-  std::vector<Series> series;
+  std::string title = {};
+  std::vector<Series> series = {};
   std::string x_title = {};
   std::string y_title = {};
   std::string note = {};
@@ -67,7 +67,7 @@ struct DataTable {
     Badge,   ///< short coloured text
   };
   struct Column {
-    std::string title;
+    std::string title = {};
     Kind kind = Kind::Text;
     int digits = 2;         ///< after the point
     std::string hint = {};  ///< explanation shown on the title
@@ -83,37 +83,37 @@ struct DataTable {
     std::variant<std::monostate, std::string, double> content;
     Tone tone = Tone::Neutral;
   };
-  std::string title;
-  std::vector<Column> columns;
-  std::vector<std::vector<Cell>> rows;
+  std::string title = {};
+  std::vector<Column> columns = {};
+  std::vector<std::vector<Cell>> rows = {};
   std::string note = {};
 };
 
 /// Names with values, in two columns: versions, settings.
 struct Facts {
-  std::vector<std::pair<std::string, std::string>> facts;
+  std::vector<std::pair<std::string, std::string>> facts = {};
 };
 
 /// A paragraph; line feeds are kept.
 struct Text {
-  std::string text;
+  std::string text = {};
 };
 
 /// A command line or file excerpt in a fixed-width face.
 struct Code {
-  std::string text;
+  std::string text = {};
 };
 
 /// Something the reader must see.
 struct Notice {
   Tone tone = Tone::Warning;
-  std::string text;
+  std::string text = {};
 };
 
 using Block = std::variant<Cards, BarChart, LineChart, DataTable, Facts, Text, Code, Notice>;
 
 struct Section {
-  std::string title;
+  std::string title = {};
   std::vector<Block> blocks =
       {};                    ///< charts that follow each other share a row where there is room
   std::string summary = {};  ///< one sentence under the title
@@ -129,7 +129,7 @@ struct Verdict {
 
 /// A whole report as values: nothing in it knows models or quantization.
 struct Page {
-  std::string title;
+  std::string title = {};
   std::string subtitle = {};
   std::optional<Verdict> verdict = std::nullopt;
   std::vector<Card> cards = {};
