@@ -18,7 +18,7 @@ namespace espalier::ir {
 /// unique name made from the node's; a null-like output left out is written as "-".
 struct NodeSpec {
   std::string op;
-  std::vector<Value*> inputs;
+  std::vector<Value*> inputs = {};
   std::vector<std::string> outputs = {""};
   Attributes attributes = {};
   std::string name = {};    ///< empty: made unique from `op`
