@@ -1,0 +1,139 @@
+#include "espalier/passes/pipelines.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "espalier/base/error.h"
+#include "espalier/base/name_match.h"
+#include "espalier/passes/add_bias.h"
+#include "espalier/passes/clip_to_relu.h"
+#include "espalier/passes/eliminate_dropout.h"
+#include "espalier/passes/eliminate_identity.h"
+#include "espalier/passes/fold_batch_norm.h"
+#include "espalier/passes/fold_constants.h"
+#include "espalier/passes/fold_mul_add.h"
+#include "espalier/passes/fold_shape_arithmetic.h"
+#include "espalier/passes/fuse_hard_swish.h"
+#include "espalier/passes/fuse_pad_into_conv.h"
+#include "espalier/passes/infer_shapes.h"
+#include "espalier/passes/matmul_add_to_gemm.h"
+#include "espalier/passes/normalize_gemm.h"
+#include "espalier/passes/reduce_mean_to_global_average_pool.h"
+#include "espalier/passes/split_shared_biases.h"
+
+namespace espalier::passes {
+namespace {
+
+Pass fold_constants_by_default() {
+  return fold_constants();
+}
+
+constexpr std::array kPasses{
+    PassRow{"add_bias", "gives layers without a bias one of zeros", add_bias},
+    PassRow{"clip_to_relu", "Clip from 0 without upper limit is Relu", clip_to_relu},
+    PassRow{"eliminate_dropout", "Dropout outside of training", eliminate_dropout},
+    PassRow{"eliminate_identity", "nodes that give back their input", eliminate_identity},
+    PassRow{"fold_batch_norm", "BatchNormalization into weights", fold_batch_norm},
+    PassRow{"fold_constants", "what constants alone decide", fold_constants_by_default},
+    PassRow{"fold_mul_add", "per-channel Mul, Add, Sub, Div into weights", fold_mul_add},
+    PassRow{"fold_shape_arithmetic", "computed shapes that are known", fold_shape_arithmetic},
+    PassRow{"fuse_hard_swish", "hard swish written out", fuse_hard_swish},
+    PassRow{"fuse_pad_into_conv", "zero Pad into the pads of Conv", fuse_pad_into_conv},
+    PassRow{"infer_shapes", "types of all values", infer_shapes},
+    PassRow{"matmul_add_to_gemm", "fully connected layers of two nodes", matmul_add_to_gemm},
+    PassRow{"normalize_gemm", "alpha and beta of Gemm into its constants", normalize_gemm},
+    PassRow{"reduce_mean_to_global_average_pool", "spatial means",
+            reduce_mean_to_global_average_pool},
+    PassRow{"split_shared_biases", "a bias of its own for every layer", split_shared_biases},
+};
+
+constexpr std::array<std::string_view, 5> kSimplify{"infer_shapes", "fold_constants",
+                                                    "fold_shape_arithmetic", "eliminate_identity",
+                                                    "infer_shapes"};
+
+constexpr std::array<std::string_view, 18> kPrepareForQuantization{
+    "infer_shapes",
+    "fold_constants",
+    "fold_shape_arithmetic",
+    "eliminate_dropout",
+    "eliminate_identity",
+    "infer_shapes",
+    "reduce_mean_to_global_average_pool",
+    "clip_to_relu",
+    "fuse_hard_swish",
+    "matmul_add_to_gemm",
+    "fuse_pad_into_conv",
+    "fold_batch_norm",
+    "fold_mul_add",
+    "normalize_gemm",
+    "eliminate_identity",
+    "split_shared_biases",
+    "add_bias",
+    "infer_shapes"};
+
+constexpr std::array kPipelines{
+    Pipeline{"prepare_for_quantization", "a graph fit for quantization", kPrepareForQuantization},
+    Pipeline{"simplify", "a graph without arithmetic that is known", kSimplify},
+};
+
+template <typename Row>
+const Row& find_row(std::span<const Row> rows, std::string_view name, std::string_view kind) {
+  const auto place = std::ranges::find(rows, name, &Row::name);
+  if (place != rows.end()) return *place;
+  std::vector<std::string> known;
+  for (const Row& row : rows) known.emplace_back(row.name);
+  throw base::UserError({.what = fmt::format("unknown {}", kind),
+                         .got = fmt::format("'{}'", name),
+                         .hint = base::suggest_name(name, known)});
+}
+
+}  // namespace
+
+std::span<const PassRow> pass_table() {
+  return kPasses;
+}
+
+Pass make_pass(std::string_view name) {
+  return find_row(pass_table(), name, "pass").make();
+}
+
+std::span<const Pipeline> pipelines() {
+  return kPipelines;
+}
+
+std::vector<Pass> make_pipeline(std::string_view name) {
+  std::vector<Pass> passes;
+  for (const std::string_view pass : find_row(pipelines(), name, "pipeline").passes) {
+    passes.push_back(make_pass(pass));
+  }
+  return passes;
+}
+
+std::vector<Pass> simplify() {
+  return make_pipeline("simplify");
+}
+
+std::vector<Pass> prepare_for_quantization() {
+  return make_pipeline("prepare_for_quantization");
+}
+
+std::string to_text(std::span<const Pass> passes) {
+  std::string text;
+  for (const Pass& pass : passes) {
+    text += fmt::format("{}{}\n", pass.name, pass.to_fixed_point ? " (to fixed point)" : "");
+  }
+  return text;
+}
+
+std::string to_text(std::span<const PassRecord> records) {
+  std::string text;
+  for (const PassRecord& record : records) {
+    text += fmt::format("{}: {} changes, {:.1f} ms\n", record.name, record.changes,
+                        record.seconds * 1000);
+  }
+  return text;
+}
+
+}  // namespace espalier::passes

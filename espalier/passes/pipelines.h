@@ -1,0 +1,46 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "espalier/passes/pass.h"
+
+namespace espalier::passes {
+
+/// A pass that needs no plan, by name.
+struct PassRow {
+  std::string_view name;
+  std::string_view summary;
+  Pass (*make)();
+};
+/// All of them, by name.
+[[nodiscard]] std::span<const PassRow> pass_table();
+/// Throws UserError with a suggestion for an unknown name.
+[[nodiscard]] Pass make_pass(std::string_view name);
+
+/// A named list of passes: data.
+struct Pipeline {
+  std::string_view name;
+  std::string_view summary;
+  std::span<const std::string_view> passes;
+};
+[[nodiscard]] std::span<const Pipeline> pipelines();
+/// The passes of a named pipeline. Throws UserError with a suggestion for an unknown name.
+[[nodiscard]] std::vector<Pass> make_pipeline(std::string_view name);
+
+/// What every imported graph goes through before it is run, trained or pruned: constants and shape
+/// arithmetic folded, nodes that do nothing removed. Keeps Dropout and BatchNormalization.
+[[nodiscard]] std::vector<Pass> simplify();
+/// simplify, and then what makes a graph fit for quantization: no Dropout, BatchNormalization
+/// folded into weights, operators that engines compute in integers, every layer with a bias of its
+/// own.
+[[nodiscard]] std::vector<Pass> prepare_for_quantization();
+
+/// One name a line, "(to fixed point)" behind those that repeat: for run records.
+[[nodiscard]] std::string to_text(std::span<const Pass> passes);
+/// One line a record: name, changes, milliseconds.
+[[nodiscard]] std::string to_text(std::span<const PassRecord> records);
+
+}  // namespace espalier::passes
