@@ -74,13 +74,13 @@ using Stage = std::variant<TrainStage, QuantizeStage, ExportStage>;
 /// A whole run, typed; every stage is resumable (docs/recipes.md).
 struct Recipe {
   std::uint64_t seed = 0;
-  ModelConfig model;
-  DataSplits data;
-  CalibrationConfig calibration;
+  ModelConfig model = {};
+  DataSplits data = {};
+  CalibrationConfig calibration = {};
   std::vector<train::TopK> metrics = {{.k = 1}};
-  std::vector<Stage> stages;
+  std::vector<Stage> stages = {};
   std::filesystem::path output = "runs/recipe";
-  std::string resolved;  ///< the document after overrides, for config.yaml and checkpoints
+  std::string resolved = {};  ///< the document after overrides, for config.yaml and checkpoints
 };
 
 /// "train", "quantize", "export".

@@ -9,10 +9,10 @@ namespace espalier::tensor {
 
 /// Integer grid of a quantizer: codes are the integers qmin..qmax.
 struct QuantGrid {
-  int bits = 8;                 ///< 2..16
-  bool is_signed = false;       ///< s8 against u8
-  bool narrow = false;          ///< signed: -(2^(b-1)-1)..2^(b-1)-1, as weights use it
-  bool reduced = false;         ///< one bit less, for u8 x s8 on x86 without VNNI (weights in [-63, 63])
+  int bits = 8;            ///< 2..16
+  bool is_signed = false;  ///< s8 against u8
+  bool narrow = false;     ///< signed: -(2^(b-1)-1)..2^(b-1)-1, as weights use it
+  bool reduced = false;    ///< one bit less, for u8 x s8 on x86 without VNNI (weights in [-63, 63])
 
   [[nodiscard]] std::int64_t qmin() const;
   [[nodiscard]] std::int64_t qmax() const;
@@ -22,10 +22,10 @@ struct QuantGrid {
 /// Affine quantization q = clamp(round_half_even(x / s) + z, qmin, qmax), x' = (q - z) * s
 /// (Jacob et al., CVPR 2018). One scale and zero point (per tensor), or one per index of `axis`.
 struct QuantParams {
-  QuantGrid grid;
-  std::vector<float> scale;               ///< > 0, finite
-  std::vector<std::int32_t> zero_point;   ///< same length as scale, in qmin..qmax
-  int axis = -1;                          ///< -1: per tensor
+  QuantGrid grid = {};
+  std::vector<float> scale = {};              ///< > 0, finite
+  std::vector<std::int32_t> zero_point = {};  ///< same length as scale, in qmin..qmax
+  int axis = -1;                              ///< -1: per tensor
 
   [[nodiscard]] bool per_channel() const { return axis >= 0; }
   bool operator==(const QuantParams&) const = default;
