@@ -32,13 +32,19 @@ constexpr std::array kRows{
     Row{DType::Other, "other", std::nullopt, 0, false},
 };
 
-const Row& row_of(DType dtype) { return kRows[static_cast<std::size_t>(dtype)]; }
+const Row& row_of(DType dtype) {
+  return kRows[static_cast<std::size_t>(dtype)];
+}
 
 }  // namespace
 
-std::string_view to_string(DType dtype) { return row_of(dtype).name; }
+std::string_view to_string(DType dtype) {
+  return row_of(dtype).name;
+}
 
-std::optional<at::ScalarType> to_scalar_type(DType dtype) { return row_of(dtype).scalar_type; }
+std::optional<at::ScalarType> to_scalar_type(DType dtype) {
+  return row_of(dtype).scalar_type;
+}
 
 DType from_scalar_type(at::ScalarType type) {
   for (const Row& row : kRows) {
@@ -47,8 +53,12 @@ DType from_scalar_type(at::ScalarType type) {
   return DType::Other;
 }
 
-std::int64_t element_size(DType dtype) { return row_of(dtype).size; }
+std::int64_t element_size(DType dtype) {
+  return row_of(dtype).size;
+}
 
-bool is_floating(DType dtype) { return row_of(dtype).floating; }
+bool is_floating(DType dtype) {
+  return row_of(dtype).floating;
+}
 
 }  // namespace espalier::tensor

@@ -1,18 +1,28 @@
 #include "espalier/tensor/quantize.h"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #include <ATen/ops/clamp.h>
 #include <ATen/ops/nan_to_num.h>
 #include <ATen/ops/round.h>
 #include <ATen/ops/tensor.h>
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
-
 #include "espalier/base/check.h"
 
 namespace espalier::tensor {
 namespace {
+
+void check_fit(const QuantParams& params, const Tensor& like) {
+  const bool fits = params.axis < 0 ? params.scale.size() == 1
+                                    : params.axis < like.dim() &&
+                                          static_cast<std::int64_t>(params.scale.size()) ==
+                                              like.size(params.axis);
+  base::invariant(fits && params.scale.size() == params.zero_point.size(),
+                  "quantizer parameters do not fit: {} scales, {} zero points, axis {}, rank {}",
+                  params.scale.size(), params.zero_point.size(), params.axis, like.dim());
+}
 
 /// Broadcasts per-channel parameters along `axis` of a tensor of `rank` dimensions.
 Tensor along_axis(const Tensor& vector, int axis, std::int64_t rank) {
@@ -56,15 +66,18 @@ ScaleAndZero scale_for_range(double low, double high, const QuantGrid& grid, boo
   const double width = symmetric ? std::max(-low, high) : high - low;
   const auto scale = static_cast<float>(width / span);
   const auto neutral = [&] {
-    return std::int32_t{symmetric ? middle : static_cast<std::int32_t>(std::max(qmin, std::min(0.0, qmax)))};
+    return std::int32_t{symmetric ? middle
+                                  : static_cast<std::int32_t>(std::max(qmin, std::min(0.0, qmax)))};
   };
-  if (!(scale >= std::numeric_limits<float>::min()) || !std::isfinite(scale)) return {1.0F, neutral()};
+  if (!(scale >= std::numeric_limits<float>::min()) || !std::isfinite(scale))
+    return {1.0F, neutral()};
   if (symmetric) return {scale, middle};
   const double zero = std::nearbyint(qmin - low / static_cast<double>(scale));
   return {scale, static_cast<std::int32_t>(std::clamp(zero, qmin, qmax))};
 }
 
 Tensor quantize(const Tensor& values, const QuantParams& params) {
+  check_fit(params, values);
   const Tensor scale = scale_tensor(params, values);
   const Tensor zero = zero_tensor(params, values);
   const Tensor scaled = at::nan_to_num(at::round(values.to(at::kFloat) / scale), 0.0);
@@ -74,7 +87,9 @@ Tensor quantize(const Tensor& values, const QuantParams& params) {
 }
 
 Tensor dequantize(const Tensor& codes, const QuantParams& params) {
-  return (codes - zero_tensor(params, codes)).to(at::kFloat) * scale_tensor(params, codes);
+  check_fit(params, codes);
+  return (codes.to(at::kInt) - zero_tensor(params, codes)).to(at::kFloat) *
+         scale_tensor(params, codes);
 }
 
 Tensor fake_quantize(const Tensor& values, const QuantParams& params) {
