@@ -25,6 +25,9 @@ struct ValueStatistics {
   bool operator==(const ValueStatistics&) const = default;
 };
 
+/// Adds the counts and sums of another value's (or another sample set's) statistics.
+void merge_into(ValueStatistics& statistics, const ValueStatistics& more);
+
 /// First and second moment of each channel of a value that feeds a layer with weights.
 struct ChannelMoments {
   std::vector<double> mean;         ///< E[x]
@@ -35,7 +38,7 @@ struct ChannelMoments {
 
 /// What one pass over the calibration data found.
 struct Statistics {
-  std::string model_id;     ///< of the graph it was collected on
+  std::string model_id;  ///< of the graph it was collected on
   std::size_t samples = 0;
   std::size_t micro_batch = 0;
   std::map<std::string, ValueStatistics> values;

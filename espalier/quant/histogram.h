@@ -1,6 +1,6 @@
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -15,9 +15,17 @@ namespace espalier::quant {
 class Histogram {
  public:
   static constexpr std::size_t kBins = 4096;  ///< per sign
+  /// Magnitudes below 2^-126 count as zero, so that flushing denormals changes nothing.
+  static constexpr int kSmallestExponent = -126;
 
-  /// Counts the values. NaN and infinities are counted apart and enter nothing else.
-  void add(std::span<const float> values);
+  /// Smallest and largest finite value of a run; low > high when it has none.
+  struct Extremes {
+    float low = 0;
+    float high = 0;
+  };
+  /// Counts the values. NaN and infinities are counted apart and enter nothing else. `slices`, when
+  /// given, receives the extremes of that many equal runs, which the values divide into.
+  void add(std::span<const float> values, std::span<Extremes> slices = {});
   /// Adds the counts of another histogram.
   void merge(const Histogram& other);
 
@@ -57,12 +65,12 @@ class Histogram {
   bool operator==(const Histogram& other) const;
 
  private:
-  void add_chunk(std::span<const float> values);
+  class Filler;
   /// Makes bins of 2^exponent, which is not below the present one.
   void widen(int exponent);
+  void take_range(float low, float high);
 
   int exponent_ = kSmallestExponent;
-  static constexpr int kSmallestExponent = -149;
   float min_ = 0;
   float max_ = 0;
   std::uint64_t finite_ = 0;

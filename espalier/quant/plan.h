@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "espalier/ir/graph.h"
 #include "espalier/tensor/quantize.h"
 
 namespace espalier::quant {
@@ -16,10 +15,10 @@ struct ActivationPlan {
   std::string method;          ///< range method that won: "min_max", "kl", "mse", ...
   double low = 0;              ///< range the parameters represent
   double high = 0;
-  double observed_low = 0;     ///< exact minimum and maximum of the calibration data
+  double observed_low = 0;  ///< exact minimum and maximum of the calibration data
   double observed_high = 0;
-  double sqnr_db = 0;          ///< signal to quantization noise on the calibration histogram
-  double clipped = 0;          ///< share of values outside [low, high]
+  double sqnr_db = 0;  ///< signal to quantization noise on the calibration histogram
+  double clipped = 0;  ///< share of values outside [low, high]
 
   bool operator==(const ActivationPlan&) const = default;
 };
@@ -28,12 +27,13 @@ struct ActivationPlan {
 struct WeightPlan {
   tensor::QuantParams params;  ///< per output channel as a rule
   double sqnr_db = 0;
-  int channels_at_limit = 0;   ///< channels whose range was clipped below their maximum
+  int channels_at_limit = 0;  ///< channels whose range was clipped below their maximum
 
   bool operator==(const WeightPlan&) const = default;
 };
 
-/// One edge that gets a quantizer: input `index` of the node.
+/// One edge that gets a quantizer: input `index` of the node. An empty node name means the graph
+/// output `index`, which then delivers the quantized form of its value.
 struct EdgeKey {
   std::string node;
   std::size_t index = 0;
@@ -53,17 +53,14 @@ struct FloatNode {
 /// (docs/formats.md). A pass applies it to the graph it was made for (BatchNorm already folded).
 struct QuantPlan {
   int version = 1;
-  std::string target;      ///< row of the target table
-  std::string model_id;    ///< content id of the graph it was made for
-  std::string calibration; ///< human-readable: samples, seed, micro-batch
-  /// Quantized activation values by name. A value is quantized once; every edge of `edges` and every
-  /// name of `outputs` reads the quantized form, all other uses read the float value.
+  std::string target;       ///< row of the target table
+  std::string model_id;     ///< content id of the graph it was made for
+  std::string calibration;  ///< human-readable: samples, seed, micro-batch
+  /// Quantized activation values by name. A value is quantized once; every edge of `edges` reads
+  /// the quantized form, all other uses read the float value.
   std::map<std::string, ActivationPlan> activations;
-  /// Edges (activation inputs of nodes) that read the quantized form of their value.
+  /// Edges (activation inputs of nodes, graph outputs) that read the quantized form of their value.
   std::vector<EdgeKey> edges;
-  /// Graph outputs that deliver the quantized form of their value, by value name: an engine that
-  /// computes the producing node in integers only when its output is quantized needs them.
-  std::vector<std::string> outputs;
   /// Quantized weight initializers by name (also constant operands of Add and Mul).
   std::map<std::string, WeightPlan> weights;
   /// Nodes whose bias is quantized to int32 with scale s_x * s_w: bias initializer by node name.
@@ -74,9 +71,5 @@ struct QuantPlan {
 
   bool operator==(const QuantPlan&) const = default;
 };
-
-/// Content id of a graph: operators, attributes, edges, names and initializer bytes. A plan is
-/// applied only to the graph whose id it carries.
-[[nodiscard]] std::string model_id(const ir::Graph& graph);
 
 }  // namespace espalier::quant

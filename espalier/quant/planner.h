@@ -21,7 +21,7 @@ struct PlanOptions {
   std::string method = "auto";
   double hist_percent = 0.9999;
   double percentile = 99.999;
-  std::string weight_method = "mse";  ///< "mse" or "abs_max"
+  std::string weight_method = "mse";               ///< "mse" or "abs_max"
   std::optional<bool> symmetric = std::nullopt;    ///< activations; none: as the target says
   std::optional<bool> per_channel = std::nullopt;  ///< weights; none: as the target says
   int activation_bits = 8;

@@ -14,8 +14,8 @@ namespace espalier::quant {
 struct RangeOptions {
   tensor::QuantGrid grid;
   bool symmetric = false;
-  double hist_percent = 0.9999;     ///< `hist`: share of |x| that stays inside
-  double percentile = 99.999;       ///< `percentile`: percent of the values that stay inside
+  double hist_percent = 0.9999;  ///< `hist`: share of |x| that stays inside
+  double percentile = 99.999;    ///< `percentile`: percent of the values that stay inside
 };
 
 /// A range of real values; contains zero.

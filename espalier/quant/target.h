@@ -14,22 +14,21 @@ namespace espalier::quant {
 enum class Treatment {
   Weighted,       ///< activation times constant weight: both quantized, the bias int32 or float
   Quantized,      ///< every floating input is read quantized
-  SkipQuantized,  ///< two inputs: only the one that is not fused with its producer is read quantized
+  SkipQuantized,  ///< two inputs: only the one that is not fused with its producer is read
+                  ///< quantized
   SharedScale,    ///< every input is read quantized, with the parameters that the output also has
   PassThrough,    ///< moves or selects elements: the output has the parameters of its input
-  Activation,     ///< merges into the operator before it: the quantizer goes behind it
+  Activation,     ///< merges into the operator before it: the quantizer goes behind it. A Mul of x
+                  ///< and a merging gate of x (SiLU) merges with its gate
   Float           ///< stays in floating point
 };
 
 /// When a rule holds; where it does not, the node stays in floating point.
 enum class Condition {
   Always,
-  NearestResize,  ///< mode "nearest", not coordinates of tf_crop_and_resize
-  ZeroPad,        ///< constant padding with zero, or a mode that repeats elements
-  TwoInputs,      ///< both inputs are computed values, or one is a constant
-  FloatCast,      ///< a Cast between floating types
-  PlainGemm,      ///< alpha = beta = 1, transA = 0
-  InnerValue      ///< the output is not a graph output
+  PassesValues,  ///< every output element is an input element, or zero (ops::passes_values)
+  PlainGemm,     ///< alpha = beta = 1, transA = 0
+  InnerValue     ///< the result, behind merged activations, is not a graph output
 };
 
 /// One row: how a target treats an operator.
@@ -71,7 +70,8 @@ struct Target {
 
 /// Formats of the target or of the nearest base that has some.
 [[nodiscard]] const Formats& formats(const Target& target);
-/// The rule of the operator (ONNX's own domain) in the target or its bases; null when there is none.
+/// The rule of the operator (ONNX's own domain) in the target or its bases; null when there is
+/// none.
 [[nodiscard]] const OpRule* find_rule(const Target& target, std::string_view op);
 
 }  // namespace espalier::quant

@@ -1,0 +1,303 @@
+#include "espalier/quant/planner.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "espalier/analysis/model_id.h"
+#include "espalier/base/check.h"
+#include "espalier/quant/clusters.h"
+#include "espalier/quant/distribution.h"
+#include "espalier/quant/placement.h"
+#include "espalier/quant/quality.h"
+#include "espalier/quant/weights.h"
+
+namespace espalier::quant {
+namespace {
+
+constexpr std::string_view kAuto = "auto";
+
+/// One way to quantize a cluster.
+struct Candidate {
+  std::string method;
+  Range range;
+  tensor::ScaleAndZero params;
+};
+
+struct Settings {
+  const Target& target;
+  RangeOptions range;
+  WeightOptions weight;
+  bool quantized_bias = true;
+  bool inside_activation = true;
+};
+
+PlacementOptions placement_options(const PlanOptions& options) {
+  return {.skip = options.skip,
+          .quantize_first = options.quantize_first,
+          .quantize_last = options.quantize_last};
+}
+
+void check_options(const PlanOptions& options) {
+  base::check(options.activation_bits >= 2 && options.activation_bits <= 16,
+              "activation bits: got {}, expected 2..16", options.activation_bits);
+  base::check(options.weight_bits >= 2 && options.weight_bits <= 16,
+              "weight bits: got {}, expected 2..16", options.weight_bits);
+  base::check(options.weight_method == "mse" || options.weight_method == "abs_max",
+              "unknown weight method: got '{}', expected 'mse' or 'abs_max'",
+              options.weight_method);
+  base::check(options.hist_percent > 0 && options.hist_percent <= 1,
+              "hist percent: got {}, expected a share in (0, 1]", options.hist_percent);
+  base::check(options.percentile > 50 && options.percentile <= 100,
+              "percentile: got {}, expected a percentage in (50, 100]", options.percentile);
+  if (options.method != kAuto) (void)find_range_method(options.method);
+}
+
+Settings settings_of(const PlanOptions& options) {
+  const Target& target = find_target(options.target);
+  const Formats& row = formats(target);
+  Settings settings{.target = target, .range = {}, .weight = {}};
+  settings.range = {.grid = row.activations,
+                    .symmetric = options.symmetric.value_or(row.symmetric_activations),
+                    .hist_percent = options.hist_percent,
+                    .percentile = options.percentile};
+  settings.range.grid.bits = options.activation_bits;
+  settings.weight.grid = options.reduce_range ? row.reduced_weights : row.weights;
+  settings.weight.grid.bits = options.weight_bits;
+  settings.weight.least_error = options.weight_method == "mse";
+  if (!options.per_channel.value_or(row.per_channel_weights)) settings.weight.axis = -1;
+  settings.quantized_bias = row.quantized_bias;
+  settings.inside_activation = row.range_inside_activation;
+  return settings;
+}
+
+/// Parameters of a range, made to lie inside the merged activation's range where the target asks
+/// for it: rounding may put the outermost level a hair beyond.
+tensor::ScaleAndZero params_inside(Range range, const ops::OutputRange& bounds,
+                                   const Settings& settings) {
+  const tensor::QuantGrid& grid = settings.range.grid;
+  if (settings.inside_activation) {
+    range.low = std::max(range.low, std::min(bounds.low, 0.0));
+    range.high = std::min(range.high, std::max(bounds.high, 0.0));
+  }
+  tensor::ScaleAndZero params = params_for_range(range, grid, settings.range.symmetric);
+  if (!settings.inside_activation) return params;
+  const auto outside = [&] {
+    const Range covered = represented_range(params, grid);
+    return static_cast<double>(static_cast<float>(covered.low)) < bounds.low ||
+           static_cast<double>(static_cast<float>(covered.high)) > bounds.high;
+  };
+  const Range covered = represented_range(params, grid);
+  double shrink = 1.0;
+  if (covered.high > bounds.high && bounds.high > 0) shrink = bounds.high / covered.high;
+  if (covered.low < bounds.low && bounds.low < 0) {
+    shrink = std::min(shrink, bounds.low / covered.low);
+  }
+  params.scale = static_cast<float>(static_cast<double>(params.scale) * shrink);
+  for (int step = 0; step < 4 && outside(); ++step)
+    params.scale = std::nextafter(params.scale, 0.0F);
+  return params;
+}
+
+bool same_params(const Candidate& left, const Candidate& right) {
+  return left.params.scale == right.params.scale &&
+         left.params.zero_point == right.params.zero_point;
+}
+
+/// The candidates of a cluster: one for a named method, all different ones for "auto".
+std::vector<Candidate> candidates_for(const Cluster& cluster, const Settings& settings,
+                                      const std::string& method) {
+  std::vector<Candidate> candidates;
+  const auto add = [&](const RangeMethod& row) {
+    Candidate candidate{.method = std::string(row.name),
+                        .range = row.find(cluster.statistics, settings.range),
+                        .params = {}};
+    candidate.params = params_inside(candidate.range, cluster.bounds, settings);
+    const bool known = std::ranges::any_of(
+        candidates, [&](const Candidate& other) { return same_params(candidate, other); });
+    if (!known) candidates.push_back(std::move(candidate));
+  };
+  if (method != kAuto) {
+    add(find_range_method(method));
+    return candidates;
+  }
+  for (const RangeMethod& row : range_methods()) add(row);
+  return candidates;
+}
+
+ActivationPlan activation_plan(const Candidate& candidate, const Cluster& cluster,
+                               const Settings& settings) {
+  ActivationPlan plan;
+  plan.params = {.grid = settings.range.grid,
+                 .scale = {candidate.params.scale},
+                 .zero_point = {candidate.params.zero_point},
+                 .axis = -1};
+  const Range covered = represented_range(candidate.params, settings.range.grid);
+  const Quality quality = quality_of(cluster.statistics.histogram, plan.params);
+  plan.method = candidate.method;
+  plan.low = covered.low;
+  plan.high = covered.high;
+  plan.observed_low = static_cast<double>(cluster.statistics.histogram.min());
+  plan.observed_high = static_cast<double>(cluster.statistics.histogram.max());
+  plan.sqnr_db = quality.sqnr_db;
+  plan.clipped = quality.clipped;
+  return plan;
+}
+
+/// The candidate with the least quantization error on the histogram; the first of equals.
+std::size_t least_error(const std::vector<Candidate>& candidates, const Cluster& cluster,
+                        const tensor::QuantGrid& grid) {
+  const Distribution distribution(cluster.statistics.histogram);
+  std::size_t best = 0;
+  double least = std::numeric_limits<double>::infinity();
+  for (std::size_t index = 0; index < candidates.size(); ++index) {
+    const double error = distribution.squared_error(candidates[index].params, grid);
+    if (error >= least) continue;
+    least = error;
+    best = index;
+  }
+  return best;
+}
+
+/// Fills a plan cluster by cluster.
+class Planner {
+ public:
+  Planner(const ir::Graph& graph, const Statistics& statistics, const PlanOptions& options)
+      : graph_(graph),
+        options_(options),
+        settings_(settings_of(options)),
+        statistics_(statistics),
+        placement_(place_quantizers(graph, settings_.target, placement_options(options))),
+        clusters_(make_clusters(placement_, statistics)) {}
+
+  QuantPlan plan() {
+    plan_.target = settings_.target.name;
+    plan_.model_id = analysis::model_id(graph_);
+    plan_.calibration = fmt::format("{} samples, micro-batches of {}", statistics_.samples,
+                                    statistics_.micro_batch);
+    plan_.edges = placement_.edges;
+    plan_.float_nodes = placement_.float_nodes;
+    for (const Cluster& cluster : clusters_) choose_alone(cluster);
+    plan_weights();
+    if (options_.method == kAuto && options_.error) {
+      for (const Cluster& cluster : clusters_) choose_by_error(cluster);
+    }
+    return std::move(plan_);
+  }
+
+ private:
+  void set(const Cluster& cluster, const Candidate& candidate) {
+    const ActivationPlan entry = activation_plan(candidate, cluster, settings_);
+    for (const std::string& value : cluster.values) plan_.activations[value] = entry;
+  }
+
+  void choose_alone(const Cluster& cluster) {
+    const auto candidates = candidates_for(cluster, settings_, options_.method);
+    set(cluster, candidates[least_error(candidates, cluster, settings_.range.grid)]);
+  }
+
+  /// Tries every candidate with all other choices as they stand; the present one wins ties.
+  void choose_by_error(const Cluster& cluster) {
+    const auto candidates = candidates_for(cluster, settings_, options_.method);
+    std::size_t best = least_error(candidates, cluster, settings_.range.grid);
+    double least = error_with(cluster, candidates[best]);
+    const std::size_t start = best;
+    for (std::size_t index = 0; index < candidates.size(); ++index) {
+      if (index == start) continue;
+      const double error = error_with(cluster, candidates[index]);
+      if (!(error < least)) continue;
+      least = error;
+      best = index;
+    }
+    set(cluster, candidates[best]);
+    plan_weights();
+  }
+
+  double error_with(const Cluster& cluster, const Candidate& candidate) {
+    set(cluster, candidate);
+    plan_weights();
+    return options_.error(plan_);
+  }
+
+  /// Weights, and biases where the target keeps them as int32: their scales depend on the inputs'.
+  void plan_weights() {
+    plan_.weights = weight_plans();
+    if (!settings_.quantized_bias) return;
+    for (const QuantizedLayer& layer : placement_.layers) {
+      if (layer.bias.empty()) continue;
+      const Tensor& bias = graph_.find_value(layer.bias)->constant();
+      plan_.biases[layer.node] = layer.bias;
+      (void)fit_bias(plan_.weights.at(layer.weight), bias,
+                     plan_.activations.at(layer.input).params.scale.front());
+    }
+  }
+
+  const std::map<std::string, WeightPlan>& weight_plans() {
+    if (!weights_.empty()) return weights_;
+    for (const QuantizedLayer& layer : placement_.layers) {
+      WeightOptions options = settings_.weight;
+      if (options.axis >= 0) options.axis = layer.axis;
+      weights_[layer.weight] =
+          plan_weight(graph_.find_value(layer.weight)->constant(), layer.weight, options);
+    }
+    for (const std::string& name : placement_.constants) weights_[name] = plan_constant(name);
+    return weights_;
+  }
+
+  /// A constant operand of an elementwise operator has the format of activations.
+  [[nodiscard]] WeightPlan plan_constant(const std::string& name) const {
+    const Tensor constant = graph_.find_value(name)->constant().to(at::kFloat).contiguous();
+    Histogram histogram;
+    histogram.add({constant.data_ptr<float>(), static_cast<std::size_t>(constant.numel())});
+    base::check(histogram.nans() + histogram.infinities() == 0,
+                "cannot quantize the constant '{}': got NaN or infinite elements", name);
+    const Range range{.low = static_cast<double>(histogram.min()),
+                      .high = static_cast<double>(histogram.max())};
+    const auto params = params_for_range(range, settings_.range.grid, settings_.range.symmetric);
+    WeightPlan plan;
+    plan.params = {.grid = settings_.range.grid,
+                   .scale = {params.scale},
+                   .zero_point = {params.zero_point},
+                   .axis = -1};
+    plan.sqnr_db = sqnr_db(constant, plan.params);
+    return plan;
+  }
+
+  const ir::Graph& graph_;
+  const PlanOptions& options_;
+  Settings settings_;
+  const Statistics& statistics_;
+  Placement placement_;
+  std::vector<Cluster> clusters_;
+  std::map<std::string, WeightPlan> weights_;
+  QuantPlan plan_;
+};
+
+}  // namespace
+
+std::vector<std::string> values_to_observe(const ir::Graph& prepared, const PlanOptions& options) {
+  check_options(options);
+  const Placement placement =
+      place_quantizers(prepared, find_target(options.target), placement_options(options));
+  std::vector<std::string> values;
+  for (const ValueGroup& group : placement.groups) {
+    values.insert(values.end(), group.observed.begin(), group.observed.end());
+  }
+  return values;
+}
+
+QuantPlan make_plan(const ir::Graph& prepared, const Statistics& statistics,
+                    const PlanOptions& options) {
+  check_options(options);
+  const std::string id = analysis::model_id(prepared);
+  base::check(statistics.model_id.empty() || statistics.model_id == id,
+              "the statistics belong to another model: got id '{}', expected '{}' (calibrate this "
+              "model)",
+              statistics.model_id, id);
+  return Planner(prepared, statistics, options).plan();
+}
+
+}  // namespace espalier::quant
