@@ -10,7 +10,7 @@
 namespace espalier::onnx {
 
 /// Operator sets of ONNX's own domain that can be read, and those that can be written.
-inline constexpr std::int64_t kOldestReadOpset = 7;
+inline constexpr std::int64_t kOldestReadOpset = 1;
 inline constexpr std::int64_t kOldestOpset = 13;
 inline constexpr std::int64_t kNewestOpset = 23;
 inline constexpr std::int64_t kDefaultOpset = 17;
@@ -24,7 +24,8 @@ struct DecodeOptions {
   bool infer_shapes = true;
 };
 
-/// The graph of an ONNX file's bytes. Opsets 7..23 are read; below 13 the graph is upgraded to 17,
+/// The graph of an ONNX file's bytes. Opsets 7..23 are read, and 1..6 as far as the operators of
+/// CNNs have a counterpart; below 13 the graph is upgraded to 17,
 /// so operators have the forms of opset 13..23 and `opsets[""]` tells which. Constant nodes and
 /// Identity of an initializer become plain initializers. Operators that Espalier or the ONNX
 /// library does not know stay as nodes that only move through (ops::find is null); what their

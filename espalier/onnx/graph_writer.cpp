@@ -25,8 +25,11 @@ using ::onnx::NodeProto;
 /// Integer constants up to this size take part in shape arithmetic.
 constexpr std::int64_t kMaxShapeElements = 4096;
 
-bool is_fake_quantize(const ir::Node& node) {
-  return node.domain() == ir::kEspalierDomain && node.op() == "FakeQuantize";
+/// Operators whose output has the type of their first input and that the library cannot infer: our
+/// own, and one whose old function body it rejects.
+bool keeps_type(const ir::Node& node) {
+  return (node.domain() == ir::kEspalierDomain && node.op() == "FakeQuantize") ||
+         node.is("MeanVarianceNormalization");
 }
 
 /// A Constant node whose value no tensor can hold: written as what it was in the file.
@@ -118,7 +121,7 @@ class GraphWriter {
     }
     drop_trailing_empty(*proto.mutable_output());
     write_attributes(node, proto);
-    if (types_only() && is_fake_quantize(node)) replace_by_identity(proto);
+    if (types_only() && keeps_type(node)) replace_by_identity(proto);
     if (ops::find(node) == nullptr) declare_outputs(node);
   }
 

@@ -38,9 +38,8 @@ base::Problem explain(const std::string& what, std::string text) {
   }
   const std::string op = text.substr(op_mark.size(), name - op_mark.size());
   const std::string node = text.substr(name + name_mark.size(), end - name - name_mark.size());
-  return {.what = what,
-          .where = fmt::format("node '{}' ({})", node, op),
-          .got = text.substr(end + 3)};
+  return {
+      .what = what, .where = fmt::format("node '{}' ({})", node, op), .got = text.substr(end + 3)};
 }
 
 }  // namespace

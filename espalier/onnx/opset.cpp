@@ -76,6 +76,9 @@ void convert_opset(ir::Graph& graph, std::int64_t target) {
   for (const ir::Node* node : graph.nodes()) {
     refuse_inner_changes(*node, adapters, std::min(from, target), std::max(from, target));
   }
+  for (std::int64_t opset = from; up && opset < std::min<std::int64_t>(target, 7); ++opset) {
+    apply(graph, early_upgrades(), opset + 1);
+  }
   for (std::int64_t opset = from; opset != target; opset += up ? 1 : -1) {
     apply(graph, adapters, up ? opset + 1 : opset);
   }

@@ -17,9 +17,12 @@ struct Adapter {
   void (*apply)(ir::Graph& graph, ir::Node& node) = nullptr;
 };
 
-/// All form changes from opset 7 to 23 of the operators that Espalier knows. A change that only
-/// adds types, or attributes and inputs whose default means what was meant before, needs none.
+/// All form changes from opset 7 to 23 (upgrades) and back to 13 (downgrades) of the operators that
+/// Espalier knows. A change that only adds types, or attributes and inputs whose default means what
+/// was meant before, needs none.
 [[nodiscard]] std::span<const Adapter> upgrades();
+/// The same from opset 1 to 7, as far as CNNs need them.
+[[nodiscard]] std::span<const Adapter> early_upgrades();
 [[nodiscard]] std::span<const Adapter> downgrades();
 
 /// The node cannot be expressed below `lowest`.
