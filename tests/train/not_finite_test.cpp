@@ -1,0 +1,41 @@
+#include "espalier/train/not_finite.h"
+
+#include <limits>
+
+#include <gtest/gtest.h>
+
+#include "espalier/zoo/builder.h"
+#include "tests/kit/tensors.h"
+#include "tests/train/synthetic_task.h"
+
+namespace espalier::train {
+namespace {
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+std::string find(const ir::Graph& graph, const Tensor& input) {
+  const exec::Program program = exec::Program::compile(graph, {.mode = exec::Mode::Training});
+  return find_not_finite(graph, program, std::span(&input, 1));
+}
+
+TEST(NotFinite, NamesTheFirstNode) {
+  zoo::Builder builder("m", 1);
+  const zoo::Flow flow = builder.image("image", 1, 8, 8).conv({.name = "conv", .channels = 2});
+  ir::Node& log = builder.graph().add_node({.op = "Log", .inputs = {&flow.value()}, .name = "log"});
+  log.output()->set_type(flow.value().type());
+  const zoo::Flow tail = zoo::Flow(builder, *log.output()).conv({.name = "tail", .channels = 2});
+  const ir::Graph graph = builder.finish(tail, "y");
+  EXPECT_EQ(find(graph, kit::random_tensor({2, 1, 8, 8}, 1)), "node 'log' (Log)");
+}
+
+TEST(NotFinite, NamesParametersBatchesAndTheLoss) {
+  ir::Graph graph = synthetic_model(3);
+  const Tensor images = kit::random_tensor({2, 1, 8, 8}, 1);
+  EXPECT_EQ(find(graph, images), "the loss");
+  EXPECT_EQ(find(graph, at::full({2, 1, 8, 8}, kNan)), "the batch");
+  graph.set_constant(*graph.find_value("head.bias"), at::full({4}, kNan));
+  EXPECT_EQ(find(graph, images), "parameter 'head.bias'");
+}
+
+}  // namespace
+}  // namespace espalier::train

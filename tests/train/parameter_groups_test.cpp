@@ -1,0 +1,86 @@
+#include "espalier/train/parameter_groups.h"
+
+#include <gmock/gmock.h>
+
+#include "espalier/zoo/builder.h"
+#include "tests/kit/expect_error.h"
+
+namespace espalier::train {
+namespace {
+
+using ::testing::ElementsAre;
+
+ir::Graph model() {
+  zoo::Builder builder("m", 1);
+  return builder.finish(builder.image("x", 1, 4, 4)
+                            .conv({.name = "conv", .channels = 2, .with_bias = true})
+                            .batch_norm({.name = "bn"})
+                            .flatten()
+                            .gemm({.name = "fc", .outputs = 3}),
+                        "y");
+}
+
+const std::vector<std::string> kParameters = {"bn.offset",   "bn.scale", "conv.bias",
+                                              "conv.weight", "fc.bias",  "fc.weight"};
+
+TEST(ParameterGroups, OneGroupWhenAllDecay) {
+  const auto groups = group_parameters(model(), kParameters, {.weight_decay = 1e-4});
+  ASSERT_EQ(groups.size(), 1U);
+  EXPECT_EQ(groups[0].names, kParameters);
+  EXPECT_EQ(groups[0].weight_decay, 1e-4);
+  EXPECT_EQ(groups[0].lr_scale, 1.0);
+}
+
+TEST(ParameterGroups, LeavesOutNormsAndBiasesByTheirUse) {
+  auto groups = group_parameters(
+      model(), kParameters, {.weight_decay = 1e-4, .decay_norms = false, .decay_biases = false});
+  ASSERT_EQ(groups.size(), 2U);
+  EXPECT_THAT(groups[0].names, ElementsAre("bn.offset", "bn.scale", "conv.bias", "fc.bias"));
+  EXPECT_EQ(groups[0].weight_decay, 0.0);
+  EXPECT_THAT(groups[1].names, ElementsAre("conv.weight", "fc.weight"));
+  groups = group_parameters(model(), kParameters, {.weight_decay = 1e-4, .decay_norms = false});
+  EXPECT_THAT(groups[0].names, ElementsAre("bn.offset", "bn.scale"));
+  groups = group_parameters(model(), kParameters, {.weight_decay = 1e-4, .decay_biases = false});
+  EXPECT_THAT(groups[1].names, ElementsAre("conv.bias", "fc.bias"));
+}
+
+TEST(ParameterGroups, SeesThroughFakeQuantize) {
+  ir::Graph graph = model();
+  ir::Value& bias = *graph.find_value("fc.bias");
+  ir::Node& user = *bias.uses().at(0).node;
+  ir::Node& identity = graph.insert_before(user, {.op = "Identity", .inputs = {&bias}});
+  graph.set_input(user, 2, identity.output());
+  const auto groups =
+      group_parameters(graph, kParameters, {.weight_decay = 1e-4, .decay_biases = false});
+  EXPECT_THAT(groups[1].names, ElementsAre("conv.bias", "fc.bias"));
+}
+
+TEST(ParameterGroups, TheFirstMatchingRuleDecides) {
+  const auto groups =
+      group_parameters(model(), kParameters,
+                       {.weight_decay = 1e-4,
+                        .rules = {{.pattern = "fc.*", .weight_decay = 0.5, .lr_scale = 10},
+                                  {.pattern = "*.weight", .weight_decay = 0.25, .lr_scale = 1}}});
+  ASSERT_EQ(groups.size(), 3U);
+  EXPECT_THAT(groups[1].names, ElementsAre("conv.weight"));
+  EXPECT_EQ(groups[1].weight_decay, 0.25);
+  EXPECT_THAT(groups[2].names, ElementsAre("fc.bias", "fc.weight"));
+  EXPECT_EQ(groups[2].lr_scale, 10.0);
+}
+
+TEST(ParameterGroups, RefusesBadRules) {
+  kit::expect_user_error(
+      [] { (void)group_parameters(model(), kParameters, {.rules = {{.pattern = "fc.weigt"}}}); },
+      "a parameter rule matches nothing: got 'fc.weigt' (did you mean 'fc.weight'");
+  kit::expect_user_error([] { (void)group_parameters(model(), kParameters, {.weight_decay = -1}); },
+                         "weight decay: got -1, expected a number of 0 or more");
+  kit::expect_user_error(
+      [] {
+        (void)group_parameters(model(), kParameters,
+                               {.rules = {{.pattern = "fc.*", .lr_scale = -1}}});
+      },
+      "learning rate scale of 'fc.*': got -1");
+}
+
+}  // namespace
+}  // namespace espalier::train
