@@ -13,8 +13,8 @@ enum class Tone { Neutral, Good, Warning, Bad };
 
 /// One figure of the summary.
 struct Card {
-  std::string title = {};        ///< "Top-1 accuracy"
-  std::string value = {};        ///< "91.84 %"
+  std::string title = {};   ///< "Top-1 accuracy"
+  std::string value = {};   ///< "91.84 %"
   std::string detail = {};  ///< "float 91.90 %, -0.06 points"
   Tone tone = Tone::Neutral;
 };

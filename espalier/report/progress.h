@@ -17,9 +17,10 @@ enum class ProgressStyle {
 };
 
 struct ProgressOptions {
-  std::string title;        ///< "calibrate", "epoch 3/10"
-  std::int64_t total = 0;   ///< units of work; 0 when unknown
-  std::string unit = "it";  ///< "images", "batches"
+  std::string title;         ///< "calibrate", "epoch 3/10"
+  std::int64_t total = 0;    ///< units of work; 0 when unknown
+  std::string unit = "it";   ///< "images", "batches"
+  std::int64_t initial = 0;  ///< units that were finished before (a resumed run)
   ProgressStyle style = ProgressStyle::Auto;
   std::FILE* stream = stderr;
   /// Seconds on a steady clock; for tests. Empty: the real clock.
@@ -48,13 +49,16 @@ class Progress {
 
  private:
   [[nodiscard]] double now() const;
-  void draw(std::string_view detail, bool final);
+  [[nodiscard]] std::string line(double elapsed, std::string_view detail) const;
+  [[nodiscard]] std::string bar_line(double elapsed, std::string_view detail) const;
+  void draw_bar(const std::string& text);
+  void print(const std::string& text);
 
   ProgressOptions options_;
   double start_ = 0;
   double last_draw_ = 0;
   std::int64_t done_ = 0;
-  std::size_t drawn_width_ = 0;
+  bool drawn_ = false;  ///< a bar stands on the terminal's last line
   bool finished_ = false;
 };
 
