@@ -3,6 +3,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -95,11 +96,25 @@ struct Compiled {
   ov::InferRequest request;
 };
 using Shapes = std::vector<std::vector<std::int64_t>>;
+using OutputNodes = std::map<std::string, std::string>;
+
+OutputNodes find_output_nodes(const ir::Graph& exported) {
+  OutputNodes nodes;
+  for (const ir::Value* output : exported.outputs()) {
+    if (output->producer() != nullptr) nodes[output->name()] = output->producer()->name();
+  }
+  return nodes;
+}
 
 class OpenVinoModel final : public EngineModel {
  public:
-  OpenVinoModel(ov::Core& core, std::shared_ptr<ov::Model> model, ov::AnyMap settings)
-      : core_(core), model_(std::move(model)), settings_(std::move(settings)) {
+  /// `output_nodes`: see openvino_layers; nothing when the layers will not be asked for.
+  OpenVinoModel(ov::Core& core, std::shared_ptr<ov::Model> model, ov::AnyMap settings,
+                std::optional<OutputNodes> output_nodes)
+      : core_(core),
+        model_(std::move(model)),
+        settings_(std::move(settings)),
+        output_nodes_(std::move(output_nodes)) {
     const std::shared_ptr<const ov::Model> source = model_;
     for (const auto& port : source->inputs()) inputs_.push_back(to_engine_input(port));
     for (const auto& port : source->outputs()) outputs_.push_back(port_name(port));
@@ -129,8 +144,8 @@ class OpenVinoModel final : public EngineModel {
   }
 
   [[nodiscard]] std::vector<EngineLayer> layers() const override {
-    if (last_ == nullptr) return {};
-    return openvino_layers(*last_->model.get_runtime_model());
+    if (last_ == nullptr || !output_nodes_) return {};
+    return openvino_layers(*last_->model.get_runtime_model(), *output_nodes_);
   }
 
  private:
@@ -167,6 +182,7 @@ class OpenVinoModel final : public EngineModel {
   ov::Core& core_;
   std::shared_ptr<ov::Model> model_;
   ov::AnyMap settings_;
+  std::optional<OutputNodes> output_nodes_;
   std::map<Shapes, Compiled> compiled_;
   Compiled* last_ = nullptr;
   std::vector<EngineInput> inputs_;
@@ -187,6 +203,8 @@ ov::AnyMap settings(const EngineOptions& options) {
 
 class OpenVinoEngine final : public Engine {
  public:
+  explicit OpenVinoEngine(ModuleHost host) : host_(std::move(host)) {}
+
   [[nodiscard]] std::string name() const override { return "openvino"; }
   [[nodiscard]] std::string version() const override {
     return ov::get_openvino_version().buildNumber;
@@ -195,7 +213,10 @@ class OpenVinoEngine final : public Engine {
                                                   const EngineOptions& options) override {
     try {
       auto read = core_.read_model(std::string(model), ov::Tensor());
-      return std::make_unique<OpenVinoModel>(core_, std::move(read), settings(options));
+      std::optional<OutputNodes> output_nodes;
+      if (options.inspect) output_nodes = find_output_nodes(host_.decode(model));
+      return std::make_unique<OpenVinoModel>(core_, std::move(read), settings(options),
+                                             std::move(output_nodes));
     } catch (const ov::Exception& error) {
       throw base::UserError(
           {.what = "openvino cannot load the model", .got = plain_message(error)});
@@ -203,6 +224,7 @@ class OpenVinoEngine final : public Engine {
   }
 
  private:
+  ModuleHost host_;
   ov::Core core_;
 };
 
@@ -214,6 +236,6 @@ extern "C" __attribute__((visibility("default"))) const char* espalier_engine_ab
 }
 
 extern "C" __attribute__((visibility("default"))) espalier::deploy::Engine* espalier_create_engine(
-    const espalier::deploy::ModuleHost&) {
-  return new espalier::deploy::OpenVinoEngine();
+    const espalier::deploy::ModuleHost& host) {
+  return new espalier::deploy::OpenVinoEngine(host);
 }

@@ -1,7 +1,9 @@
 #include "espalier/deploy/modules/openvino_layers.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -33,12 +35,15 @@ std::string_view plain_name(std::string_view name) {
   return name;
 }
 
-/// The names that a list "a,b,c" holds, without repetition.
-std::vector<std::string> split_names(std::string_view list) {
+/// The nodes that a list "a,b,c" names, without repetition.
+std::vector<std::string> split_names(std::string_view list,
+                                     const std::map<std::string, std::string>& output_nodes) {
   std::vector<std::string> names;
   while (!list.empty()) {
     const auto comma = list.find(',');
-    const std::string name(plain_name(list.substr(0, comma)));
+    std::string name(plain_name(list.substr(0, comma)));
+    const auto output = output_nodes.find(name);
+    if (output != output_nodes.end()) name = output->second;
     if (!name.empty() && std::ranges::find(names, name) == names.end()) names.push_back(name);
     list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
   }
@@ -54,14 +59,15 @@ double milliseconds(const std::string& microseconds) {
 
 }  // namespace
 
-std::vector<EngineLayer> openvino_layers(const ov::Model& runtime) {
+std::vector<EngineLayer> openvino_layers(const ov::Model& runtime,
+                                         const std::map<std::string, std::string>& output_nodes) {
   std::vector<EngineLayer> layers;
   for (const auto& node : runtime.get_ordered_ops()) {
     EngineLayer layer{.name = node->get_friendly_name(), .type = fact(*node, "layerType")};
     if (layer.type == "Const" || layer.type == "Input" || layer.type == "Output") continue;
     const std::string primitive = fact(*node, "primitiveType");
     layer.integer = primitive.ends_with("_I8") || primitive.ends_with("_U8");
-    layer.covers = split_names(fact(*node, "originalLayersNames"));
+    layer.covers = split_names(fact(*node, "originalLayersNames"), output_nodes);
     layer.milliseconds = milliseconds(fact(*node, "execTimeMcs"));
     layers.push_back(std::move(layer));
   }

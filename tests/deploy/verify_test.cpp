@@ -1,0 +1,252 @@
+#include "espalier/deploy/verify.h"
+
+#include <chrono>
+#include <limits>
+#include <memory>
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include "espalier/onnx/codec.h"
+#include "tests/deploy/fake_engine.h"
+#include "tests/deploy/small_models.h"
+#include "tests/kit/tensors.h"
+
+namespace espalier::deploy {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+using Outputs = std::vector<Tensor>;
+
+/// Batches of two images with labels 3.
+std::function<NextBatch()> two_batches() {
+  return [] {
+    auto left = std::make_shared<int>(2);
+    return [left]() -> std::optional<data::Batch> {
+      if ((*left)-- <= 0) return std::nullopt;
+      return data::Batch{.images = kit::random_tensor({2, 8, 8, 8}, 1),
+                         .labels = kit::integers_of({3, 3}),
+                         .indices = {0, 1}};
+    };
+  };
+}
+
+/// Scores [N, 10] in which `best` wins for every sample.
+Outputs scores(std::span<const Tensor> inputs, std::int64_t best) {
+  Tensor result = kit::random_tensor({inputs[0].size(0), 10}, 2, {.low = 0, .high = 0.5});
+  result.select(1, best).fill_(1);
+  return {result};
+}
+
+/// A model that takes `milliseconds` and lets class `best` win.
+FakeModel model(std::int64_t best, int milliseconds, std::vector<EngineLayer> layers = {}) {
+  return {.run =
+              [=](std::span<const Tensor> inputs) {
+                std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+                return scores(inputs, best);
+              },
+          .layers = std::move(layers)};
+}
+
+std::vector<EngineLayer> integer_layers() {
+  return {{.name = "conv1", .type = "QLinearConv", .integer = true, .covers = {"conv1"}},
+          {.name = "conv2", .type = "QLinearConv", .integer = true, .covers = {"conv2"}},
+          {.name = "fc", .type = "QGemm", .integer = true, .covers = {"fc"}}};
+}
+
+class VerifyTest : public ::testing::Test {
+ protected:
+  VerifyReport run(FakeModel float_model, FakeModel quantized_model,
+                   const std::function<void(VerifyRequest&)>& change = {}) {
+    engine_ = std::make_unique<FakeEngine>(float_bytes_.size(), std::move(float_model),
+                                           std::move(quantized_model));
+    VerifyRequest request{.float_model = float_bytes_,
+                          .quantized_model = quantized_bytes_,
+                          .batches = two_batches(),
+                          .engines = {"fake"},
+                          .latency_rounds = 3,
+                          .open = [this](std::string_view) -> Engine& { return *engine_; }};
+    if (change) change(request);
+    return verify(request);
+  }
+
+  std::string float_bytes_ = onnx::encode(float_net());
+  std::string quantized_bytes_ = onnx::encode(quantized_net());
+  std::unique_ptr<FakeEngine> engine_;
+};
+
+TEST_F(VerifyTest, AGoodModelPassesWithAllFacts) {
+  std::vector<std::int64_t> seen;
+  const VerifyReport report =
+      run(model(3, 4), model(3, 2, integer_layers()), [&](VerifyRequest& request) {
+        request.simulate = [](std::span<const Tensor> inputs) { return scores(inputs, 3); };
+        request.progress = [&](std::int64_t images) { seen.push_back(images); };
+        request.threads = 2;
+      });
+  EXPECT_TRUE(report.passed());
+  EXPECT_THAT(report.reasons(), IsEmpty());
+  EXPECT_EQ(report.float_bytes, static_cast<std::int64_t>(float_bytes_.size()));
+  EXPECT_EQ(report.quantized_bytes, static_cast<std::int64_t>(quantized_bytes_.size()));
+  EXPECT_EQ(report.output_kind, OutputKind::Scores);
+  EXPECT_THAT(seen, ElementsAre(2, 4));
+  ASSERT_THAT(report.engines, SizeIs(1));
+  const EngineReport& engine = report.engines[0];
+  EXPECT_EQ(engine.name, "fake");
+  EXPECT_EQ(engine.version, "1.2");
+  EXPECT_EQ(engine.images, 4);
+  EXPECT_EQ(engine.integer_mac_share, 1);
+  EXPECT_THAT(engine.mac_nodes, SizeIs(3));
+  EXPECT_EQ(engine.agreement, 1);
+  EXPECT_EQ(engine.simulation_agreement, 1);
+  EXPECT_EQ(engine.metrics.at("top1"), 100);
+  EXPECT_EQ(engine.output_sqnr_db, 200);
+  EXPECT_GT(engine.speedup->ratio, 1.2);
+  EXPECT_EQ(engine_->threads, 2);
+}
+
+TEST_F(VerifyTest, AWrongModelFailsByMetricAndAgreement) {
+  const VerifyReport report = run(model(3, 2), model(4, 1, integer_layers()));
+  EXPECT_FALSE(report.passed());
+  EXPECT_THAT(report.reasons(),
+              ElementsAre(HasSubstr("fake: predictions equal to the float model's: got 0.00 %"),
+                          HasSubstr("fake: top1 drops by 100.00 points")));
+}
+
+TEST_F(VerifyTest, ASlowModelFailsWithTheLayersThatCostMore) {
+  auto layers = integer_layers();
+  layers[1].milliseconds = 3;
+  const VerifyReport report = run(model(3, 1), model(3, 3, layers));
+  EXPECT_THAT(report.reasons(),
+              ElementsAre(::testing::AllOf(
+                  HasSubstr("not faster than float"),
+                  HasSubstr("layers that cost more: 'conv2' (QLinearConv) 0.000 -> 3.000 ms"))));
+}
+
+TEST_F(VerifyTest, NoRoundsMeansNoVerdictAboutLatency) {
+  const VerifyReport report = run(model(3, 0), model(3, 1, integer_layers()),
+                                  [](VerifyRequest& request) { request.latency_rounds = 0; });
+  EXPECT_TRUE(report.passed());
+  EXPECT_FALSE(report.engines[0].latency.has_value());
+}
+
+TEST_F(VerifyTest, FloatOperatorsFailWithTheirNames) {
+  auto layers = integer_layers();
+  layers[1].integer = false;
+  const VerifyReport report = run(model(3, 2), model(3, 1, layers));
+  EXPECT_THAT(report.reasons(), ElementsAre(HasSubstr("left in float: 'conv2' (Conv")));
+  EXPECT_THAT(report.engines[0].float_ops, SizeIs(1));
+}
+
+TEST_F(VerifyTest, NanIsAFailure) {
+  FakeModel broken = model(3, 1, integer_layers());
+  broken.run = [](std::span<const Tensor> inputs) {
+    Outputs outputs = scores(inputs, 3);
+    outputs[0][0][0] = std::numeric_limits<float>::quiet_NaN();
+    return outputs;
+  };
+  const VerifyReport report =
+      run(model(3, 1), broken, [](VerifyRequest& request) { request.latency_rounds = 0; });
+  EXPECT_THAT(report.reasons(), Contains("fake: 2 output values are NaN or infinite"));
+}
+
+TEST_F(VerifyTest, ASimulationThatDiffersFails) {
+  const VerifyReport report =
+      run(model(3, 2), model(3, 1, integer_layers()), [](VerifyRequest& request) {
+        request.simulate = [](std::span<const Tensor> inputs) { return scores(inputs, 5); };
+      });
+  EXPECT_THAT(report.reasons(),
+              ElementsAre(HasSubstr("predictions equal to the simulation's: got 0.00 %")));
+}
+
+TEST_F(VerifyTest, AFailingSimulationIsAFailureOfTheFiles) {
+  const VerifyReport report =
+      run(model(3, 2), model(3, 1, integer_layers()), [](VerifyRequest& request) {
+        request.simulate = [](std::span<const Tensor>) -> Outputs {
+          throw base::UserError("no kernel");
+        };
+      });
+  EXPECT_THAT(report.reasons(), ElementsAre("run the simulation: no kernel"));
+}
+
+TEST_F(VerifyTest, AnEngineThatIsMissingIsAFailureNotAnException) {
+  const VerifyReport report = run(model(3, 1), model(3, 1), [](VerifyRequest& request) {
+    request.engines = {"fake", "openvin"};
+    request.open = open_engine;
+  });
+  ASSERT_THAT(report.engines, SizeIs(2));
+  EXPECT_THAT(report.reasons(),
+              ElementsAre(HasSubstr("fake: open: unknown engine: got 'fake'"),
+                          HasSubstr("openvin: open: unknown engine: got 'openvin'")));
+}
+
+TEST_F(VerifyTest, AModelThatTheEngineRefusesIsAFailure) {
+  const VerifyReport report = run(
+      model(3, 1), model(3, 1), [this](VerifyRequest&) { engine_->refusal = "no such operator"; });
+  EXPECT_THAT(report.reasons(), ElementsAre("fake: load the float file: no such operator"));
+}
+
+TEST_F(VerifyTest, AModelThatFailsWhileRunningIsAFailure) {
+  FakeModel broken = model(3, 1, integer_layers());
+  broken.run = [](std::span<const Tensor>) -> Outputs { throw base::UserError("bad shape"); };
+  const VerifyReport report = run(model(3, 1), broken);
+  EXPECT_THAT(report.reasons(), ElementsAre("fake: run the INT8 file: bad shape"));
+}
+
+TEST_F(VerifyTest, AFileThatCannotBeReadIsAFailure) {
+  quantized_bytes_ = "garbage";
+  const VerifyReport report = run(model(3, 1), model(3, 1));
+  EXPECT_THAT(report.reasons(), ElementsAre(HasSubstr("read the INT8 file: ")));
+  EXPECT_THAT(report.engines, IsEmpty());
+}
+
+TEST_F(VerifyTest, AnEmptyDataSetAndNoEngineAreFailures) {
+  const VerifyReport report = run(model(3, 1), model(3, 1), [](VerifyRequest& request) {
+    request.engines.clear();
+    request.batches = [] { return [] { return std::optional<data::Batch>(); }; };
+  });
+  EXPECT_THAT(report.reasons(),
+              ElementsAre("no engine was asked for", "the data set has no image"));
+}
+
+TEST_F(VerifyTest, WithoutImagesOnlyTheFilesAreJudged) {
+  const VerifyReport report = run(model(3, 2), model(4, 1, integer_layers()),
+                                  [](VerifyRequest& request) { request.batches = {}; });
+  EXPECT_TRUE(report.passed());
+  EXPECT_FALSE(report.engines[0].agreement.has_value());
+  EXPECT_TRUE(report.engines[0].speedup.has_value());
+}
+
+TEST_F(VerifyTest, ErrorsOfTheDataPassThrough) {
+  EXPECT_THROW((void)run(model(3, 1), model(3, 1),
+                         [](VerifyRequest& request) {
+                           request.batches = [] {
+                             return []() -> std::optional<data::Batch> {
+                               throw base::UserError("bad image");
+                             };
+                           };
+                         }),
+               base::UserError);
+}
+
+TEST_F(VerifyTest, RealEnginesRunTheNetInIntegersAndAgree) {
+  const VerifyReport report = run({}, {}, [](VerifyRequest& request) {
+    request.engines = engine_names();
+    request.open = open_engine;
+    request.latency_rounds = 2;
+    request.bounds = {.max_drop = 100, .min_agreement = 0, .allow_slower = true};
+  });
+  EXPECT_THAT(report.reasons(), IsEmpty());
+  for (const EngineReport& engine : report.engines) {
+    EXPECT_EQ(engine.integer_mac_share, 1) << engine.name;
+    EXPECT_GT(engine.output_sqnr_db, 15) << engine.name;
+    EXPECT_EQ(engine.images, 4);
+  }
+}
+
+}  // namespace
+}  // namespace espalier::deploy
