@@ -1,7 +1,5 @@
 #pragma once
 
-#include <c10/core/Device.h>
-
 #include <functional>
 #include <map>
 #include <memory>
@@ -9,6 +7,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <c10/core/Device.h>
 
 #include "espalier/ir/graph.h"
 #include "espalier/tensor/dtype.h"

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+
+#include "espalier/tensor/tensor.h"
+
+namespace espalier::exec {
+
+/// A quantizer as FakeQuantize nodes carry it.
+struct FakeQuantizer {
+  Tensor scale;  ///< float32, one element or one an index of `axis`
+  Tensor zero;   ///< float32, same length
+  float qmin = 0;
+  float qmax = 255;
+  std::int64_t axis = -1;  ///< -1: per tensor
+};
+
+/// (clamp(round_half_even(x / s) + z, qmin, qmax) - z) * s, one pass over memory; bit for bit what
+/// tensor::fake_quantize gives in float32. Differentiable: the gradient passes unchanged where the
+/// code lies inside of [qmin, qmax] (Bengio et al., arXiv:1308.3432). bfloat16 is computed in
+/// float32, float64 in float64.
+[[nodiscard]] Tensor apply_fake_quantize(const Tensor& input, const FakeQuantizer& quantizer);
+
+}  // namespace espalier::exec

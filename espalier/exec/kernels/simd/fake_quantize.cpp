@@ -1,0 +1,124 @@
+#include "espalier/exec/kernels/simd/fake_quantize.h"
+
+#include <algorithm>
+
+// Highway compiles this file once for each instruction set.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "espalier/exec/kernels/simd/fake_quantize.cpp"
+// clang-format off
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace espalier::exec::simd::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Floats = hn::ScalableTag<float>;
+using Vector = hn::Vec<Floats>;
+
+constexpr std::size_t kBuffer = std::max<std::size_t>(hn::MaxLanes(Floats{}), 16);
+
+struct Lanes {
+  Vector value;
+  hn::Mask<Floats> inside;
+};
+
+/// One vector of the formula in the header.
+HWY_INLINE Lanes quantize_lanes(Floats tag, Vector x, Vector scale, Vector zero,
+                                GridLimits limits) {
+  const Vector low = hn::Set(tag, limits.low);
+  const Vector high = hn::Set(tag, limits.high);
+  const Vector quotient = hn::Div(x, scale);
+  const Vector number = hn::IfThenElseZero(hn::Eq(quotient, quotient), quotient);
+  const Vector code = hn::Add(hn::Round(number), zero);
+  const Vector clamped = hn::Min(hn::Max(code, low), high);
+  return {hn::Mul(hn::Sub(clamped, zero), scale), hn::Eq(clamped, code)};
+}
+
+HWY_INLINE void store_mask(Floats tag, hn::Mask<Floats> mask, std::uint8_t* inside) {
+  const hn::Rebind<std::int32_t, Floats> integers;
+  const hn::Rebind<std::uint8_t, Floats> bytes;
+  const auto ones =
+      hn::BitCast(integers, hn::IfThenElseZero(mask, hn::BitCast(tag, hn::Set(integers, 1))));
+  hn::StoreU(hn::DemoteTo(bytes, ones), bytes, inside);
+}
+
+/// Calls `body(tag, index)` for whole vectors, then `tail(index)` for single elements.
+template <typename Body>
+HWY_INLINE void for_vectors(std::size_t count, const Body& body) {
+  const Floats tag;
+  const std::size_t step = hn::Lanes(tag);
+  std::size_t index = 0;
+  for (; index + step <= count; index += step) body(tag, index, step);
+  if (index < count) body(tag, index, count - index);
+}
+
+/// Loads `length` elements; a partial vector goes through a buffer.
+HWY_INLINE Vector load(Floats tag, const float* from, std::size_t length) {
+  if (length == hn::Lanes(tag)) return hn::LoadU(tag, from);
+  HWY_ALIGN float buffer[kBuffer];
+  std::fill_n(buffer, hn::Lanes(tag), 1.0F);
+  std::copy_n(from, length, buffer);
+  return hn::Load(tag, buffer);
+}
+
+HWY_INLINE void store(Floats tag, const Lanes& lanes, float* output, std::uint8_t* inside,
+                      std::size_t length) {
+  if (length == hn::Lanes(tag)) {
+    hn::StoreU(lanes.value, tag, output);
+    if (inside != nullptr) store_mask(tag, lanes.inside, inside);
+    return;
+  }
+  HWY_ALIGN float buffer[kBuffer];
+  hn::Store(lanes.value, tag, buffer);
+  std::copy_n(buffer, length, output);
+  if (inside == nullptr) return;
+  std::uint8_t bytes[kBuffer];
+  store_mask(tag, lanes.inside, bytes);
+  std::copy_n(bytes, length, inside);
+}
+
+void run_uniform(const float* input, float* output, std::uint8_t* inside, std::size_t count,
+                 Affine affine, GridLimits limits) {
+  const Vector scale = hn::Set(Floats{}, affine.scale);
+  const Vector zero = hn::Set(Floats{}, affine.zero);
+  for_vectors(count, [&](Floats tag, std::size_t index, std::size_t length) {
+    const Vector x = load(tag, input + index, length);
+    std::uint8_t* mask = inside == nullptr ? nullptr : inside + index;
+    store(tag, quantize_lanes(tag, x, scale, zero, limits), output + index, mask, length);
+  });
+}
+
+void run_each(const float* input, float* output, std::uint8_t* inside, std::size_t count,
+              const float* scales, const float* zeros, GridLimits limits) {
+  for_vectors(count, [&](Floats tag, std::size_t index, std::size_t length) {
+    const Vector x = load(tag, input + index, length);
+    const Vector scale = load(tag, scales + index, length);
+    const Vector zero = load(tag, zeros + index, length);
+    std::uint8_t* mask = inside == nullptr ? nullptr : inside + index;
+    store(tag, quantize_lanes(tag, x, scale, zero, limits), output + index, mask, length);
+  });
+}
+
+}  // namespace espalier::exec::simd::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace espalier::exec::simd {
+
+HWY_EXPORT(run_uniform);
+HWY_EXPORT(run_each);
+
+void fake_quantize(const float* input, float* output, std::uint8_t* inside, std::size_t count,
+                   Affine affine, GridLimits limits) {
+  HWY_DYNAMIC_DISPATCH(run_uniform)(input, output, inside, count, affine, limits);
+}
+
+void fake_quantize_each(const float* input, float* output, std::uint8_t* inside, std::size_t count,
+                        const float* scales, const float* zeros, GridLimits limits) {
+  HWY_DYNAMIC_DISPATCH(run_each)(input, output, inside, count, scales, zeros, limits);
+}
+
+}  // namespace espalier::exec::simd
+#endif
