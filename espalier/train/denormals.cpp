@@ -1,16 +1,16 @@
 #include "espalier/train/denormals.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/cpu/FlushDenormal.h>
+#include <ATen/Context.h>
 
 namespace espalier::train {
 namespace {
 
 /// The mode is a register of each thread: one task a thread sets it everywhere.
 void set_everywhere(bool on) {
-  at::cpu::set_flush_denormal(on);
+  at::globalContext().setFlushDenormal(on);
   at::parallel_for(0, at::get_num_threads(), 1,
-                   [on](std::int64_t, std::int64_t) { at::cpu::set_flush_denormal(on); });
+                   [on](std::int64_t, std::int64_t) { at::globalContext().setFlushDenormal(on); });
 }
 
 }  // namespace
