@@ -41,7 +41,8 @@ Result constant_vector(const Tensor& tensor) {
   const at::ScalarType type = tensor.scalar_type();
   const bool is_integer = type == at::kLong || type == at::kInt || type == at::kBool;
   if (!is_integer && type != at::kFloat && type != at::kDouble) return std::nullopt;
-  ShapeVector vector{.scalar = tensor.dim() == 0, .dtype = tensor::from_scalar_type(type)};
+  ShapeVector vector{
+      .numbers = {}, .scalar = tensor.dim() == 0, .dtype = tensor::from_scalar_type(type)};
   const Tensor flat = tensor.reshape({-1});
   for (std::int64_t index = 0; index < flat.numel(); ++index) {
     vector.numbers.push_back(is_integer ? ShapeNumber::of_integer(flat[index].item<std::int64_t>())
@@ -83,7 +84,7 @@ Result gather(const Call& call) {
   if (data == nullptr || !indices || data->scalar || call.node.get_int("axis", 0) != 0) {
     return std::nullopt;
   }
-  ShapeVector vector{.scalar = call.input(1)->scalar, .dtype = data->dtype};
+  ShapeVector vector{.numbers = {}, .scalar = call.input(1)->scalar, .dtype = data->dtype};
   const auto length = static_cast<std::int64_t>(data->numbers.size());
   for (const std::int64_t index : *indices) {
     const std::int64_t place = index < 0 ? index + length : index;

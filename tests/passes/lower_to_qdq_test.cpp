@@ -1,0 +1,179 @@
+#include "espalier/passes/lower_to_qdq.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "espalier/onnx/codec.h"
+#include "espalier/passes/insert_fake_quantize.h"
+#include "tests/kit/expect_error.h"
+#include "tests/kit/graph_text.h"
+#include "tests/passes/rewrite_check.h"
+#include "tests/passes/small_plan.h"
+
+namespace espalier::passes {
+namespace {
+
+using passes_test::apply;
+using passes_test::graph_of;
+using passes_test::plan_for;
+
+constexpr std::string_view kConv =
+    "g (float[N,3,6,6] x, float[4,3,3,3] w, float[4] b) => (float[N,4,6,6] y)"
+    " { [conv] a = Conv<pads=[1,1,1,1]>(x, w, b) [relu] r = Relu(a) [neg] y = Neg(r) }";
+
+TEST(LowerToQdq, WritesQuantizeAndDequantize) {
+  ir::Graph graph = graph_of(kConv);
+  const quant::QuantPlan plan = plan_for(graph, {.values = {"x"}, .non_negative = {"r"}});
+  apply(insert_fake_quantize(plan), graph);
+  EXPECT_EQ(apply(lower_to_qdq(plan), graph), 3U);
+  EXPECT_EQ(kit::to_text(graph),
+            "inputs x\n"
+            "x_quantized = QuantizeLinear(x, x_scale, x_zero_point) [x_quantize]\n"
+            "x_dequantized = DequantizeLinear(x_quantized, x_scale, x_zero_point) [x_dequantize]\n"
+            "w_dequantized = DequantizeLinear(w_quantized, w_scale, w_zero_point) [w_dequantize]\n"
+            "b_dequantized = DequantizeLinear(b_quantized, b_scale, b_zero_point) [b_dequantize]\n"
+            "a = Conv(x_dequantized, w_dequantized, b_dequantized) [conv]\n"
+            "r = Relu(a) [relu]\n"
+            "r_quantized = QuantizeLinear(r, r_scale, r_zero_point) [r_quantize]\n"
+            "r_dequantized = DequantizeLinear(r_quantized, r_scale, r_zero_point) [r_dequantize]\n"
+            "y = Neg(r_dequantized) [neg]\n"
+            "outputs y\n");
+  EXPECT_EQ(graph.find_value("w_quantized")->type().dtype, tensor::DType::Int8);
+  EXPECT_EQ(graph.find_value("w_zero_point")->type().dtype, tensor::DType::Int8);
+  EXPECT_EQ(graph.find_value("x_quantized")->type().dtype, tensor::DType::UInt8);
+  EXPECT_EQ(graph.find_value("x_zero_point")->type().dtype, tensor::DType::UInt8);
+  EXPECT_EQ(graph.find_value("b_quantized")->type().dtype, tensor::DType::Int32);
+  EXPECT_EQ(graph.find_node("w_dequantize")->get_int("axis"), 0);
+  EXPECT_EQ(graph.find_node("b_dequantize")->get_int("axis"), 0);
+  EXPECT_FALSE(graph.find_node("x_dequantize")->has("axis"));
+  EXPECT_EQ(graph.find_value("w"), nullptr) << "float weights are gone";
+  EXPECT_EQ(graph.find_value("b"), nullptr);
+  EXPECT_FALSE(graph.opsets.contains("espalier"));
+  const float product =
+      plan.activations.at("x").params.scale[0] * plan.weights.at("w").params.scale[2];
+  EXPECT_EQ(graph.find_value("b_scale")->constant()[2].item<float>(), product);
+}
+
+struct Network {
+  std::string name;
+  std::string text;
+  passes_test::PlanRequest plan;
+};
+
+const std::vector<Network>& networks() {
+  static const std::vector<Network> kNetworks{
+      {"Conv", std::string(kConv), {.values = {"x"}, .non_negative = {"r"}}},
+      {"FloatBias", std::string(kConv), {.values = {"x"}, .biases = false}},
+      {"Residual",
+       "g (float[N,4,6,6] x, float[4,1,3,3] w, float[4] b) => (float[N,4] y)"
+       " { a = Conv<pads=[1,1,1,1], group=4>(x, w, b) s = Add(a, x) r = Relu(s)"
+       "   p = GlobalAveragePool(r) y = Flatten(p) }",
+       {.values = {"x", "a", "p"}, .non_negative = {"r"}}},
+      {"Gemm",
+       "g (float[N,5] x, float[5,4] w, float[4] b) => (float[N,4] y) { y = Gemm(x, w, b) }",
+       {.values = {"x"}}},
+      {"GemmWithRowBias",
+       "g (float[N,5] x, float[4,5] w, float[1,4] b) => (float[N,4] y)"
+       " { y = Gemm<transB=1>(x, w, b) }",
+       {.values = {"x"}}},
+      {"MatMul",
+       "g (float[N,5] x, float[5,4] w) => (float[N,4] y) { y = MatMul(x, w) }",
+       {.values = {"x"}}},
+      {"ConvTranspose",
+       "g (float[N,4,5,5] x, float[4,3,2,2] w, float[6] b) => (float[N,6,10,10] y)"
+       " { y = ConvTranspose<group=2, strides=[2,2]>(x, w, b) }",
+       {.values = {"x"}}},
+      {"SharedWeightAndBias",
+       "g (float[N,4,5,5] x, float[4,4,1,1] w, float[4] b) => (float[N,4,5,5] y)"
+       " { a = Conv(x, w, b) r = Relu(a) y = Conv(r, w, b) }",
+       {.values = {"x"}, .non_negative = {"r"}}},
+      {"Concat",
+       "g (float[N,2,5,5] x, float[N,2,5,5] xx, float[3,4,1,1] w) => (float[N,3,5,5] y)"
+       " { c = Concat<axis=1>(x, xx) y = Conv(c, w) }",
+       {.values = {"x", "xx", "c"}}},
+  };
+  return kNetworks;
+}
+
+class EveryNetwork : public testing::TestWithParam<Network> {};
+
+TEST_P(EveryNetwork, ComputesTheSameBits) {
+  ir::Graph graph = graph_of(GetParam().text);
+  const quant::QuantPlan plan = plan_for(graph, GetParam().plan);
+  apply(insert_fake_quantize(plan), graph);
+  const ir::Graph simulated = graph.clone();
+  apply(lower_to_qdq(plan), graph);
+  const passes_test::RunSettings settings{.unknown_size = 3, .dtype = tensor::DType::Float32};
+  const auto expected = passes_test::run_graph(simulated, settings);
+  for (const auto& [name, output] : passes_test::run_graph(graph, settings)) {
+    EXPECT_THAT(output, kit::HasSameBits(expected.at(name))) << kit::to_text(graph);
+  }
+  const ir::Graph read = onnx::decode(onnx::encode(graph));
+  for (const auto& [name, output] : passes_test::run_graph(read, settings)) {
+    EXPECT_THAT(output, kit::HasSameBits(expected.at(name))) << "after writing and reading";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(LowerToQdq, EveryNetwork, testing::ValuesIn(networks()),
+                         [](const auto& row) { return row.param.name; });
+
+TEST(LowerToQdq, RoundsBiasesThatTrainingLeftFloat) {
+  ir::Graph graph = graph_of(kConv);
+  const quant::QuantPlan plan = plan_for(graph, {.values = {"x"}});
+  ir::Graph rounded = graph.clone();
+  apply(insert_fake_quantize(plan, {.round_biases = false}), graph);
+  apply(insert_fake_quantize(plan), rounded);
+  apply(lower_to_qdq(plan), graph);
+  apply(lower_to_qdq(plan), rounded);
+  EXPECT_THAT(graph.find_value("b_quantized")->constant(),
+              kit::HasSameBits(rounded.find_value("b_quantized")->constant()));
+}
+
+TEST(LowerToQdq, WritesReducedWeightsAndSignedValues) {
+  ir::Graph graph = graph_of(kConv);
+  quant::QuantPlan plan = plan_for(graph, {.values = {"x"}});
+  auto& weight = plan.weights.at("w").params;
+  weight.grid.reduced = true;
+  for (float& scale : weight.scale) scale *= 127.0F / 63.0F;
+  auto& input = plan.activations.at("x").params;
+  input.grid = {.bits = 8, .is_signed = true};
+  input.zero_point = {0};
+  apply(insert_fake_quantize(plan), graph);
+  apply(lower_to_qdq(plan), graph);
+  const Tensor codes = graph.find_value("w_quantized")->constant();
+  EXPECT_EQ(codes.scalar_type(), at::kChar);
+  EXPECT_LE(codes.to(at::kInt).abs().max().item<int>(), 63);
+  EXPECT_EQ(graph.find_value("x_zero_point")->type().dtype, tensor::DType::Int8);
+}
+
+TEST(LowerToQdq, RefusesCodesThatDoNotFillTheirType) {
+  ir::Graph graph = graph_of(kConv);
+  quant::QuantPlan plan = plan_for(graph, {.values = {"x"}});
+  plan.activations.at("x").params.grid.bits = 4;
+  plan.activations.at("x").params.zero_point = {3};
+  apply(insert_fake_quantize(plan), graph);
+  const std::string text = kit::expect_unsupported([&] { apply(lower_to_qdq(plan), graph); },
+                                                   "cannot export the quantizer");
+  EXPECT_THAT(text, testing::HasSubstr("node 'x_fake_quantize'"));
+  EXPECT_THAT(text, testing::HasSubstr("got codes 0..15, expected 0..255"));
+}
+
+TEST(LowerToQdq, Needs16BitOpsetFor16BitCodes) {
+  ir::Graph graph = graph_of(kConv);
+  quant::QuantPlan plan = plan_for(graph, {.values = {"x"}});
+  plan.activations.at("x").params.grid.bits = 16;
+  apply(insert_fake_quantize(plan), graph);
+  const std::string text = kit::expect_unsupported([&] { apply(lower_to_qdq(plan), graph); },
+                                                   "got operator set 17, expected at least 21");
+  EXPECT_THAT(text, testing::HasSubstr("export with a higher opset"));
+}
+
+TEST(LowerToQdq, NeedsASimulatedGraph) {
+  ir::Graph graph = graph_of(kConv);
+  const quant::QuantPlan plan = plan_for(graph, {.values = {"x"}});
+  kit::expect_user_error([&] { apply(lower_to_qdq(plan), graph); }, "got no FakeQuantize node");
+  EXPECT_EQ(apply(lower_to_qdq(quant::QuantPlan{}), graph), 0U) << "an empty plan changes nothing";
+}
+
+}  // namespace
+}  // namespace espalier::passes
