@@ -1,5 +1,6 @@
 #include "espalier/report/html.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -17,7 +18,12 @@ constexpr std::string_view kFailedIcon =
 
 std::string render_cards(const std::vector<Card>& cards) {
   if (cards.empty()) return {};
-  std::string html = "<div class=\"cards\">\n";
+  // Rows of equal length: all in one row, or halves.
+  constexpr std::size_t kShortestRow = 4;
+  constexpr std::size_t kLongestRow = 6;
+  const std::size_t rows = (cards.size() + kLongestRow - 1) / kLongestRow;
+  std::string html = fmt::format("<div class=\"cards\" style=\"--columns:{}\">\n",
+                                 std::max((cards.size() + rows - 1) / rows, kShortestRow));
   for (const Card& card : cards) {
     html += fmt::format(
         "<div class=\"card {}\"><div class=\"name\">{}</div><div class=\"value\">{}</div>"

@@ -28,6 +28,7 @@ struct BarChart {
   struct Series {
     std::string name = {};
     std::vector<double> values = {};  ///< one a label; NaN leaves a gap
+    std::vector<double> lows = {};    ///< where the bars start, one a label; empty: at 0
   };
   std::string title = {};
   std::vector<std::string> labels = {};

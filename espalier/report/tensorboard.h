@@ -16,8 +16,8 @@ struct EventHistogram {
   double count = 0;
   double sum = 0;
   double sum_of_squares = 0;
-  std::span<const double> bucket_limits;
-  std::span<const double> bucket_counts;  ///< as many as limits
+  std::span<const double> bucket_limits = {};
+  std::span<const double> bucket_counts = {};  ///< as many as limits
 };
 
 struct EventWriterOptions {

@@ -36,6 +36,28 @@
   function shorten(text, limit) {
     return text.length <= limit ? text : "…" + text.slice(text.length - limit + 1);
   }
+  // What all names of a long list begin and end with says nothing: "/layer1/conv1/Conv" is "layer1/conv1".
+  function shortNames(names) {
+    if (names.length < 4) return names;
+    let start = 0;
+    let end = 0;
+    const first = names[0];
+    const inner = Math.min.apply(null, names.map(function (name) { return name.length; })) - 1;
+    while (start < inner && names.every(function (name) { return name[start] === first[start]; })) start += 1;
+    while (end < inner - start && names.every(function (name) {
+      return name[name.length - 1 - end] === first[first.length - 1 - end];
+    })) end += 1;
+    while (start > 0 && !/[/.]/.test(first[start - 1])) start -= 1;
+    while (end > 0 && !/[/.]/.test(first[first.length - end])) end -= 1;
+    return names.map(function (name) { return name.slice(start, name.length - end); });
+  }
+
+  const labelFont = "600 11.5px system-ui, sans-serif";
+  function textWidth(text) {
+    const draw = document.createElement("canvas").getContext("2d");
+    draw.font = labelFont;
+    return draw.measureText(text).width;
+  }
 
   const valueLabels = {
     id: "valueLabels",
@@ -43,7 +65,7 @@
       if (!options.enabled) return;
       const draw = chart.ctx;
       draw.save();
-      draw.font = "600 11.5px system-ui, sans-serif";
+      draw.font = labelFont;
       draw.fillStyle = colour("ink");
       chart.data.datasets.forEach(function (dataset, index) {
         if (!chart.isDatasetVisible(index)) return;
@@ -76,11 +98,10 @@
       draw.moveTo(horizontal ? place : area.left, horizontal ? area.top : place);
       draw.lineTo(horizontal ? place : area.right, horizontal ? area.bottom : place);
       draw.stroke();
-      draw.font = "600 11.5px system-ui, sans-serif";
-      draw.textAlign = "right";
-      draw.textBaseline = "bottom";
-      const right = horizontal ? place - 5 : area.right;
-      draw.fillText(options.name, right, horizontal ? area.bottom - 4 : place - 4);
+      draw.font = labelFont;
+      draw.textAlign = horizontal ? "center" : "left";
+      draw.textBaseline = horizontal ? "bottom" : "middle";
+      draw.fillText(options.name, horizontal ? place : area.right + 6, horizontal ? area.top - 2 : place);
       draw.restore();
     }
   };
@@ -94,8 +115,10 @@
   }
 
   function commonOptions(spec, seriesCount) {
+    const beside = spec.reference && !spec.horizontal ? textWidth(spec.reference.name) + 10 : 10;
+    const above = spec.reference && spec.horizontal ? 20 : 6;
     return {
-      animation: false, responsive: true, maintainAspectRatio: false, layout: { padding: { top: 6, right: 10 } },
+      animation: false, responsive: true, maintainAspectRatio: false, layout: { padding: { top: above, right: beside } },
       plugins: {
         legend: {
           display: seriesCount > 1, align: "start",
@@ -119,7 +142,8 @@
     const names = axis("", { stacked: spec.stacked });
     names.grid.display = false;
     names.ticks.maxRotation = 60;
-    names.ticks.callback = function (value) { return shorten(String(this.getLabelForValue(value)), 26); };
+    const shown = shortNames(spec.labels);
+    names.ticks.callback = function (value) { return shorten(shown[value], 26); };
     options.scales = spec.horizontal ? { x: values, y: names } : { x: names, y: values };
     options.indexAxis = spec.horizontal ? "y" : "x";
     options.plugins.valueLabels = { enabled: labelled, horizontal: !!spec.horizontal };
@@ -158,6 +182,7 @@
     y.ticks.callback = function (value) { return formatNumber(value); };
     options.scales = { x: x, y: y };
     options.interaction = { mode: "nearest", intersect: false, axis: "x" };
+    Object.assign(options.plugins.legend.labels, { usePointStyle: true, pointStyle: "line", boxWidth: 26 });
     options.plugins.tooltip.callbacks = {
       title: function (items) { return (spec.xTitle ? spec.xTitle + " " : "") + formatNumber(items[0].parsed.x); },
       label: function (item) { return " " + item.dataset.label + ": " + formatNumber(item.parsed.y); }
