@@ -1,10 +1,10 @@
 #include "espalier/ir/graph.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <queue>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "espalier/base/check.h"
 
@@ -21,6 +21,20 @@ std::string first_free(std::string_view stem, const Names& taken) {
   return name;
 }
 
+/// Refuses a node before anything of it is in the graph.
+template <typename NodeNames, typename ValueNames>
+void check_names(const NodeSpec& spec, std::string_view graph, const NodeNames& nodes,
+                 const ValueNames& values) {
+  base::check(!nodes.contains(spec.name),
+              "two nodes of the graph '{}' are named '{}': names must be unique", graph, spec.name);
+  for (auto output = spec.outputs.begin(); output != spec.outputs.end(); ++output) {
+    if (output->empty() || *output == kNoOutput) continue;
+    base::check(
+        !values.contains(*output) && std::find(spec.outputs.begin(), output, *output) == output,
+        "two values of the graph '{}' are named '{}': names must be unique", graph, *output);
+  }
+}
+
 }  // namespace
 
 Graph Graph::clone() const {
@@ -32,8 +46,12 @@ Graph Graph::clone() const {
     images[constant]->type_ = constant->type();
   }
   for (const auto& node : nodes_) {
-    NodeSpec spec{.op = node->op(), .inputs = {}, .outputs = {}, .attributes = node->attributes(),
-                  .name = node->name(), .domain = node->domain()};
+    NodeSpec spec{.op = node->op(),
+                  .inputs = {},
+                  .outputs = {},
+                  .attributes = node->attributes(),
+                  .name = node->name(),
+                  .domain = node->domain()};
     for (const Value* input : node->inputs()) {
       spec.inputs.push_back(input == nullptr ? nullptr : images.at(input));
     }
@@ -91,7 +109,8 @@ Node* Graph::find_node(std::string_view node_name) const {
 Value& Graph::new_value(std::string value_name, Value::Kind kind) {
   base::check(!value_name.empty(), "a value of the graph '{}' has an empty name", name);
   base::check(!value_names_.contains(value_name),
-              "two values of the graph '{}' are named '{}': names must be unique", name, value_name);
+              "two values of the graph '{}' are named '{}': names must be unique", name,
+              value_name);
   auto value = std::unique_ptr<Value>(new Value);
   value->name_ = std::move(value_name);
   value->kind_ = kind;
@@ -121,7 +140,9 @@ void Graph::set_constant(Value& initializer, Tensor constant) {
                        .shape = tensor::make_shape(initializer.constant_.sizes().vec())};
 }
 
-Node& Graph::add_node(NodeSpec spec) { return insert(nodes_.end(), std::move(spec)); }
+Node& Graph::add_node(NodeSpec spec) {
+  return insert(nodes_.end(), std::move(spec));
+}
 
 Node& Graph::insert_before(const Node& place, NodeSpec spec) {
   return insert(places_.at(&place), std::move(spec));
@@ -133,8 +154,7 @@ Node& Graph::insert_after(const Node& place, NodeSpec spec) {
 
 Node& Graph::insert(NodeList::iterator place, NodeSpec spec) {
   if (spec.name.empty()) spec.name = unique_node_name(spec.op);
-  base::check(!node_names_.contains(spec.name),
-              "two nodes of the graph '{}' are named '{}': names must be unique", name, spec.name);
+  check_names(spec, name, node_names_, value_names_);
   auto node = std::unique_ptr<Node>(new Node);
   node->op_ = std::move(spec.op);
   node->domain_ = std::move(spec.domain);
@@ -311,8 +331,7 @@ void Graph::sort() {
   for (const auto& node : nodes_) stuck.push_back(node->label());
   nodes_.splice(nodes_.begin(), sorted);
   if (stuck.size() > 4) stuck.resize(4);
-  base::check(stuck.empty(), "the graph '{}' has a cycle through {}", name,
-              fmt::join(stuck, ", "));
+  base::check(stuck.empty(), "the graph '{}' has a cycle through {}", name, fmt::join(stuck, ", "));
 }
 
 }  // namespace espalier::ir

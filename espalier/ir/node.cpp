@@ -14,7 +14,9 @@ std::string_view wanted_name() {
 
 }  // namespace
 
-std::string Node::label() const { return fmt::format("node '{}' ({})", name_, op_); }
+std::string Node::label() const {
+  return fmt::format("node '{}' ({})", name_, op_);
+}
 
 void Node::remove(std::string_view attribute) {
   const auto place = attributes_.find(attribute);

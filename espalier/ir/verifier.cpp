@@ -1,10 +1,10 @@
 #include "espalier/ir/verifier.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <unordered_set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "espalier/base/check.h"
 
@@ -42,11 +42,17 @@ void check_outputs(const Node& node, Violations& violations) {
   }
 }
 
-void check_value(const Graph& graph, const Value& value, Violations& violations) {
+using NodeSet = std::unordered_set<const Node*>;
+
+void check_value(const Graph& graph, const Value& value, const NodeSet& nodes,
+                 Violations& violations) {
   for (const Use& use : value.uses()) {
-    if (use.node->input(use.index) != &value) {
-      violations.push_back(fmt::format("value '{}' lists a use by {} that is not one",
-                                       value.name(), use.node->label()));
+    if (!nodes.contains(use.node)) {
+      violations.push_back(
+          fmt::format("value '{}' lists a use by a node that is not in the graph", value.name()));
+    } else if (use.node->input(use.index) != &value) {
+      violations.push_back(fmt::format("value '{}' lists a use by {} that is not one", value.name(),
+                                       use.node->label()));
     }
   }
   const bool listed = std::ranges::find(graph.outputs(), &value) != graph.outputs().end();
@@ -77,7 +83,9 @@ std::vector<std::string> verify(const Graph& graph) {
     available.insert(constant);
     check_initializer(*constant, violations);
   }
-  for (const Node* node : graph.nodes()) {
+  const std::vector<const Node*> nodes = graph.nodes();
+  const NodeSet known(nodes.begin(), nodes.end());
+  for (const Node* node : nodes) {
     check_inputs(*node, available, violations);
     check_outputs(*node, violations);
     if (graph.find_node(node->name()) != node) {
@@ -87,7 +95,12 @@ std::vector<std::string> verify(const Graph& graph) {
       if (output != nullptr) available.insert(output);
     }
   }
-  for (const Value* value : available) check_value(graph, *value, violations);
+  for (std::size_t index = 0; index < graph.outputs().size(); ++index) {
+    if (available.contains(graph.outputs()[index])) continue;
+    violations.push_back(fmt::format("graph output {} ('{}') is not a value of the graph", index,
+                                     graph.outputs()[index]->name()));
+  }
+  for (const Value* value : available) check_value(graph, *value, known, violations);
   if (graph.outputs().empty()) violations.emplace_back("the graph has no output");
   std::ranges::sort(violations);
   return violations;
