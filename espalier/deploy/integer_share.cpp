@@ -15,14 +15,6 @@ namespace {
 
 using LayersOfNode = std::map<std::string_view, std::vector<const EngineLayer*>>;
 
-/// Layers that multiply and add, as opposed to conversions that cover the same node.
-bool does_macs(const EngineLayer& layer) {
-  static constexpr std::array<std::string_view, 5> kWords = {"Conv", "Gemm", "MatMul",
-                                                             "FullyConnected", "Deconv"};
-  return std::ranges::any_of(
-      kWords, [&](std::string_view word) { return layer.type.find(word) != std::string::npos; });
-}
-
 std::int64_t count_macs(const ir::Node& node) {
   const auto macs = ops::macs(node);
   if (!macs) {
@@ -53,6 +45,13 @@ MacNode attribute(const ir::Node& node, const LayersOfNode& layers) {
 }
 
 }  // namespace
+
+bool does_macs(const EngineLayer& layer) {
+  static constexpr std::array<std::string_view, 5> kWords = {"Conv", "Gemm", "MatMul",
+                                                             "FullyConnected", "Deconv"};
+  return std::ranges::any_of(
+      kWords, [&](std::string_view word) { return layer.type.find(word) != std::string::npos; });
+}
 
 IntegerShare attribute_macs(const ir::Graph& exported, std::span<const EngineLayer> layers) {
   LayersOfNode by_node;

@@ -25,6 +25,9 @@ struct IntegerShare {
   double share = 0;            ///< MACs done in integers over all MACs; 0 when there are none
 };
 
+/// True for layers that multiply and add, as opposed to conversions that cover the same node.
+[[nodiscard]] bool does_macs(const EngineLayer& layer);
+
 /// Attributes every convolution and matrix product of `exported` to the engine layer that covers
 /// it. A node that no layer covers counts as float. Shapes are those of the graph's values; an
 /// unknown batch counts as 1. Throws UserError when a MAC count needs a dimension that stays

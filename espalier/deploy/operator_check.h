@@ -13,7 +13,7 @@ namespace espalier::deploy {
 
 struct OperatorCheckRequest {
   std::string_view quantized_model;  ///< bytes of the QDQ file
-  std::vector<Tensor> images;        ///< inputs of the file, by position
+  std::vector<Tensor> images = {};   ///< inputs of the file, by position
   std::vector<std::string> engines = {"onnxruntime", "openvino"};
   int threads = 1;
   std::function<Engine&(std::string_view)> open = open_engine;

@@ -12,6 +12,7 @@
 #include "espalier/deploy/bench.h"
 #include "espalier/deploy/cpu.h"
 #include "espalier/deploy/verdict.h"
+#include "espalier/exec/program.h"
 #include "espalier/onnx/codec.h"
 #include "espalier/onnx/shapes.h"
 
@@ -61,6 +62,19 @@ class EngineCheck {
               });
   }
 
+  /// Reads the optimized graph of the INT8 file back and what follows from it. `inputs`: one
+  /// sample.
+  void inspect(const std::vector<Tensor>& inputs) {
+    if (!usable_) return;
+    attempt(report_.failures, "read the optimized graph back", [&] {
+      layers_ = inspect_layers(request_.quantized_model, inputs);
+      report_.profile = read_profile(report_.name, files_.quantized_graph, layers_);
+      if (!request_.simulate || report_.profile.plain()) return;
+      const ir::Graph profiled = apply_profile(files_.quantized_graph, report_.profile);
+      simulation_ = exec::Program::compile(profiled, {});
+    });
+  }
+
   void add_batch(const data::Batch& batch, const std::vector<Tensor>& simulated) {
     if (!usable_) return;
     const std::vector<Tensor> inputs = {batch.images};
@@ -79,13 +93,13 @@ class EngineCheck {
     agreement_.add(expected.front(), outputs.front(), kind_);
     float_accuracy_.add(expected.front(), batch.labels, kind_);
     accuracy_.add(outputs.front(), batch.labels, kind_);
-    if (!simulated.empty()) simulation_.add(simulated.front(), outputs.front(), kind_);
+    compare_simulation(inputs, simulated, outputs.front());
   }
 
   /// What has been counted over the images becomes part of the report.
   void summarize() {
     report_.agreement = agreement_.share();
-    report_.simulation_agreement = simulation_.share();
+    report_.simulation_agreement = simulation_agreement_.share();
     report_.float_metrics = float_accuracy_.percent();
     report_.metrics = accuracy_.percent();
     report_.output_sqnr_db = noise_.decibel();
@@ -104,21 +118,19 @@ class EngineCheck {
     });
   }
 
-  /// Reads the optimized graphs back; frees the models before, to hold one pair at a time.
-  void inspect(const std::vector<Tensor>& inputs) {
-    if (!usable_) return;
-    float_model_.reset();
-    quantized_model_.reset();
-    attempt(report_.failures, "read the optimized graph back", [&] {
-      const auto layers = inspect_layers(request_.quantized_model, inputs);
-      IntegerShare share = attribute_macs(files_.quantized_graph, layers);
+  /// Integer share and, when INT8 is not faster, the layers that cost more. `shaped`: the INT8
+  /// file's graph with all shapes known.
+  void attribute(const ir::Graph& shaped, const std::vector<Tensor>& inputs) {
+    if (!usable_ || layers_.empty()) return;
+    attempt(report_.failures, "attribute the work to layers", [&] {
+      IntegerShare share = attribute_macs(shaped, layers_);
       report_.integer_mac_share = share.share;
       std::ranges::copy_if(share.nodes, std::back_inserter(report_.float_ops),
                            [](const MacNode& node) { return !node.integer; });
       std::ranges::stable_sort(report_.float_ops, std::greater<>(), &MacNode::macs);
       report_.mac_nodes = std::move(share.nodes);
       if (!report_.speedup || report_.speedup->ratio > 1) return;
-      report_.slower_layers = slower_layers(inspect_layers(request_.float_model, inputs), layers);
+      report_.slower_layers = slower_layers(inspect_layers(request_.float_model, inputs), layers_);
     });
   }
 
@@ -129,6 +141,19 @@ class EngineCheck {
   [[nodiscard]] OutputKind kind() const { return kind_; }
 
  private:
+  /// Against the file as this engine computes it, or as it is written when they are the same.
+  void compare_simulation(const std::vector<Tensor>& inputs, const std::vector<Tensor>& simulated,
+                          const Tensor& output) {
+    if (!request_.simulate || simulated.empty()) return;
+    if (!simulation_) {
+      simulation_agreement_.add(simulated.front(), output, kind_);
+      return;
+    }
+    usable_ = attempt(report_.failures, "run the simulation of this engine", [&] {
+      simulation_agreement_.add(simulation_->run(inputs).front(), output, kind_);
+    });
+  }
+
   [[nodiscard]] std::vector<EngineLayer> inspect_layers(std::string_view bytes,
                                                         const std::vector<Tensor>& inputs) const {
     constexpr int kRuns = 10;
@@ -146,7 +171,9 @@ class EngineCheck {
   std::unique_ptr<EngineModel> quantized_model_;
   OutputKind kind_ = OutputKind::Values;
   Agreement agreement_;
-  Agreement simulation_;
+  Agreement simulation_agreement_;
+  std::optional<exec::Program> simulation_;  ///< only where the engine departs from the file
+  std::vector<EngineLayer> layers_;          ///< of the INT8 file
   Accuracy float_accuracy_;
   Accuracy accuracy_;
   SignalToNoise noise_;
@@ -178,17 +205,24 @@ std::vector<Tensor> one_sample(const Files& files, const Tensor& images) {
   return {images.narrow(0, 0, batch).contiguous()};
 }
 
-/// One pass over the images through the simulation and all engines. Gives a few of the images.
-Tensor run_images(const VerifyRequest& request, std::vector<EngineCheck>& checks,
-                  VerifyReport& report) {
-  Tensor sample;
-  if (!request.batches) return sample;
+/// One pass over the images through the simulation and all engines. Gives one sample.
+std::vector<Tensor> run_images(const VerifyRequest& request, const Files& files,
+                               std::vector<EngineCheck>& checks, VerifyReport& report) {
+  std::vector<Tensor> sample;
+  const auto inspect = [&](const Tensor& images) {
+    sample = one_sample(files, images);
+    for (EngineCheck& check : checks) check.inspect(sample);
+  };
+  if (!request.batches) {
+    inspect({});
+    return sample;
+  }
   const NextBatch next = request.batches();
   bool simulating = static_cast<bool>(request.simulate);
   std::int64_t seen = 0;
   while (const std::optional<data::Batch> batch = next()) {
     base::stop_if_interrupted();
-    if (!sample.defined()) sample = batch->images;
+    if (sample.empty()) inspect(batch->images);
     std::vector<Tensor> simulated;
     simulating = simulating && attempt(report.failures, "run the simulation", [&] {
                    simulated = request.simulate(std::vector<Tensor>{batch->images});
@@ -197,20 +231,25 @@ Tensor run_images(const VerifyRequest& request, std::vector<EngineCheck>& checks
     seen += batch->images.size(0);
     if (request.progress) request.progress(seen);
   }
-  if (seen == 0) report.failures.emplace_back("the data set has no image");
+  if (seen == 0) {
+    report.failures.emplace_back("the data set has no image");
+    inspect({});
+  }
   return sample;
 }
 
-/// Shapes that the file leaves open become those of the sample, so that MACs can be counted.
-void fix_shapes(Files& files, const std::vector<Tensor>& sample, VerifyReport& report) {
+/// The INT8 file's graph with the shapes of the sample, so that MACs can be counted.
+ir::Graph fix_shapes(const Files& files, const std::vector<Tensor>& sample, VerifyReport& report) {
+  ir::Graph graph = files.quantized_graph.clone();
   attempt(report.failures, "infer the shapes of the INT8 file", [&] {
     std::map<std::string, tensor::Shape> shapes;
-    const auto& inputs = files.quantized_graph.inputs();
+    const auto& inputs = graph.inputs();
     for (std::size_t index = 0; index < std::min(sample.size(), inputs.size()); ++index) {
       shapes[inputs[index]->name()] = tensor::make_shape(sample[index].sizes().vec());
     }
-    onnx::infer_shapes(files.quantized_graph, shapes);
+    onnx::infer_shapes(graph, shapes);
   });
+  return graph;
 }
 
 }  // namespace
@@ -238,13 +277,13 @@ VerifyReport verify(const VerifyRequest& request) {
   if (!files) return report;
   std::vector<EngineCheck> checks;
   for (const std::string& name : request.engines) checks.emplace_back(request, *files, name);
-  const std::vector<Tensor> sample = one_sample(*files, run_images(request, checks, report));
-  fix_shapes(*files, sample, report);
+  const std::vector<Tensor> sample = run_images(request, *files, checks, report);
+  const ir::Graph shaped = fix_shapes(*files, sample, report);
   for (EngineCheck& check : checks) {
     base::stop_if_interrupted();
     check.summarize();
     check.measure_latency(sample);
-    check.inspect(sample);
+    check.attribute(shaped, sample);
     report.output_kind = check.kind();
     report.engines.push_back(check.take_report());
   }

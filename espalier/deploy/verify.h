@@ -15,6 +15,7 @@
 #include "espalier/deploy/latency.h"
 #include "espalier/deploy/layer_costs.h"
 #include "espalier/deploy/predictions.h"
+#include "espalier/deploy/profile.h"
 #include "espalier/tensor/tensor.h"
 
 namespace espalier::deploy {
@@ -37,7 +38,9 @@ struct VerifyBounds {
 struct VerifyRequest {
   std::string_view float_model;      ///< bytes of the float ONNX file
   std::string_view quantized_model;  ///< bytes of the INT8 QDQ file
-  RunModel simulate = {};            ///< the simulated INT8 model; empty: not compared
+  /// The simulated INT8 model; empty: not compared. An engine whose arithmetic departs from the
+  /// file (profile.h) is compared with the file run as that engine computes it.
+  RunModel simulate = {};
   /// Starts one pass over real images. Empty: nothing is run on images (no agreement, no metrics).
   std::function<NextBatch()> batches = {};
   std::vector<std::string> engines = {"onnxruntime", "openvino"};
@@ -62,6 +65,7 @@ struct EngineReport {
   /// Nothing when the outputs are plain values or no images were given.
   std::optional<double> agreement;
   std::optional<double> simulation_agreement;
+  ArithmeticProfile profile;  ///< where this engine departs from the file
   /// "top1", "top5" in percent (scores with labels), "pixel_accuracy" (dense, with label maps).
   std::map<std::string, double> float_metrics;
   std::map<std::string, double> metrics;

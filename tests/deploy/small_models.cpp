@@ -31,6 +31,7 @@ struct Layer {
 
 const Layer kFirst{.name = "conv1", .sizes = {16, 8, 3, 3}, .seed = 1, .limit = 0.2};
 const Layer kSecond{.name = "conv2", .sizes = {16, 16, 3, 3}, .seed = 2, .limit = 0.2};
+const Layer kResidual{.name = "conv1", .sizes = {8, 8, 3, 3}, .seed = 4, .limit = 0.2};
 const Layer kLast{.name = "fc", .sizes = {10, 16}, .seed = 3, .limit = 1.0};
 
 /// Adds nodes one behind the other; `quantize` puts a Q/DQ pair behind the last value.
@@ -78,9 +79,15 @@ class Chain {
             .name = "dq_" + stem});
   }
 
-  ir::Graph finish() {
+  [[nodiscard]] Value* last() const { return last_; }
+
+  void add(std::string name, Value* other) {
+    append({.op = "Add", .inputs = {last_, other}, .name = std::move(name)});
+  }
+
+  ir::Graph finish(std::int64_t classes = 10) {
     graph_.rename(*last_, "logits");
-    last_->set_type({tensor::DType::Float32, tensor::Shape{{std::nullopt, "N"}, {10, ""}}});
+    last_->set_type({tensor::DType::Float32, tensor::Shape{{std::nullopt, "N"}, {classes, ""}}});
     graph_.add_output(*last_);
     return std::move(graph_);
   }
@@ -158,6 +165,21 @@ ir::Graph quantized_net(const QuantizedNetOptions& options) {
   chain.weighted(kLast, true);
   chain.quantize("logits", 8.0F / 255, 128);
   return chain.finish();
+}
+
+ir::Graph quantized_residual_net() {
+  Chain chain;
+  chain.quantize("input", 2.0F / 255, 128);
+  Value* const skip = chain.last();
+  chain.weighted(kResidual, true);
+  chain.quantize("first", 6.0F / 255, 128);
+  chain.add("add", skip);
+  chain.op("Relu", "relu");
+  chain.quantize("sum", 3.0F / 255, 0);
+  chain.op("GlobalAveragePool", "pool");
+  chain.quantize("pool", 1.0F / 255, 0);
+  chain.op("Flatten", "flatten");
+  return chain.finish(/*classes=*/8);
 }
 
 }  // namespace espalier::deploy
