@@ -12,6 +12,7 @@
 #include "espalier/base/log.h"
 #include "espalier/base/name_match.h"
 #include "espalier/cli/command.h"
+#include "espalier/tensor/caching_allocator.h"
 
 namespace espalier::cli {
 namespace {
@@ -98,6 +99,7 @@ int run_program(int argc, const char* const* argv) {
     if (problem.get_exit_code() == 0) return app.exit(problem);
     return report_error(ExitCode::UserError, problem.what(), common);
   }
+  tensor::install_caching_allocator();
   base::watch_interrupts();
   apply_common(common, verbose > 0, quiet);
   for (const auto& [entry, run] : entries) {

@@ -19,10 +19,10 @@ namespace espalier::recipe {
 
 struct EvaluationRequest {
   std::filesystem::path model;  ///< ONNX or checkpoint
-  DataSplits data;
+  DataSplits data = {};
   /// "espalier" or the name of an engine; with a second one, predictions are compared.
   std::string engine = "espalier";
-  std::string compare;
+  std::string compare = {};
   std::vector<train::TopK> metrics = {{.k = 1}, {.k = 5}};
   std::int64_t batch_size = 100;
   std::int64_t samples = 0;  ///< images at most, drawn by `seed`; 0: all

@@ -59,9 +59,9 @@ struct TrainStage {
 
 /// Stage `quantize`, mode `ptq`.
 struct QuantizeStage {
-  quant::PlanOptions plan;
+  quant::PlanOptions plan = {};
   bool bias_correction = true;
-  VerifyConfig verify;
+  VerifyConfig verify = {};
 };
 
 /// Stage `export`: what ships as model.onnx when no stage quantizes.

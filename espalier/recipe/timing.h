@@ -11,7 +11,7 @@ namespace espalier::recipe {
 
 struct TimingRequest {
   std::vector<std::filesystem::path> models;  ///< the first is the reference
-  std::vector<std::string> engines;           ///< empty: all
+  std::vector<std::string> engines = {};      ///< empty: all
   int rounds = 50;
   std::int64_t batch = 1;
   std::int64_t unknown_size = 224;

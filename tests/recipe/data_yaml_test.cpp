@@ -47,7 +47,7 @@ DataLoader:
 }
 
 TEST(DataYaml, OneBlockServesEveryPurpose) {
-  const DataSplits splits = parse("dataset: {name: Synthetic, samples: 8}\n");
+  const DataSplits splits = parse("dataset: {name: Synthetic, count: 8}\n");
   EXPECT_EQ(splits.for_training().dataset.name, "Synthetic");
   EXPECT_EQ(splits.for_evaluation().dataset.name, "Synthetic");
   EXPECT_EQ(splits.for_judging().dataset.name, "Synthetic");

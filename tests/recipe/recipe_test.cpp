@@ -24,8 +24,8 @@ version: 1
 seed: 7
 model: {zoo: MobileNetV1, scale: 0.5, classes: 10, image_size: 32}
 data:
-  train: {dataset: {name: Synthetic, samples: 8}, sampler: {batch_size: 4}}
-  eval: {dataset: {name: Synthetic, samples: 4}}
+  train: {dataset: {name: Synthetic, count: 8}, sampler: {batch_size: 4}}
+  eval: {dataset: {name: Synthetic, count: 4}}
   calibration: {from: train, samples: 16, seed: 3}
 metrics: [top1, top5]
 stages:
@@ -83,7 +83,7 @@ TEST(Recipe, OverridesCountBeforeReading) {
 
 TEST(Recipe, FindsDataFilesBesideIt) {
   const kit::TemporaryFolder folder;
-  folder.write("d.yaml", "dataset: {name: Synthetic, samples: 8}\n");
+  folder.write("d.yaml", "dataset: {name: Synthetic, count: 8}\n");
   const std::string path = folder.write(
       "r.yaml", std::string(kHead) + "data: {train: d.yaml}\nstages:\n  - train: {}\n");
   EXPECT_EQ(load_recipe(path, {}).data.for_training().dataset.name, "Synthetic");

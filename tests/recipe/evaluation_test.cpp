@@ -1,0 +1,56 @@
+#include "espalier/recipe/evaluation.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/kit/expect_error.h"
+#include "tests/kit/temporary_folder.h"
+#include "tests/recipe/small_job.h"
+
+namespace espalier::recipe {
+namespace {
+
+EvaluationRequest request_for(const std::filesystem::path& model) {
+  return {.model = model,
+          .data = synthetic_splits(40),
+          .metrics = {{.k = 1}, {.k = 4}, {.k = 9}},
+          .batch_size = 16,
+          .progress = report::ProgressStyle::Quiet};
+}
+
+TEST(Evaluation, AllRunnersAgree) {
+  const kit::TemporaryFolder folder;
+  EvaluationRequest request = request_for(write_small_model(folder.path()));
+  for (const char* engine : {"onnxruntime", "openvino"}) {
+    request.compare = engine;
+    const EvaluationResult result = evaluate_model(request);
+    EXPECT_EQ(result.images, 40);
+    EXPECT_EQ(result.labelled, 40);
+    EXPECT_DOUBLE_EQ(result.metrics.at("top4"), 100) << "4 classes";
+    EXPECT_FALSE(result.metrics.contains("top9")) << "more than there are classes";
+    ASSERT_TRUE(result.comparison.has_value());
+    EXPECT_LT(result.comparison->worst_difference, 1e-4) << engine;
+    EXPECT_LT(result.comparison->widest_tie, 1e-5) << engine;
+  }
+}
+
+TEST(Evaluation, SamplesLimitsTheImages) {
+  const kit::TemporaryFolder folder;
+  EvaluationRequest request = request_for(write_small_model(folder.path()));
+  request.samples = 7;
+  EXPECT_EQ(evaluate_model(request).images, 7);
+}
+
+TEST(Evaluation, RefusesModelsAndDataThatDoNotFit) {
+  const kit::TemporaryFolder folder;
+  EvaluationRequest request = request_for(folder.write("bad.onnx", "not a model"));
+  kit::expect_user_error([&] { (void)evaluate_model(request); }, "bad.onnx");
+  request = request_for(write_small_model(folder.path()));
+  request.data = parse_data(parse_yaml("dataset: {name: Synthetic, size: 20, channels: 3, "
+                                       "count: 4, transform_ops: [{ToCHWImage: }]}",
+                                       "d.yaml"),
+                            ".");
+  kit::expect_user_error([&] { (void)evaluate_model(request); }, "image");
+}
+
+}  // namespace
+}  // namespace espalier::recipe

@@ -1,0 +1,49 @@
+#include "espalier/recipe/inspection.h"
+
+#include <gtest/gtest.h>
+
+#include "espalier/train/checkpoint.h"
+#include "espalier/zoo/table.h"
+#include "tests/kit/expect_error.h"
+#include "tests/kit/temporary_folder.h"
+#include "tests/recipe/small_job.h"
+
+namespace espalier::recipe {
+namespace {
+
+TEST(Inspection, CountsAndTextAgree) {
+  const kit::TemporaryFolder folder;
+  const report::Json json = inspect_model(write_small_model(folder.path()));
+  EXPECT_EQ(json.at("kind").as_string(), "onnx");
+  std::int64_t macs = 0;
+  for (const report::Json& node : json.at("nodes").items()) {
+    macs += node.at("macs").is_null() ? 0 : node.at("macs").as_integer();
+  }
+  EXPECT_EQ(macs, json.at("macs").as_integer());
+  EXPECT_GT(macs, 0);
+  const std::string text = inspection_text(json, true);
+  EXPECT_NE(text.find("Conv"), std::string::npos);
+  EXPECT_NE(text.find("conv1"), std::string::npos);
+  EXPECT_EQ(inspection_text(json, false).find("node "), std::string::npos);
+}
+
+TEST(Inspection, ShowsTheTrainingOfACheckpoint) {
+  const kit::TemporaryFolder folder;
+  train::TrainState state;
+  state.epoch = 3;
+  state.optimizer = "sgd";
+  const std::filesystem::path path = folder.path() / "any.name";
+  train::write_checkpoint(path, {.graph = zoo::build("FashionCNN"), .state = state});
+  const report::Json json = inspect_model(path);
+  EXPECT_EQ(json.at("kind").as_string(), "checkpoint");
+  EXPECT_EQ(json.at("training").at("epoch").as_integer(), 3);
+}
+
+TEST(Inspection, NamesWhatIsNoModel) {
+  const kit::TemporaryFolder folder;
+  const std::string path = folder.write("text.onnx", "hello");
+  kit::expect_user_error([&] { (void)inspect_model(path); }, "text.onnx");
+}
+
+}  // namespace
+}  // namespace espalier::recipe

@@ -1,0 +1,116 @@
+#include "espalier/recipe/run.h"
+
+#include <gtest/gtest.h>
+
+#include "espalier/recipe/quantization.h"
+#include "tests/kit/expect_error.h"
+#include "tests/kit/temporary_folder.h"
+#include "tests/recipe/small_job.h"
+
+namespace espalier::recipe {
+namespace {
+
+RunOptions quiet(const std::filesystem::path& output, bool resume = false) {
+  return {.output = output,
+          .resume = resume,
+          .threads = 2,
+          .command = "espalier train",
+          .progress = report::ProgressStyle::Quiet};
+}
+
+Recipe parse(const std::string& text) {
+  return parse_recipe(parse_yaml(text, "r.yaml"), ".");
+}
+
+TEST(Run, TrainsQuantizesAndProves) {
+  const kit::TemporaryFolder folder;
+  const RunResult result = run_recipe(parse(small_recipe()), quiet(folder.path() / "run"));
+  EXPECT_TRUE(result.passed) << result.text;
+  for (const char* name : {"model.onnx", "float.onnx", "plan.yaml", "report.json", "report.html",
+                           "config.yaml", "log.txt"}) {
+    EXPECT_TRUE(std::filesystem::exists(folder.path() / "run" / name)) << name;
+  }
+  const report::Json& engines = result.report.at("engines");
+  ASSERT_EQ(engines.items().size(), 2U);
+  for (const report::Json& engine : engines.items()) {
+    EXPECT_GE(engine.at("integer_mac_share").as_number(), 0.98);
+    EXPECT_GT(engine.at("metrics").at("top1").as_number(), 50) << "four easy classes";
+  }
+  EXPECT_EQ(result.report.at("training").at("epochs").items().size(), 2U);
+  for (const report::Json& check : result.report.at("operator_checks").items()) {
+    EXPECT_LE(check.at("worst_step").as_integer(), 1) << check.at("name").as_string();
+  }
+}
+
+TEST(Run, SameSeedSameBytesAndResumeRepeatsNothing) {
+  const kit::TemporaryFolder folder;
+  const Recipe recipe = parse(small_recipe());
+  static_cast<void>(run_recipe(recipe, quiet(folder.path() / "a")));
+  static_cast<void>(run_recipe(recipe, quiet(folder.path() / "b")));
+  EXPECT_EQ(folder.read("a/model.onnx"), folder.read("b/model.onnx"));
+  EXPECT_EQ(folder.read("a/plan.yaml"), folder.read("b/plan.yaml"));
+  EXPECT_EQ(folder.read("a/checkpoints/stage-0.espalier"),
+            folder.read("b/checkpoints/stage-0.espalier"));
+  static_cast<void>(run_recipe(recipe, quiet(folder.path() / "a", true)));
+  EXPECT_NE(folder.read("a/log.txt").find("was finished before"), std::string::npos);
+  EXPECT_EQ(folder.read("a/model.onnx"), folder.read("b/model.onnx"));
+}
+
+TEST(Run, RefusesStagesAfterQuantization) {
+  const kit::TemporaryFolder folder;
+  const Recipe recipe =
+      parse("version: 1\nmodel: {zoo: FashionCNN}\nstages:\n  - quantize: {}\n  - train: {}\n");
+  kit::expect_unsupported([&] { (void)run_recipe(recipe, quiet(folder.path() / "run")); },
+                          "stage 'train' cannot follow 'quantize'");
+  EXPECT_TRUE(folder.files().empty()) << "no partial output";
+}
+
+TEST(Run, AMissingModelLeavesNoFolder) {
+  const kit::TemporaryFolder folder;
+  const Recipe recipe = parse("version: 1\nmodel: {onnx: missing.onnx}\nstages:\n  - export:\n");
+  kit::expect_user_error([&] { (void)run_recipe(recipe, quiet(folder.path() / "run")); },
+                         "missing.onnx");
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "run"));
+}
+
+TEST(Run, ExportAloneWritesTheModel) {
+  const kit::TemporaryFolder folder;
+  const Recipe recipe = parse("version: 1\nmodel: {zoo: FashionCNN}\nstages:\n  - export:\n");
+  EXPECT_TRUE(run_recipe(recipe, quiet(folder.path() / "run")).passed);
+  EXPECT_FALSE(folder.read("run/model.onnx").empty());
+}
+
+TEST(Quantization, PlansDoNotDependOnThreads) {
+  const kit::TemporaryFolder folder;
+  const Recipe recipe = parse(
+      "version: 1\nmodel: {zoo: FashionCNN, classes: 4}\nstages:\n"
+      "  - quantize: {verify: {latency_rounds: 0}}\n");
+  const ir::Graph graph = zoo::build("FashionCNN", {.classes = 4});
+  std::string models[2];
+  for (int threads = 1; threads <= 2; ++threads) {
+    models[threads - 1] = quantize_model({.graph = graph,
+                                          .data = synthetic_splits(64),
+                                          .calibration = {.samples = 32, .micro_batch = 4},
+                                          .stage = std::get<QuantizeStage>(recipe.stages.front()),
+                                          .threads = threads,
+                                          .progress = report::ProgressStyle::Quiet})
+                              .quantized_model;
+  }
+  EXPECT_EQ(models[0], models[1]);
+}
+
+TEST(Quantization, AStoredPlanGivesTheSameModel) {
+  const ir::Graph graph = zoo::build("FashionCNN", {.classes = 4});
+  const QuantizationResult result =
+      quantize_model({.graph = graph,
+                      .data = synthetic_splits(64),
+                      .calibration = {.samples = 32},
+                      .stage = {.verify = {.latency_rounds = 0, .engines = {"onnxruntime"}}},
+                      .progress = report::ProgressStyle::Quiet});
+  EXPECT_EQ(apply_plan(graph, result.plan, 17), result.quantized_model);
+  const ir::Graph other = zoo::build("FashionCNN", {.classes = 4, .seed = 1});
+  kit::expect_user_error([&] { (void)apply_plan(other, result.plan, 17); }, "plan");
+}
+
+}  // namespace
+}  // namespace espalier::recipe
