@@ -12,18 +12,18 @@
 namespace espalier::cli {
 namespace {
 
-struct Run {
+struct Finished {
   int code = 0;
   std::string out;
   std::string err;
 };
 
-Run run(const std::vector<std::string>& words) {
+Finished run(const std::vector<std::string>& words) {
   std::vector<const char*> arguments{"espalier"};
   for (const std::string& word : words) arguments.push_back(word.c_str());
   testing::internal::CaptureStdout();
   testing::internal::CaptureStderr();
-  Run result;
+  Finished result;
   result.code = run_program(static_cast<int>(arguments.size()), arguments.data());
   result.out = testing::internal::GetCapturedStdout();
   result.err = testing::internal::GetCapturedStderr();
@@ -53,7 +53,7 @@ class Program : public testing::Test {
 
 TEST_F(Program, EveryCommandHasHelp) {
   for (const Command& command : commands()) {
-    const Run result = run({std::string(command.name), "--help"});
+    const Finished result = run({std::string(command.name), "--help"});
     EXPECT_EQ(result.code, 0) << command.name;
     for (const char* option : {"--seed", "--threads", "--json", "--verbose", "--quiet"}) {
       EXPECT_NE(result.out.find(option), std::string::npos) << command.name << option;
@@ -63,7 +63,7 @@ TEST_F(Program, EveryCommandHasHelp) {
 
 TEST_F(Program, UsageErrorsExitWithTwo) {
   EXPECT_EQ(run({}).code, 2);
-  const Run unknown = run({"quantise"});
+  const Finished unknown = run({"quantise"});
   EXPECT_EQ(unknown.code, 2);
   EXPECT_EQ(unknown.err, "error: unknown command 'quantise' (did you mean 'quantize')\n");
   EXPECT_EQ(run({"inspect"}).code, 2);
@@ -76,7 +76,7 @@ TEST_F(Program, UsageErrorsExitWithTwo) {
 TEST_F(Program, BadFilesExitWithTwoAndOneMessage) {
   const std::string garbage = folder_.write("bad.onnx", std::string(2000, '\xff'));
   for (const std::string& file : {garbage, folder_.file("missing.onnx")}) {
-    const Run result = run({"inspect", file, "--json"});
+    const Finished result = run({"inspect", file, "--json"});
     EXPECT_EQ(result.code, 2) << file;
     EXPECT_EQ(result.err.find("error: "), 0U) << result.err;
     EXPECT_NE(result.err.find(file), std::string::npos) << result.err;
@@ -92,18 +92,19 @@ TEST_F(Program, UnsupportedRecipesExitWithThree) {
 }
 
 TEST_F(Program, InspectAndEvaluatePrintJsonLast) {
-  const Run inspected = run({"inspect", model(), "--json"});
+  const Finished inspected = run({"inspect", model(), "--json"});
   ASSERT_EQ(inspected.code, 0) << inspected.err;
   EXPECT_GT(report::parse_json(last_line(inspected.out), "out").at("macs").as_integer(), 0);
-  const Run evaluated = run({"evaluate", model(), "--data", data(), "--json", "-q"});
+  const Finished evaluated = run({"evaluate", model(), "--data", data(), "--json", "-q"});
   ASSERT_EQ(evaluated.code, 0) << evaluated.err;
   EXPECT_EQ(report::parse_json(evaluated.out, "out").at("images").as_integer(), 24);
 }
 
 TEST_F(Program, QuantizeWritesARunFolderAndItsReportAgain) {
   const std::string output = folder_.file("run");
-  const Run result = run({"quantize", model(), "--data", data(), "-o", output, "--latency-rounds",
-                          "0", "--samples", "8", "--max-drop", "100", "--min-agreement", "0"});
+  const Finished result =
+      run({"quantize", model(), "--data", data(), "-o", output, "--latency-rounds", "0",
+           "--samples", "8", "--max-drop", "100", "--min-agreement", "0"});
   EXPECT_EQ(result.code, 0) << result.err << result.out;
   const std::string page = folder_.read("run/report.html");
   EXPECT_EQ(run({"report", output}).code, 0);
@@ -111,7 +112,7 @@ TEST_F(Program, QuantizeWritesARunFolderAndItsReportAgain) {
 }
 
 TEST_F(Program, AFailedBoundExitsWithOne) {
-  const Run result =
+  const Finished result =
       run({"verify", model(), "--float", model(), "--data", data(), "--latency-rounds", "0"});
   EXPECT_EQ(result.code, 1) << result.err;
   EXPECT_NE(result.out.find("failed: "), std::string::npos);
@@ -119,7 +120,7 @@ TEST_F(Program, AFailedBoundExitsWithOne) {
 
 TEST_F(Program, AnUnwritableFolderIsNamed) {
   const std::string file = folder_.write("taken", "");
-  const Run result = run({"quantize", model(), "--data", data(), "-o", file});
+  const Finished result = run({"quantize", model(), "--data", data(), "-o", file});
   EXPECT_EQ(result.code, 2);
   EXPECT_NE(result.err.find("taken"), std::string::npos) << result.err;
 }
