@@ -59,17 +59,20 @@ float Node::get_float(std::string_view attribute, float fallback) const {
 
 std::string Node::get_string(std::string_view attribute, std::string fallback) const {
   const auto* value = find<std::string>(attribute);
-  return value == nullptr ? std::move(fallback) : *value;
+  if (value == nullptr) return fallback;
+  return *value;
 }
 
 Ints Node::get_ints(std::string_view attribute, Ints fallback) const {
   const auto* value = find<Ints>(attribute);
-  return value == nullptr ? std::move(fallback) : *value;
+  if (value == nullptr) return fallback;
+  return *value;
 }
 
 Floats Node::get_floats(std::string_view attribute, Floats fallback) const {
   const auto* value = find<Floats>(attribute);
-  return value == nullptr ? std::move(fallback) : *value;
+  if (value == nullptr) return fallback;
+  return *value;
 }
 
 Tensor Node::get_tensor(std::string_view attribute) const {

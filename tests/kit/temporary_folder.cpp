@@ -1,9 +1,9 @@
 #include "tests/kit/temporary_folder.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
-#include <stdlib.h>
 #include <system_error>
 
 #include <gtest/gtest.h>
