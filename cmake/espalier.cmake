@@ -42,8 +42,10 @@ function(espalier_test name)
   endif()
   add_executable(test_${name} ${ARG_SOURCES})
   target_include_directories(test_${name} PRIVATE "${CMAKE_SOURCE_DIR}")
-  target_compile_definitions(test_${name} PRIVATE ESPALIER_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
-  target_link_libraries(test_${name} PRIVATE ${ARG_LINKS} GTest::gmock GTest::gtest_main espalier_flags)
+  target_compile_definitions(test_${name} PRIVATE
+    ESPALIER_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
+  target_link_libraries(test_${name} PRIVATE
+    ${ARG_LINKS} GTest::gmock GTest::gtest_main espalier_flags)
   if(TARGET espalier_${name})
     target_link_libraries(test_${name} PRIVATE espalier_${name})
   endif()
@@ -61,8 +63,8 @@ function(espalier_test name)
     ENVIRONMENT "${ESPALIER_TEST_ENVIRONMENT}")
 endfunction()
 
-# espalier_fuzz(NAME SOURCES ... LINKS ...): the libFuzzer program fuzz_NAME (preset fuzz); its corpus
-# is tests/fuzz/corpus/NAME, which tools/fuzz starts from.
+# espalier_fuzz(NAME SOURCES ... LINKS ...): the libFuzzer program fuzz_NAME (preset fuzz); its
+# corpus is tests/fuzz/corpus/NAME, which tools/fuzz starts from.
 function(espalier_fuzz name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(fuzz_${name} ${ARG_SOURCES})

@@ -112,7 +112,7 @@ void write_file_atomic(const fs::path& path, std::string_view content) {
 fs::path join_inside(const fs::path& root, const std::string& relative, std::string_view what) {
   const fs::path part(relative);
   const fs::path base = fs::weakly_canonical(root.empty() ? fs::path(".") : root);
-  const fs::path joined = fs::weakly_canonical(base / part);
+  fs::path joined = fs::weakly_canonical(base / part);
   const auto [end, ignored] =
       std::mismatch(base.begin(), base.end(), joined.begin(), joined.end());
   if (part.is_absolute() || relative.empty() || end != base.end()) {

@@ -17,6 +17,14 @@ class CheckHeaders(TreeTest):
         self.write("espalier/ir/ba.h", "#pragma once\n")
         self.expect(check_headers.check(self.root), "espalier/ir/ba.h: in no CMakeLists.txt")
 
+    def test_headers_of_tests_need_no_owner(self):
+        self.write("tests/ir/CMakeLists.txt", "espalier_test(ir SOURCES a_test.cpp)\n")
+        self.write("tests/ir/a_test.cpp", '#include "espalier/ir/a.h"\n')
+        self.write("tests/ir/nets.h", "#pragma once\n")
+        self.expect(check_headers.check(self.root))
+        self.write("tests/ir/b_test.cpp", "")
+        self.expect(check_headers.check(self.root), "tests/ir/b_test.cpp: in no CMakeLists.txt")
+
     def test_a_comment_does_not_own(self):
         self.write("espalier/ir/CMakeLists.txt", "espalier_library(ir SOURCES a.cpp) # a.h\n")
         self.expect(check_headers.check(self.root), "espalier/ir/a.h: in no CMakeLists.txt")

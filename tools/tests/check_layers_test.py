@@ -28,16 +28,25 @@ class CheckLayers(TreeTest):
                    "# DEPS base\nespalier_library(ir DEPS tensor LINKS fmt::fmt)\n")
         self.write("espalier/ir/a.h", '#include "espalier/base/error.h"\n')
         self.write("espalier/tensor/b.h", '#include "espalier/base/error.h"\n')
+        self.write("espalier/base/error.cpp", "")
         self.expect(check_layers.check(self.root))
         self.write("espalier/tensor/CMakeLists.txt", "espalier_library(tensor)\n")
         self.expect(check_layers.check(self.root), "espalier/ir/CMakeLists.txt has no DEPS base",
                     "espalier/tensor/CMakeLists.txt has no DEPS base")
 
+    def test_headers_without_a_source_need_no_linking(self):
+        self.write("espalier/ir/CMakeLists.txt", "espalier_library(ir)\n")
+        self.write("espalier/ir/a.h", '#include "espalier/base/check.h"\n')
+        self.expect(check_layers.check(self.root))
+        self.write("espalier/base/check.cpp", "")
+        self.expect(check_layers.check(self.root), "has no DEPS base")
+
     def test_third_party_headers_stay_in_their_place(self):
         self.write("espalier/ir/a.cpp", "#include <yaml-cpp/yaml.h>\n")
         self.write("espalier/base/a.cpp", "#include <yaml-cpp/yaml.h>\n")
         self.write("espalier/tensor/a.cpp", "#include <ATen/ATen.h>\n")
-        self.expect(check_layers.check(self.root), "allowed in: espalier/ir/", "allowed in: nowhere")
+        self.expect(check_layers.check(self.root), "allowed in: espalier/ir/",
+                    "allowed in: nowhere")
 
     def test_namespace_must_match_the_path(self):
         self.write("espalier/ir/a.h", "namespace espalier::base {\n}\n"

@@ -34,11 +34,11 @@ class CheckRegistration(TreeTest):
         self.expect(self.check_text(SOUND))
 
     def test_registering_static_fails(self):
-        self.expect(self.check_text("namespace a {\nstatic const bool kDone = register_op(make);\n}\n"),
-                    "a.cpp:2: 'kDone' registers something")
+        text = "namespace a {\nstatic const bool kDone = register_op(make);\n}\n"
+        self.expect(self.check_text(text), "a.cpp:2: 'kDone' registers something")
         self.expect(self.check_text("REGISTER_OPERATOR(Conv, make_conv);\n"), "by a macro")
-        self.expect(self.check_text("const Registrar kConv{make};\nconst int x = Registrar(f).id;\n"),
-                    "'x' registers")
+        text = "const Registrar kConv{make};\nconst int x = Registrar(f).id;\n"
+        self.expect(self.check_text(text), "'x' registers")
 
     def test_mutable_globals_fail(self):
         self.expect(self.check_text("int counter = 0;\nstatic std::vector<int> list;\n"

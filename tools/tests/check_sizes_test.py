@@ -40,14 +40,15 @@ class CheckSizes(TreeTest):
     def test_methods_and_constructors_are_found(self):
         head = "class A {\n public:\n  A() : x_{1}, y_(2) {\n"
         self.expect(self.check_text(function(60, head=head) + "};\n"), "A has 62 lines")
-        head = "namespace a {\nstruct B {\n  template <typename T>\n  bool operator==(T t) const {\n"
+        head = ("namespace a {\nstruct B {\n  template <typename T>\n"
+                "  bool operator==(T t) const {\n")
         self.expect(self.check_text(function(60, head=head) + "};\n}\n"), "operator== has 63 lines")
 
     def test_lambda_tables_and_enums_are_no_functions(self):
-        self.expect(self.check_text("const std::vector<Row> kRows{\n" + "  {1, f(2)},\n" * 80 + "};\n"
-                                    + "enum class Kind {\n" + "  A,\n" * 80 + "};\n"))
+        table = "const std::vector<Row> kRows{\n" + "  {1, f(2)},\n" * 80 + "};\n"
+        self.expect(self.check_text(table + "enum class Kind {\n" + "  A,\n" * 80 + "};\n"))
 
     def test_the_tree_is_walked(self):
         self.write("espalier/ir/a.cpp", "x" * 120 + "\n")
-        self.write("tests/data/golden.h", "x" * 120 + "\n")
+        self.write("tests/data/golden.txt", "x" * 120 + "\n")
         self.expect(check_sizes.check(self.root), "espalier/ir/a.cpp:1: 120 columns")

@@ -34,6 +34,6 @@ class CheckTests(TreeTest):
     def test_sub_folders_mirror(self):
         self.write("espalier/exec/kernels/conv.cpp", "")
         self.expect(check_tests.check(self.root), "no tests/exec/kernels/conv_test.cpp")
-        self.write("tests/exec/CMakeLists.txt", "espalier_test(exec SOURCES kernels/conv_test.cpp)\n")
+        self.write("tests/exec/CMakeLists.txt", "espalier_test(SOURCES kernels/conv_test.cpp)\n")
         self.write("tests/exec/kernels/conv_test.cpp", "TEST(Conv, works) {}\n")
         self.expect(check_tests.check(self.root))

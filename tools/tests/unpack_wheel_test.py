@@ -21,7 +21,8 @@ class UnpackWheel(TreeTest):
 
     def test_takes_folders_and_licences_only(self):
         wheel = self.make_wheel("thing/lib/a.so", "thing/lib/deep/b.so", "thing/__init__.py",
-                                "thing-1.0.dist-info/licenses/LICENSE", "thing-1.0.dist-info/RECORD")
+                                "thing-1.0.dist-info/licenses/LICENSE",
+                                "thing-1.0.dist-info/RECORD")
         self.assertEqual(self.unpack(wheel),
                          ["lib/a.so", "lib/deep/b.so", "licenses/thing/licenses/LICENSE"])
 
