@@ -65,9 +65,12 @@ class EngineCheck {
   /// Reads the optimized graph of the INT8 file back and what follows from it. `inputs`: one
   /// sample.
   void inspect(const std::vector<Tensor>& inputs) {
+    std::unique_ptr<EngineModel> model;
+    usable_ = usable_ && attempt(report_.failures, "run the INT8 file",
+                                 [&] { model = run_inspected(request_.quantized_model, inputs); });
     if (!usable_) return;
     attempt(report_.failures, "read the optimized graph back", [&] {
-      layers_ = inspect_layers(request_.quantized_model, inputs);
+      layers_ = model->layers();
       report_.profile = read_profile(report_.name, files_.quantized_graph, layers_);
       if (!request_.simulate || report_.profile.plain()) return;
       const ir::Graph profiled = apply_profile(files_.quantized_graph, report_.profile);
@@ -130,7 +133,8 @@ class EngineCheck {
       std::ranges::stable_sort(report_.float_ops, std::greater<>(), &MacNode::macs);
       report_.mac_nodes = std::move(share.nodes);
       if (!report_.speedup || report_.speedup->ratio > 1) return;
-      report_.slower_layers = slower_layers(inspect_layers(request_.float_model, inputs), layers_);
+      report_.slower_layers =
+          slower_layers(run_inspected(request_.float_model, inputs)->layers(), layers_);
     });
   }
 
@@ -154,12 +158,13 @@ class EngineCheck {
     });
   }
 
-  [[nodiscard]] std::vector<EngineLayer> inspect_layers(std::string_view bytes,
-                                                        const std::vector<Tensor>& inputs) const {
+  /// A model that can tell its layers and their times.
+  [[nodiscard]] std::unique_ptr<EngineModel> run_inspected(
+      std::string_view bytes, const std::vector<Tensor>& inputs) const {
     constexpr int kRuns = 10;
-    const auto model = engine_->load(bytes, {.threads = request_.threads, .inspect = true});
+    auto model = engine_->load(bytes, {.threads = request_.threads, .inspect = true});
     for (int run = 0; run < kRuns; ++run) (void)model->run(inputs);
-    return model->layers();
+    return model;
   }
 
   const VerifyRequest& request_;

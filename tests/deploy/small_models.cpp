@@ -31,6 +31,7 @@ struct Layer {
 
 const Layer kFirst{.name = "conv1", .sizes = {16, 8, 3, 3}, .seed = 1, .limit = 0.2};
 const Layer kSecond{.name = "conv2", .sizes = {16, 16, 3, 3}, .seed = 2, .limit = 0.2};
+const Layer kStem{.name = "conv0", .sizes = {8, 8, 3, 3}, .seed = 5, .limit = 0.2};
 const Layer kResidual{.name = "conv1", .sizes = {8, 8, 3, 3}, .seed = 4, .limit = 0.2};
 const Layer kLast{.name = "fc", .sizes = {10, 16}, .seed = 3, .limit = 1.0};
 
@@ -170,6 +171,9 @@ ir::Graph quantized_net(const QuantizedNetOptions& options) {
 ir::Graph quantized_residual_net() {
   Chain chain;
   chain.quantize("input", 2.0F / 255, 128);
+  chain.weighted(kStem, true);
+  chain.op("Relu", "relu0");
+  chain.quantize("stem", 2.0F / 255, 0);
   Value* const skip = chain.last();
   chain.weighted(kResidual, true);
   chain.quantize("first", 6.0F / 255, 128);

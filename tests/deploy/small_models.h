@@ -17,8 +17,8 @@ struct QuantizedNetOptions {
 /// Node names are those of float_net().
 [[nodiscard]] ir::Graph quantized_net(const QuantizedNetOptions& options = {});
 
-/// input -> conv1 (8 channels) -> add (with the input) -> relu -> pool -> flatten -> logits [N, 8],
-/// in QDQ form: the quantizer "q_first" stands between conv1 and add.
+/// input -> conv0 -> relu0 -> conv1 -> add (with relu0) -> relu -> pool -> flatten -> logits [N,
+/// 8], 8 channels, in QDQ form: the quantizer "q_first" stands between conv1 and add.
 [[nodiscard]] ir::Graph quantized_residual_net();
 
 }  // namespace espalier::deploy
