@@ -13,10 +13,14 @@ function(embed_function name file)
     math(EXPR place "${place} + 16000")
   endwhile()
   math(EXPR bytes "${length} / 2")
-  file(APPEND "${OUTPUT}.new" "std::string ${name}() {\n  std::string text;\n  text.reserve(${bytes});\n${pieces}  return text;\n}\n\n")
+  file(APPEND "${OUTPUT}.new"
+    "std::string ${name}() {\n  std::string text;\n  text.reserve(${bytes});\n"
+    "${pieces}  return text;\n}\n\n")
 endfunction()
 
-file(WRITE "${OUTPUT}.new" "#include \"espalier/report/page_assets.h\"\n\n#include <string_view>\n\nnamespace espalier::report {\n\nusing namespace std::string_view_literals;\n\n")
+file(WRITE "${OUTPUT}.new"
+  "#include \"espalier/report/page_assets.h\"\n\n#include <string_view>\n\n"
+  "namespace espalier::report {\n\nusing namespace std::string_view_literals;\n\n")
 embed_function(page_style "${STYLE}")
 embed_function(page_script "${SCRIPT}")
 embed_function(chart_library "${LIBRARY}")

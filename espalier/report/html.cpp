@@ -11,10 +11,15 @@
 namespace espalier::report {
 namespace {
 
-constexpr std::string_view kPassedIcon =
-    R"(<svg viewBox="0 0 24 24" fill="none" aria-hidden="true"><circle cx="12" cy="12" r="11" fill="currentColor" opacity=".16"/><path d="M7 12.5l3.4 3.4L17 9" stroke="currentColor" stroke-width="2.2" stroke-linecap="round" stroke-linejoin="round"/></svg>)";
-constexpr std::string_view kFailedIcon =
-    R"(<svg viewBox="0 0 24 24" fill="none" aria-hidden="true"><circle cx="12" cy="12" r="11" fill="currentColor" opacity=".16"/><path d="M8 8l8 8M16 8l-8 8" stroke="currentColor" stroke-width="2.2" stroke-linecap="round"/></svg>)";
+/// A tick or a cross in a circle.
+std::string render_icon(bool passed) {
+  return fmt::format(
+      "<svg viewBox=\"0 0 24 24\" fill=\"none\" aria-hidden=\"true\">"
+      "<circle cx=\"12\" cy=\"12\" r=\"11\" fill=\"currentColor\" opacity=\".16\"/>"
+      "<path d=\"{}\" stroke=\"currentColor\" stroke-width=\"2.2\" stroke-linecap=\"round\" "
+      "stroke-linejoin=\"round\"/></svg>",
+      passed ? "M7 12.5l3.4 3.4L17 9" : "M8 8l8 8M16 8l-8 8");
+}
 
 std::string render_cards(const std::vector<Card>& cards) {
   if (cards.empty()) return {};
@@ -89,7 +94,7 @@ std::string render_section(const Section& section, std::size_t number) {
 std::string render_verdict(const Verdict& verdict) {
   return fmt::format(
       "<div class=\"verdict {}\" role=\"status\">{}<div><b>{}</b><span>{}</span></div></div>\n",
-      verdict.passed ? "good" : "bad", verdict.passed ? kPassedIcon : kFailedIcon,
+      verdict.passed ? "good" : "bad", render_icon(verdict.passed),
       verdict.passed ? "Passed" : "Failed", escape_html(verdict.text));
 }
 

@@ -69,7 +69,7 @@ Progress::Progress(ProgressOptions options)
         ::isatty(::fileno(options_.stream)) != 0 ? ProgressStyle::Bar : ProgressStyle::Lines;
   }
   start_ = now();
-  last_draw_ = options_.style == ProgressStyle::Bar ? start_ - kBarSeconds : start_;
+  last_draw_ = options_.style == ProgressStyle::Bar ? start_ - 1 : start_;
 }
 
 Progress::~Progress() {
@@ -140,7 +140,7 @@ std::string Progress::bar_line(double elapsed, std::string_view detail) const {
   if (options_.total > 0) {
     const double share =
         std::clamp(static_cast<double>(done_) / static_cast<double>(options_.total), 0.0, 1.0);
-    const auto used = static_cast<int>(display_width(options_.title) + display_width(facts)) + 12;
+    const auto used = static_cast<int>(display_width(options_.title) + display_width(facts)) + 13;
     const int width = std::clamp(columns - used, 8, 40);
     text += fmt::format("  {} {:3.0f} %", draw_track(share, width), 100 * share);
   }

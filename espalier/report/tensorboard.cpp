@@ -230,8 +230,10 @@ void EventWriter::add_histogram(std::string_view tag, std::span<const float> val
     const auto place = std::ranges::lower_bound(limits, double{value}) - limits.begin();
     counts[std::min(static_cast<std::size_t>(place), kBucketCount - 1)] += 1;
   }
-  histogram.bucket_limits = limits;
-  histogram.bucket_counts = counts;
+  // Equal values: a single bucket, for one without width would be counted twice.
+  const std::size_t used = width > 0 ? kBucketCount : 1;
+  histogram.bucket_limits = std::span(limits).first(used);
+  histogram.bucket_counts = std::span(counts).first(used);
   add_histogram(tag, histogram, step);
 }
 
