@@ -1,5 +1,5 @@
-"""Espalier against ONNX Runtime's and NNCF's post-training quantization: same model, same images, same
-micro-batches, every tool in processes of its own. Prints a table and writes peers.json."""
+"""Espalier against ONNX Runtime's and NNCF's post-training quantization: same model, same images,
+same micro-batches, every tool in processes of its own. Prints a table and writes peers.json."""
 
 import argparse
 import json
@@ -27,7 +27,9 @@ def parse_arguments():
     parser.add_argument("--samples", type=int, default=512, help="calibration images")
     parser.add_argument("--judging", type=int, default=0, help="judging images (0: all)")
     parser.add_argument("--micro-batch", type=int, default=8)
-    parser.add_argument("--repeat", type=int, default=3, help="runs of every tool; the median counts")
+    parser.add_argument(
+        "--repeat", type=int, default=3, help="runs of every tool; the median counts"
+    )
     parser.add_argument("--espalier", default="bin/espalier")
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("peers.json"))
     arguments = parser.parse_args()
@@ -40,8 +42,13 @@ def calibration_data(source, evaluation, samples, folder):
     """A DATA.yaml whose training split is exactly the calibration images, for all tools."""
     listing = folder / "calibration.txt"
     # The root is the file system's, whatever the data file's was.
-    listing.write_text("".join(f"{path.resolve().relative_to('/')} {label}\n" for path, label in
-                               zip(source.files[:samples], source.labels)), encoding="utf-8")
+    listing.write_text(
+        "".join(
+            f"{path.resolve().relative_to('/')} {label}\n"
+            for path, label in zip(source.files[:samples], source.labels)
+        ),
+        encoding="utf-8",
+    )
     train = json.loads(json.dumps(source.block))
     train["dataset"]["image_root"] = "/"
     train["dataset"]["cls_label_path"] = str(listing)
@@ -49,26 +56,68 @@ def calibration_data(source, evaluation, samples, folder):
     evaluated["dataset"]["image_root"] = str(evaluation.root.resolve())
     evaluated["dataset"]["cls_label_path"] = str(evaluation.listing.resolve())
     data = folder / "data.yaml"
-    data.write_text(yaml.safe_dump({"DataLoader": {"Train": train, "Eval": evaluated}}), encoding="utf-8")
+    data.write_text(
+        yaml.safe_dump({"DataLoader": {"Train": train, "Eval": evaluated}}), encoding="utf-8"
+    )
     return data
 
 
 def tool_commands(arguments, model, data, input_name, folder):
     """Name -> (command, file that it writes)."""
-    common = ["--model", str(model), "--data", str(data), "--input", input_name, "--samples",
-              str(arguments.samples), "--micro-batch", str(arguments.micro_batch)]
-    commands = {OURS: ([arguments.espalier, "quantize", str(model), "--data", str(data), "-o",
-                        str(folder / OURS), "--samples", str(arguments.samples), "--micro-batch",
-                        str(arguments.micro_batch), "--verify-samples", "64", "--latency-rounds", "0",
-                        "-q"], folder / OURS / "model.onnx")}
+    common = [
+        "--model",
+        str(model),
+        "--data",
+        str(data),
+        "--input",
+        input_name,
+        "--samples",
+        str(arguments.samples),
+        "--micro-batch",
+        str(arguments.micro_batch),
+    ]
+    commands = {
+        OURS: (
+            [
+                arguments.espalier,
+                "quantize",
+                str(model),
+                "--data",
+                str(data),
+                "-o",
+                str(folder / OURS),
+                "--samples",
+                str(arguments.samples),
+                "--micro-batch",
+                str(arguments.micro_batch),
+                "--verify-samples",
+                "64",
+                "--latency-rounds",
+                "0",
+                "-q",
+            ],
+            folder / OURS / "model.onnx",
+        )
+    }
     for method in ("MinMax", "Percentile", "Entropy"):
         output = folder / f"onnxruntime_{method}.onnx"
         commands[f"onnxruntime {method}"] = (
-            [sys.executable, str(HERE / "quantize_onnxruntime.py"), *common, "--method", method,
-             "--output", str(output)], output)
+            [
+                sys.executable,
+                str(HERE / "quantize_onnxruntime.py"),
+                *common,
+                "--method",
+                method,
+                "--output",
+                str(output),
+            ],
+            output,
+        )
     output = folder / "nncf.onnx"
-    commands["nncf"] = ([sys.executable, str(HERE / "quantize_nncf.py"), *common, "--output",
-                         str(output)], output)
+    commands["nncf"] = (
+        [sys.executable, str(HERE / "quantize_nncf.py"), *common, "--output", str(output)],
+        output,
+    )
     return commands
 
 
@@ -86,9 +135,13 @@ def run_tools(commands, repeat, folder):
 
 
 def time_files(espalier, files):
-    """Median milliseconds, batch 1, one thread, all files of an engine interleaved in one process."""
-    result = subprocess.run([espalier, "bench", *map(str, files), "--threads", "1", "--json", "-q"],
-                            capture_output=True, text=True, check=True)
+    """Median milliseconds, batch 1, one thread, all files interleaved in one process."""
+    result = subprocess.run(
+        [espalier, "bench", *map(str, files), "--threads", "1", "--json", "-q"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     rows = json.loads(result.stdout.strip().split("\n")[-1])["rows"]
     return {(row["engine"], row["model"]): row["median_ms"] for row in rows}
 
@@ -102,17 +155,21 @@ def judge_all(files, model, evaluation, count):
             found = judge.predictions(engine, path, evaluation, count)
             facts[name, engine.name] = {
                 "agreement": float((found == expected).mean()),
-                "top1": float((found == evaluation.labels[:count]).mean())}
+                "top1": float((found == evaluation.labels[:count]).mean()),
+            }
     return facts
 
 
 def table(rows):
-    print(f"{'tool':24} {'seconds':>8} {'peak MiB':>9}  " + "  ".join(
-        f"{engine.name + ' agree':>18} {'top-1':>7} {'ms':>8}" for engine in judge.ENGINES))
+    heads = [f"{engine.name + ' agree':>18} {'top-1':>7} {'ms':>8}" for engine in judge.ENGINES]
+    print(f"{'tool':24} {'seconds':>8} {'peak MiB':>9}  " + "  ".join(heads))
     for row in rows:
-        cells = "  ".join(f"{100 * row[e.name]['agreement']:17.2f}% {100 * row[e.name]['top1']:6.2f}% "
-                          f"{row[e.name]['ms']:8.3f}" for e in judge.ENGINES)
-        print(f"{row['tool']:24} {row['seconds']:8.2f} {row['peak_mib']:9.0f}  {cells}")
+        facts = [row[engine.name] for engine in judge.ENGINES]
+        cells = [
+            f"{100 * fact['agreement']:17.2f}% {100 * fact['top1']:6.2f}% {fact['ms']:8.3f}"
+            for fact in facts
+        ]
+        print(f"{row['tool']:24} {row['seconds']:8.2f} {row['peak_mib']:9.0f}  " + "  ".join(cells))
 
 
 def verdict(rows):
@@ -154,17 +211,23 @@ def main():
         times = time_files(arguments.espalier, [model, *files.values()])
         rows = []
         for tool, runs in costs.items():
-            row = {"tool": tool, "seconds": statistics.median(run.seconds for run in runs),
-                   "peak_mib": max(run.peak_mib for run in runs)}
+            row = {
+                "tool": tool,
+                "seconds": statistics.median(run.seconds for run in runs),
+                "peak_mib": max(run.peak_mib for run in runs),
+            }
             for engine in judge.ENGINES:
-                row[engine.name] = {**facts[tool, engine.name],
-                                    "ms": times[engine.name, str(files[tool])]}
+                row[engine.name] = {
+                    **facts[tool, engine.name],
+                    "ms": times[engine.name, str(files[tool])],
+                }
             rows.append(row)
     table(rows)
     behind = verdict(rows)
     print("ahead of every peer in every column" if not behind else "\n".join(behind))
-    arguments.output.write_text(json.dumps({"rows": rows, "behind": behind}, indent=2) + "\n",
-                                encoding="utf-8")
+    arguments.output.write_text(
+        json.dumps({"rows": rows, "behind": behind}, indent=2) + "\n", encoding="utf-8"
+    )
     print(f"written: {arguments.output}")
     return 0
 

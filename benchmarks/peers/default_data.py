@@ -1,5 +1,5 @@
-"""The model and images that the comparison uses when none are given: a ResNet-20 trained for an epoch on
-Debian's Fashion-MNIST, written as PNG files so that every tool decodes the same ones."""
+"""The model and images that the comparison uses when none are given: a ResNet-20 trained for two
+epochs on Debian's Fashion-MNIST, written as PNG files so that every tool decodes the same ones."""
 
 import gzip
 import pathlib
@@ -11,7 +11,8 @@ import PIL.Image
 FASHION = pathlib.Path("/usr/share/datasets/fashion-mnist")
 TRANSFORMS = """      transform_ops:
         - DecodeImage: {to_rgb: true, channel_first: false}
-        - NormalizeImage: {scale: 1.0/255.0, mean: [0.286, 0.286, 0.286], std: [0.353, 0.353, 0.353]}
+        - NormalizeImage:
+            {scale: 1.0/255.0, mean: [0.286, 0.286, 0.286], std: [0.353, 0.353, 0.353]}
         - ToCHWImage:
 """
 
@@ -25,7 +26,9 @@ def find(folder, name):
 
 
 def write_split(folder, split, prefix, count):
-    pixels = numpy.frombuffer(find(FASHION, prefix + "-images-idx3-ubyte"), numpy.uint8, offset=16)
+    pixels = numpy.frombuffer(
+        find(FASHION, prefix + "-images-idx3-ubyte"), numpy.uint8, offset=16
+    )
     labels = numpy.frombuffer(find(FASHION, prefix + "-labels-idx1-ubyte"), numpy.uint8, offset=8)
     pixels = pixels.reshape(-1, 28, 28)[:count]
     (folder / split).mkdir(parents=True, exist_ok=True)
@@ -38,9 +41,11 @@ def write_split(folder, split, prefix, count):
 
 
 def block(folder, split, batch, shuffle):
-    return (f"    dataset:\n      name: ImageNetDataset\n      image_root: {folder}\n"
-            f"      cls_label_path: {folder / (split + '.txt')}\n{TRANSFORMS}"
-            f"    sampler: {{batch_size: {batch}, shuffle: {shuffle}}}\n")
+    return (
+        f"    dataset:\n      name: ImageNetDataset\n      image_root: {folder}\n"
+        f"      cls_label_path: {folder / (split + '.txt')}\n{TRANSFORMS}"
+        f"    sampler: {{batch_size: {batch}, shuffle: {shuffle}}}\n"
+    )
 
 
 def make(folder, espalier):
@@ -58,6 +63,9 @@ def make(folder, espalier):
         "version: 1\nseed: 1\nmodel: {zoo: ResNet20}\n"
         f"data:\n  train:\n{train}  eval:\n{evaluation}metrics: [top1]\n"
         "stages:\n  - train: {epochs: 2, schedule: {cosine: {lr: 0.1}}}\n  - export: {opset: 17}\n",
-        encoding="utf-8")
-    subprocess.run([espalier, "train", "-c", str(recipe), "-o", str(folder / "run"), "-q"], check=True)
+        encoding="utf-8",
+    )
+    subprocess.run(
+        [espalier, "train", "-c", str(recipe), "-o", str(folder / "run"), "-q"], check=True
+    )
     return model, data

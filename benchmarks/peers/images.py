@@ -1,4 +1,4 @@
-"""Reads the images of a DATA.yaml (ImageNetDataset with deterministic transforms) as peers get them."""
+"""Reads the images of a DATA.yaml (ImageNetDataset, deterministic transforms) for the peers."""
 
 import pathlib
 
@@ -50,7 +50,9 @@ class Images:
         block = next((blocks[name] for name in SPLIT_NAMES[split] if name in blocks), blocks)
         dataset = block["dataset"]
         if dataset.get("name") != "ImageNetDataset":
-            raise SystemExit(f"{data_file}: got data set '{dataset.get('name')}', expected ImageNetDataset")
+            raise SystemExit(
+                f"{data_file}: got data set '{dataset.get('name')}', expected ImageNetDataset"
+            )
         self.root = self._find(dataset["image_root"], path.parent)
         self.listing = self._find(dataset["cls_label_path"], path.parent)
         lines = self.listing.read_text(encoding="utf-8").split("\n")
@@ -79,7 +81,9 @@ class Images:
             elif name == "ToCHWImage":
                 pixels = numpy.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=numpy.float32)
             elif name != "DecodeImage":
-                raise SystemExit(f"transform {name}: random and unknown transforms cannot be compared")
+                raise SystemExit(
+                    f"transform {name}: random and unknown transforms cannot be compared"
+                )
         return pixels
 
     def batches(self, first, count, size):

@@ -11,7 +11,9 @@ class OnnxRuntime:
     def __init__(self, path):
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self.session = onnxruntime.InferenceSession(
+            path, options, providers=["CPUExecutionProvider"]
+        )
         self.input = self.session.get_inputs()[0].name
 
     def run(self, batch):
@@ -22,7 +24,9 @@ class OpenVino:
     name = "openvino"
 
     def __init__(self, path):
-        self.model = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        self.model = openvino.Core().compile_model(
+            path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+        )
 
     def run(self, batch):
         return self.model([batch])[0]
@@ -33,4 +37,6 @@ ENGINES = (OnnxRuntime, OpenVino)
 
 def predictions(engine, path, source, count):
     model = engine(str(path))
-    return numpy.concatenate([model.run(batch).argmax(axis=1) for batch in source.batches(0, count, 64)])
+    return numpy.concatenate(
+        [model.run(batch).argmax(axis=1) for batch in source.batches(0, count, 64)]
+    )

@@ -17,7 +17,9 @@ class Cost:
 def peak_mib(process_id):
     """VmHWM of a running process; the figure of wait4 would include the parent's at the fork."""
     try:
-        for line in pathlib.Path(f"/proc/{process_id}/status").read_text(encoding="ascii").split("\n"):
+        for line in (
+            pathlib.Path(f"/proc/{process_id}/status").read_text(encoding="ascii").split("\n")
+        ):
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 1024
     except OSError:
@@ -34,5 +36,10 @@ def run(command, log_file):
             peak = max(peak, peak_mib(process.pid))
             time.sleep(0.01)
     seconds = time.monotonic() - start
-    tail = pathlib.Path(log_file).read_text(encoding="utf-8", errors="replace").strip().split("\n")[-1]
+    tail = (
+        pathlib.Path(log_file)
+        .read_text(encoding="utf-8", errors="replace")
+        .strip()
+        .split("\n")[-1]
+    )
     return Cost(seconds, peak, process.returncode, tail)

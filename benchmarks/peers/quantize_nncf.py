@@ -21,8 +21,9 @@ def main():
         count = min(arguments.micro_batch, arguments.samples - start)
         return {arguments.input: next(source.batches(start, count, count))}
 
-    quantized = nncf.quantize(onnx.load(arguments.model), nncf.Dataset(batches, read),
-                              subset_size=len(batches))
+    quantized = nncf.quantize(
+        onnx.load(arguments.model), nncf.Dataset(batches, read), subset_size=len(batches)
+    )
     onnx.save(quantized, arguments.output)
 
 

@@ -3,8 +3,13 @@
 import argparse
 
 import images
-from onnxruntime.quantization import (CalibrationDataReader, CalibrationMethod, QuantFormat,
-                                      QuantType, quantize_static)
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 
@@ -28,11 +33,16 @@ def main():
     prepared = arguments.output + ".prepared"
     quant_pre_process(arguments.model, prepared)
     source = images.Images(arguments.data, "train")
-    quantize_static(prepared, arguments.output,
-                    Reader(arguments.input, source.batches(0, arguments.samples, arguments.micro_batch)),
-                    quant_format=QuantFormat.QDQ, per_channel=True,
-                    activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-                    calibrate_method=CalibrationMethod[arguments.method])
+    quantize_static(
+        prepared,
+        arguments.output,
+        Reader(arguments.input, source.batches(0, arguments.samples, arguments.micro_batch)),
+        quant_format=QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        calibrate_method=CalibrationMethod[arguments.method],
+    )
 
 
 if __name__ == "__main__":
