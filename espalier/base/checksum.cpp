@@ -1,8 +1,8 @@
 #include "espalier/base/checksum.h"
 
-#include <fmt/format.h>
-
 #include <array>
+
+#include <fmt/format.h>
 
 namespace espalier::base {
 namespace {

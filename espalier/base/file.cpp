@@ -1,14 +1,14 @@
 #include "espalier/base/file.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "espalier/base/error.h"
 
@@ -113,8 +113,7 @@ fs::path join_inside(const fs::path& root, const std::string& relative, std::str
   const fs::path part(relative);
   const fs::path base = fs::weakly_canonical(root.empty() ? fs::path(".") : root);
   fs::path joined = fs::weakly_canonical(base / part);
-  const auto [end, ignored] =
-      std::mismatch(base.begin(), base.end(), joined.begin(), joined.end());
+  const auto [end, ignored] = std::mismatch(base.begin(), base.end(), joined.begin(), joined.end());
   if (part.is_absolute() || relative.empty() || end != base.end()) {
     throw UserError({.what = fmt::format("refused the path of {}", what),
                      .got = fmt::format("'{}'", relative),

@@ -1,8 +1,7 @@
 #include "espalier/base/interrupt.h"
 
-#include <unistd.h>
-
 #include <csignal>
+#include <unistd.h>
 
 #include "espalier/base/error.h"
 
@@ -26,7 +25,9 @@ void watch_interrupts() {
   ::sigaction(SIGTERM, &action, nullptr);
 }
 
-bool interrupted() noexcept { return signal_count != 0; }
+bool interrupted() noexcept {
+  return signal_count != 0;
+}
 
 void stop_if_interrupted() {
   if (interrupted()) throw Interrupted("stopped by a signal");

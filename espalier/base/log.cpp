@@ -1,10 +1,10 @@
 #include "espalier/base/log.h"
 
+#include <memory>
+
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
-
-#include <memory>
 
 #include "espalier/base/error.h"
 
@@ -48,7 +48,9 @@ Sinks& sinks() {
 
 }  // namespace
 
-void set_log_level(LogLevel level) { sinks().terminal->set_level(to_spdlog(level)); }
+void set_log_level(LogLevel level) {
+  sinks().terminal->set_level(to_spdlog(level));
+}
 
 void set_log_file(const std::string& path) {
   auto& targets = sinks().logger->sinks();

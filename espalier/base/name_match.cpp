@@ -1,10 +1,10 @@
 #include "espalier/base/name_match.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <numeric>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace espalier::base {
 namespace {

@@ -42,9 +42,13 @@ std::uint64_t Random::next_u64() {
   return low | (std::uint64_t{next_u32()} << 32);
 }
 
-double Random::uniform() { return static_cast<double>(next_u64() >> 11) * 0x1.0p-53; }
+double Random::uniform() {
+  return static_cast<double>(next_u64() >> 11) * 0x1.0p-53;
+}
 
-double Random::uniform(double low, double high) { return low + (high - low) * uniform(); }
+double Random::uniform(double low, double high) {
+  return low + (high - low) * uniform();
+}
 
 std::uint64_t Random::below(std::uint64_t bound) {
   // Rejects the low remainder so that every result is equally likely.
