@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes tests/data/node_tests.tar.xz: ONNX's own node tests in the operator forms of opset 18 to 23.
+"""Writes tests/data/node_tests.tar.xz: ONNX's node tests in the operator forms of opset 18 to 23.
 
 Run it in a Python environment with the pinned versions: pip install onnx==1.23.2 numpy==2.4.6
 The cases come from onnx.backend.test.case.node, which computes them with numpy. Kept are those of
@@ -63,12 +63,14 @@ def files_of(case):
             proto = to_proto(value)
             if proto is None:
                 return None
-            files[f"test_data_set_0/{kind}_{index}.pb"] = proto.SerializeToString(deterministic=True)
+            name = f"test_data_set_0/{kind}_{index}.pb"
+            files[name] = proto.SerializeToString(deterministic=True)
     return files
 
 
 def wanted(case, operators):
-    return all(n.op_type in operators and n.domain in ("", "ai.onnx") for n in case.model.graph.node)
+    nodes = case.model.graph.node
+    return all(n.op_type in operators and n.domain in ("", "ai.onnx") for n in nodes)
 
 
 def main():
