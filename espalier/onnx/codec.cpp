@@ -27,8 +27,10 @@ ir::Graph prepare(const ir::Graph& graph, std::int64_t opset) {
   const bool typed = std::ranges::all_of(prepared.outputs(), [](const ir::Value* output) {
     return output->type().dtype != tensor::DType::Undefined;
   });
-  if (!typed || prepared.opsets[""] != opset) infer_shapes(prepared);
+  const bool converted = prepared.opsets[""] != opset;
+  if (!typed || converted) infer_shapes(prepared);
   convert_opset(prepared, opset);
+  if (converted) infer_shapes(prepared);
   return prepared;
 }
 

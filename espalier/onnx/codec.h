@@ -31,6 +31,7 @@ struct DecodeOptions {
 /// library does not know stay as nodes that only move through (ops::find is null); what their
 /// subgraphs capture is listed behind their inputs, named by the attribute kCapturedNames.
 /// Constants that no tensor can hold (strings, 4-bit integers) stay Constant nodes.
+/// Documentation of single nodes, annotations and training graphs are dropped.
 /// Throws UserError for a broken file and UnsupportedError for a valid one beyond the above.
 [[nodiscard]] ir::Graph decode(std::string_view bytes, const DecodeOptions& options = {});
 

@@ -106,8 +106,8 @@ class GraphReader {
         attribute.mutable_t()->Swap(&tensor);
         add_opaque_constant(attribute, attribute.t().name());
       }
-      // The bytes live in the graph now.
-      tensor.clear_raw_data();
+      // The bytes live in the graph now; clearing a field would keep its memory.
+      ::onnx::TensorProto().Swap(&tensor);
     }
     for (const auto& tensor : proto_.sparse_initializer()) {
       const std::string& name = tensor.values().name();
