@@ -49,6 +49,13 @@ bool is_mapped(std::size_t bytes) {
   return bytes >= kHugePage;
 }
 
+/// Bytes of a whole block of a class; whole pages when it is mapped.
+std::size_t block_size(std::size_t size_class) {
+  constexpr std::size_t kPage = 4096;
+  const std::size_t bytes = data_size(size_class) + kHeader;
+  return is_mapped(bytes) ? (bytes + kPage - 1) / kPage * kPage : bytes;
+}
+
 /// Memory on huge pages: mapped with room to align, the room given back.
 void* map_block(std::size_t bytes) {
   const std::size_t room = bytes + kHugePage;
