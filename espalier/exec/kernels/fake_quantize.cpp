@@ -44,8 +44,11 @@ struct Buffers {
   float* output;
   std::uint8_t* inside;  ///< null when no gradient is wanted
 
-  [[nodiscard]] std::uint8_t* inside_at(std::int64_t offset) const {
-    return inside == nullptr ? nullptr : inside + offset;
+  [[nodiscard]] simd::QuantizeRun part(std::int64_t offset, std::int64_t count) const {
+    return {.input = input + offset,
+            .output = output + offset,
+            .inside = inside == nullptr ? nullptr : inside + offset,
+            .count = static_cast<std::size_t>(count)};
   }
 };
 
@@ -53,8 +56,7 @@ void run_per_tensor(const Buffers& buffers, std::int64_t count, const FakeQuanti
   const simd::Affine affine{quantizer.scale.item<float>(), quantizer.zero.item<float>()};
   const simd::GridLimits limits{quantizer.qmin, quantizer.qmax};
   at::parallel_for(0, count, kGrain, [&](std::int64_t begin, std::int64_t end) {
-    simd::fake_quantize(buffers.input + begin, buffers.output + begin, buffers.inside_at(begin),
-                        static_cast<std::size_t>(end - begin), affine, limits);
+    simd::fake_quantize(buffers.part(begin, end - begin), affine, limits);
   });
 }
 
@@ -67,9 +69,7 @@ void run_rows(const Buffers& buffers, const MemoryView& view, const FakeQuantize
   at::parallel_for(0, view.outer, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       const std::int64_t offset = row * view.channels;
-      simd::fake_quantize_each(buffers.input + offset, buffers.output + offset,
-                               buffers.inside_at(offset), static_cast<std::size_t>(view.channels),
-                               scales, zeros, limits);
+      simd::fake_quantize_each(buffers.part(offset, view.channels), scales, zeros, limits);
     }
   });
 }
@@ -84,9 +84,8 @@ void run_planes(const Buffers& buffers, const MemoryView& view, const FakeQuanti
     for (std::int64_t plane = begin; plane < end; ++plane) {
       const std::int64_t channel = plane % view.channels;
       const std::int64_t offset = plane * view.inner;
-      simd::fake_quantize(buffers.input + offset, buffers.output + offset,
-                          buffers.inside_at(offset), static_cast<std::size_t>(view.inner),
-                          {scales[channel], zeros[channel]}, limits);
+      simd::fake_quantize(buffers.part(offset, view.inner), {scales[channel], zeros[channel]},
+                          limits);
     }
   });
 }

@@ -79,25 +79,23 @@ HWY_INLINE void store(Floats tag, const Lanes& lanes, float* output, std::uint8_
   std::copy_n(bytes, length, inside);
 }
 
-void run_uniform(const float* input, float* output, std::uint8_t* inside, std::size_t count,
-                 Affine affine, GridLimits limits) {
+void run_uniform(const QuantizeRun& run, Affine affine, GridLimits limits) {
   const Vector scale = hn::Set(Floats{}, affine.scale);
   const Vector zero = hn::Set(Floats{}, affine.zero);
-  for_vectors(count, [&](Floats tag, std::size_t index, std::size_t length) {
-    const Vector x = load(tag, input + index, length);
-    std::uint8_t* mask = inside == nullptr ? nullptr : inside + index;
-    store(tag, quantize_lanes(tag, x, scale, zero, limits), output + index, mask, length);
+  for_vectors(run.count, [&](Floats tag, std::size_t index, std::size_t length) {
+    const Vector x = load(tag, run.input + index, length);
+    std::uint8_t* mask = run.inside == nullptr ? nullptr : run.inside + index;
+    store(tag, quantize_lanes(tag, x, scale, zero, limits), run.output + index, mask, length);
   });
 }
 
-void run_each(const float* input, float* output, std::uint8_t* inside, std::size_t count,
-              const float* scales, const float* zeros, GridLimits limits) {
-  for_vectors(count, [&](Floats tag, std::size_t index, std::size_t length) {
-    const Vector x = load(tag, input + index, length);
+void run_each(const QuantizeRun& run, const float* scales, const float* zeros, GridLimits limits) {
+  for_vectors(run.count, [&](Floats tag, std::size_t index, std::size_t length) {
+    const Vector x = load(tag, run.input + index, length);
     const Vector scale = load(tag, scales + index, length);
     const Vector zero = load(tag, zeros + index, length);
-    std::uint8_t* mask = inside == nullptr ? nullptr : inside + index;
-    store(tag, quantize_lanes(tag, x, scale, zero, limits), output + index, mask, length);
+    std::uint8_t* mask = run.inside == nullptr ? nullptr : run.inside + index;
+    store(tag, quantize_lanes(tag, x, scale, zero, limits), run.output + index, mask, length);
   });
 }
 
@@ -110,14 +108,13 @@ namespace espalier::exec::simd {
 HWY_EXPORT(run_uniform);
 HWY_EXPORT(run_each);
 
-void fake_quantize(const float* input, float* output, std::uint8_t* inside, std::size_t count,
-                   Affine affine, GridLimits limits) {
-  HWY_DYNAMIC_DISPATCH(run_uniform)(input, output, inside, count, affine, limits);
+void fake_quantize(const QuantizeRun& run, Affine affine, GridLimits limits) {
+  HWY_DYNAMIC_DISPATCH(run_uniform)(run, affine, limits);
 }
 
-void fake_quantize_each(const float* input, float* output, std::uint8_t* inside, std::size_t count,
-                        const float* scales, const float* zeros, GridLimits limits) {
-  HWY_DYNAMIC_DISPATCH(run_each)(input, output, inside, count, scales, zeros, limits);
+void fake_quantize_each(const QuantizeRun& run, const float* scales, const float* zeros,
+                        GridLimits limits) {
+  HWY_DYNAMIC_DISPATCH(run_each)(run, scales, zeros, limits);
 }
 
 }  // namespace espalier::exec::simd
