@@ -132,7 +132,9 @@ DatasetPtr open_fashion_mnist(const Opening& opening) {
          .got = fmt::format("no file '{}'", compressed.string()),
          .hint = "install the Debian package dataset-fashion-mnist, or set 'root'"});
   };
-  return make_dataset(find("images-idx3-ubyte"), find("labels-idx1-ubyte"), 10,
+  const fs::path images = find("images-idx3-ubyte");
+  const fs::path labels = find("labels-idx1-ubyte");
+  return make_dataset(images, labels, 10,
                       {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt",
                        "Sneaker", "Bag", "Ankle boot"});
 }

@@ -34,7 +34,7 @@ int NormalizeImage::channels_after(const cv::Mat& pixels) const {
         {.what = fmt::format("NormalizeImage's '{}' does not fit the image", name),
          .got = fmt::format("{} values for {} channel{}", values->size(), channels,
                             channels == 1 ? "" : "s"),
-         .expected = fmt::format("1 or {}", channels)});
+         .expected = channels == 1 ? "1" : fmt::format("1 or {}", channels)});
   }
   return pixels.channels() + (options_.add_zero_plane ? 1 : 0);
 }
