@@ -214,16 +214,13 @@ TEST(Loader, RefusesADataSetWithoutAGoodSample) {
 }
 
 TEST(Loader, TakesImagesOfDifferentSizesOneByOne) {
+  const Files growing(4, {}, 2);
+  Loader batches_of_three = make_loader(growing.config(BadSamples::Error), 1);
+  expect_user_error(
+      [&] { (void)epoch_of(batches_of_three); },
+      "the images of a batch differ in size: got 7 x 4 with 3 channels, expected 5 x 4");
   const Files files(4, {1}, 2);
   DataConfig config = files.config(BadSamples::Skip);
-  expect_user_error(
-      [&] {
-        config.loader.bad_samples = BadSamples::Error;
-        Loader loader = make_loader(Files(4, {}, 2).config(BadSamples::Error), 1);
-        (void)epoch_of(loader);
-      },
-      "the images of a batch differ in size: got 7 x 4 with 3 channels, expected 5 x 4");
-  config.loader.bad_samples = BadSamples::Skip;
   config.sampler.batch_size = 1;
   Loader loader = make_loader(config, 1);
   const std::vector<Batch> batches = epoch_of(loader);
