@@ -1,12 +1,13 @@
 #include "espalier/analysis/subgraph.h"
 
 #include <algorithm>
-#include <set>
+#include <array>
 #include <unordered_map>
 #include <unordered_set>
 
 #include <fmt/format.h>
 
+#include "espalier/analysis/reach.h"
 #include "espalier/base/check.h"
 #include "espalier/base/name_match.h"
 
@@ -116,10 +117,12 @@ class Copy {
 
 /// True when the value depends on initializers only.
 bool is_constant(const ir::Value& value) {
-  if (value.is_initializer()) return true;
-  if (value.producer() == nullptr) return false;
-  return std::ranges::all_of(value.producer()->inputs(), [](const ir::Value* input) {
-    return input == nullptr || is_constant(*input);
+  if (value.is_input()) return false;
+  const std::array<const ir::Value*, 1> values{&value};
+  return std::ranges::none_of(upstream(values), [](const ir::Node* node) {
+    return std::ranges::any_of(node->inputs(), [](const ir::Value* input) {
+      return input != nullptr && input->is_input();
+    });
   });
 }
 

@@ -1,10 +1,11 @@
 #include "espalier/passes/channel_affine.h"
 
 #include <algorithm>
-#include <optional>
+#include <array>
 
 #include <ATen/ops/flatten.h>
 #include <ATen/ops/isfinite.h>
+#include <ATen/ops/sqrt.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/zeros.h>
 
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::size_t kWeight = 1;
 constexpr std::size_t kBias = 2;
+constexpr float kDefaultEpsilon = 1e-5F;  ///< of BatchNormalization
 
 /// A linear node's weight seen as a matrix of channels, whatever its layout.
 struct WeightLayout {
@@ -112,6 +114,19 @@ bool store(ir::Graph& graph, ir::Node& node, const Tensor& weight, const Tensor&
   return true;
 }
 
+/// gamma' = scale * gamma, beta' = scale * beta + shift.
+bool fold_into_batch_norm(ir::Graph& graph, ir::Node& bn, const ChannelAffine& affine) {
+  const auto present = batch_norm_affine(bn);
+  if (!present || present->scale.numel() != affine.scale.numel()) return false;
+  const at::ScalarType type = constant_of(bn.input(kWeight))->scalar_type();
+  const Tensor gamma = constant_of(bn.input(kWeight))->to(at::kDouble) * affine.scale;
+  const Tensor beta = constant_of(bn.input(kBias))->to(at::kDouble) * affine.scale + affine.shift;
+  if (!(gamma.to(type) + beta.to(type)).isfinite().all().item<bool>()) return false;
+  replace_constant(graph, bn, kWeight, gamma.to(type));
+  replace_constant(graph, bn, kBias, beta.to(type));
+  return true;
+}
+
 bool is_padded(const ir::Node& conv) {
   const std::string auto_pad = conv.get_string("auto_pad", "NOTSET");
   if (auto_pad == "VALID") return false;
@@ -131,7 +146,26 @@ std::int64_t num_input_channels(const ir::Node& node) {
   return layout ? layout->inputs : 0;
 }
 
+std::optional<ChannelAffine> batch_norm_affine(const ir::Node& node) {
+  if (!node.is("BatchNormalization")) return std::nullopt;
+  if (node.get_int("training_mode", 0) != 0) return std::nullopt;  // batch statistics
+  std::array<Tensor, 4> parameters;                                // gamma, beta, mean, variance
+  for (std::size_t index = 0; index < parameters.size(); ++index) {
+    const Tensor* constant = constant_of(node.input(index + 1));
+    if (constant == nullptr || constant->dim() != 1) return std::nullopt;
+    parameters[index] = constant->to(at::kDouble);
+    if (parameters[index].numel() != parameters[0].numel()) return std::nullopt;
+  }
+  const auto& [gamma, beta, mean, variance] = parameters;
+  const auto epsilon = static_cast<double>(node.get_float("epsilon", kDefaultEpsilon));
+  const Tensor scale = gamma / at::sqrt(variance + epsilon);
+  const Tensor shift = beta - scale * mean;
+  if (!at::isfinite(scale + shift).all().item<bool>()) return std::nullopt;
+  return ChannelAffine{.scale = scale, .shift = shift};
+}
+
 bool fold_after(ir::Graph& graph, ir::Node& linear, const ChannelAffine& affine) {
+  if (linear.is("BatchNormalization")) return fold_into_batch_norm(graph, linear, affine);
   const auto layout = layout_of(linear);
   if (!layout || layout->outputs != affine.scale.numel()) return false;
   const auto bias = bias_of(linear, layout->outputs);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "espalier/ir/graph.h"
 
@@ -17,13 +18,19 @@ struct ChannelAffine {
 [[nodiscard]] std::int64_t num_output_channels(const ir::Node& node);
 [[nodiscard]] std::int64_t num_input_channels(const ir::Node& node);
 
-/// Makes a Conv, ConvTranspose or Gemm compute `affine` of its output channels:
+/// What a BatchNormalization computes, from its constant parameters: scale = gamma / sqrt(variance
+/// + epsilon), shift = beta - scale * mean. Nothing for other nodes, for batch statistics
+/// (training_mode), computed parameters, and results that are not finite.
+[[nodiscard]] std::optional<ChannelAffine> batch_norm_affine(const ir::Node& node);
+
+/// Makes a Conv, ConvTranspose, Gemm or BatchNormalization compute `affine` of its output channels:
 ///
 ///   W'[o, ...] = scale[o] * W[o, ...]      b'[o] = scale[o] * b[o] + shift[o]
 ///
 /// computed in float64 and cast to the weight's type. A weight with other users is copied. Returns
 /// false and changes nothing when the weight or bias is not constant, the channel counts differ,
-/// Gemm's C is not one value a column, or a result is not finite in the weight's type.
+/// Gemm's C is not one value a column, or a result is not finite in the weight's type. A
+/// BatchNormalization takes the map into its gamma and beta.
 bool fold_after(ir::Graph& graph, ir::Node& linear, const ChannelAffine& affine);
 
 /// Makes a Conv without padding or a Gemm apply `affine` to its input channels first:

@@ -20,6 +20,27 @@ namespace {
                          .expected = std::move(expected)});
 }
 
+/// Reads the axis, which must exist and have as many indices as there are scales.
+void check_axis(const ir::Node& node, FakeQuantizeParams& params) {
+  const std::int64_t axis = node.get_int("axis", -1);
+  if (axis < 0) {
+    if (params.scale.numel() == 1) return;
+    refuse(node, fmt::format("{} scales without an axis", params.scale.numel()), "one scale");
+  }
+  params.axis = axis;
+  const auto& shape = node.input(0)->type().shape;
+  if (!shape) return;
+  const auto rank = static_cast<std::int64_t>(shape->size());
+  if (axis >= rank) {
+    refuse(node, fmt::format("axis {}", axis), fmt::format("an axis below the rank {}", rank));
+  }
+  const auto& size = (*shape)[static_cast<std::size_t>(axis)].size;
+  if (size && *size != params.scale.numel()) {
+    refuse(node, fmt::format("{} scales", params.scale.numel()),
+           fmt::format("{}, the size of axis {}", *size, axis));
+  }
+}
+
 /// A vector along `axis` of a tensor of that rank; a single value broadcasts everywhere.
 Tensor along_axis(const Tensor& vector, std::optional<std::int64_t> axis, std::int64_t rank) {
   if (!axis) return vector.reshape({});
@@ -77,6 +98,7 @@ ir::Node& add_fake_quantize(ir::Graph& graph, ir::Value& value, const tensor::Qu
 }
 
 FakeQuantizeParams fake_quantize_params(const ir::Node& node) {
+  if (node.input(0) == nullptr) refuse(node, "no value", "a value to quantize");
   const Tensor* scale = constant_of(node.input(1));
   const Tensor* zero_point = constant_of(node.input(2));
   if (scale == nullptr || zero_point == nullptr) {
@@ -102,11 +124,7 @@ FakeQuantizeParams fake_quantize_params(const ir::Node& node) {
     refuse(node, "a zero point outside of the codes",
            fmt::format("{}..{}", params.qmin, params.qmax));
   }
-  const std::int64_t axis = node.get_int("axis", -1);
-  if (axis >= 0) params.axis = axis;
-  if (!params.axis && params.scale.numel() != 1) {
-    refuse(node, fmt::format("{} scales without an axis", params.scale.numel()), "one scale");
-  }
+  check_axis(node, params);
   return params;
 }
 

@@ -67,23 +67,40 @@ std::optional<ChannelAffine> affine_of(const ir::Node& node, const Operands& ope
   return affine;
 }
 
+/// Channels that a map behind the node may cover, and the rank of what the node gives.
+struct OutputChannels {
+  std::int64_t count = 0;
+  std::int64_t rank = 0;
+};
+
 std::int64_t rank_of(const ir::Node& linear) {
   return constant_of(linear.input(1))->dim();
+}
+
+OutputChannels output_channels(const ir::Node& node) {
+  if (const auto affine = batch_norm_affine(node)) {
+    const auto& shape = node.output()->type().shape;
+    if (!shape) return {};
+    return {.count = affine->scale.numel(), .rank = static_cast<std::int64_t>(shape->size())};
+  }
+  const std::int64_t channels = num_output_channels(node);
+  return channels == 0 ? OutputChannels{} : OutputChannels{channels, rank_of(node)};
+}
+
+/// Folds into the node before, where the value between has no other use.
+bool fold_behind(ir::Graph& graph, ir::Node& node, const Operands& operands) {
+  ir::Node* before = operands.value->producer();
+  if (before == nullptr || sole_user(operands.value) != &node) return false;
+  const OutputChannels channels = output_channels(*before);
+  if (channels.count == 0 || channels.rank < 2) return false;
+  const auto affine = affine_of(node, operands, channels.count, channels.rank);
+  return affine && fold_after(graph, *before, *affine) && bypass(graph, node, *operands.value);
 }
 
 bool fold(ir::Graph& graph, ir::Node& node) {
   const auto operands = operands_of(node);
   if (!operands || !can_bypass(node, *operands->value)) return false;
-  ir::Node* before = operands->value->producer();
-  if (before != nullptr && sole_user(operands->value) == &node) {
-    const std::int64_t channels = num_output_channels(*before);
-    if (channels > 0) {
-      const auto affine = affine_of(node, *operands, channels, rank_of(*before));
-      if (affine && fold_after(graph, *before, *affine)) {
-        return bypass(graph, node, *operands->value);
-      }
-    }
-  }
+  if (fold_behind(graph, node, *operands)) return true;
   ir::Node* after = sole_user(node.output());
   if (after == nullptr || after->input(0) != node.output()) return false;
   const std::int64_t channels = num_input_channels(*after);

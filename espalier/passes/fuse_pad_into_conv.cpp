@@ -70,7 +70,9 @@ bool fuse(ir::Graph& graph, ir::Node& node) {
   if (!added) return false;
   ir::Ints pads = node.get_ints("pads", {});
   pads.resize(added->size(), 0);
-  for (std::size_t index = 0; index < pads.size(); ++index) pads[index] += (*added)[index];
+  for (std::size_t index = 0; index < pads.size(); ++index) {
+    if (__builtin_add_overflow(pads[index], (*added)[index], &pads[index])) return false;
+  }
   node.set("pads", pads);
   node.remove("auto_pad");
   if (node.is("AveragePool")) node.set("count_include_pad", std::int64_t{1});

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <ATen/ops/clamp.h>
+#include <ATen/ops/from_blob.h>
 #include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 
@@ -150,6 +152,23 @@ void connect_edges(ir::Graph& graph, const quant::QuantPlan& plan, const FakeQua
   }
 }
 
+/// The weight moved onto its grid by the rounding that the plan chose: nearest rounding, which the
+/// FakeQuantize node does, then gives just these codes.
+void round_as_planned(ir::Graph& graph, ir::Value& value, const quant::WeightPlan& weight) {
+  if (weight.rounding.empty()) return;
+  const Tensor& constant = value.constant();
+  if (constant.numel() != static_cast<std::int64_t>(weight.rounding.size())) {
+    refuse(fmt::format("weight '{}'", value.name()),
+           fmt::format("roundings of {} elements", weight.rounding.size()),
+           fmt::format("{}", constant.numel()));
+  }
+  auto* moves = const_cast<std::int8_t*>(weight.rounding.data());
+  const Tensor codes = at::clamp(tensor::quantize(constant, weight.params) +
+                                     at::from_blob(moves, constant.sizes(), at::kChar).to(at::kInt),
+                                 weight.params.grid.qmin(), weight.params.grid.qmax());
+  graph.set_constant(value, tensor::dequantize(codes, weight.params));
+}
+
 void quantize_weights(ir::Graph& graph, const quant::QuantPlan& plan) {
   for (const auto& [name, weight] : plan.weights) {
     ir::Value& value = find_value(graph, name);
@@ -157,6 +176,7 @@ void quantize_weights(ir::Graph& graph, const quant::QuantPlan& plan) {
       refuse(fmt::format("weight '{}'", name), "a computed value", "an initializer");
     }
     check_params(weight.params, value);
+    round_as_planned(graph, value, weight);
     const std::vector<ir::Use> uses = value.uses();
     ir::Node& node = add_fake_quantize(graph, value, weight.params);
     for (const ir::Use& use : uses) graph.set_input(*use.node, use.index, node.output());

@@ -22,6 +22,7 @@
 #include "espalier/passes/normalize_gemm.h"
 #include "espalier/passes/reduce_mean_to_global_average_pool.h"
 #include "espalier/passes/split_shared_biases.h"
+#include "espalier/passes/sum_to_add.h"
 
 namespace espalier::passes {
 namespace {
@@ -47,13 +48,14 @@ constexpr std::array kPasses{
     PassRow{"reduce_mean_to_global_average_pool", "spatial means",
             reduce_mean_to_global_average_pool},
     PassRow{"split_shared_biases", "a bias of its own for every layer", split_shared_biases},
+    PassRow{"sum_to_add", "residual sums that engines compute in integers", sum_to_add},
 };
 
 constexpr std::array<std::string_view, 5> kSimplify{"infer_shapes", "fold_constants",
                                                     "fold_shape_arithmetic", "eliminate_identity",
                                                     "infer_shapes"};
 
-constexpr std::array<std::string_view, 18> kPrepareForQuantization{
+constexpr std::array<std::string_view, 19> kPrepareForQuantization{
     "infer_shapes",
     "fold_constants",
     "fold_shape_arithmetic",
@@ -63,6 +65,7 @@ constexpr std::array<std::string_view, 18> kPrepareForQuantization{
     "reduce_mean_to_global_average_pool",
     "clip_to_relu",
     "fuse_hard_swish",
+    "sum_to_add",
     "matmul_add_to_gemm",
     "fuse_pad_into_conv",
     "fold_batch_norm",

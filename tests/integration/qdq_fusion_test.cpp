@@ -136,7 +136,7 @@ std::vector<Pattern> join_patterns() {
       {"MaxPool",
        body(kConv + "t = MaxPool<kernel_shape=[2,2]>(c)" + kTail),
        {.values = {"x", "c", "t"}},
-       {"QLinearConv", "MaxPool"},
+       {"QLinearConv", "NhwcMaxPool"},
        {"FusedConv", "Conv"}},
       {"LeakyRelu",
        body(kConv + "t = LeakyRelu(c)" + kTail),

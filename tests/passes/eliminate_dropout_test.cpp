@@ -29,7 +29,7 @@ TEST(EliminateDropout, KeepsTrainingModeAndUsedMasks) {
 
 TEST(EliminateDropout, ReadsAConstantTrainingMode) {
   ir::Graph graph = passes_test::graph_of(
-      "g (float[2] x, float[1] t) => (float[2] y) { ratio = Constant<value_float=0.5>()"
+      "g (float[2] x, float t) => (float[2] y) { ratio = Constant<value_float=0.5>()"
       " m = Cast<to=9>(t) a = Dropout(x, ratio, m) y = Neg(a) }");
   ir::Node& cast = *graph.nodes()[0];
   ASSERT_EQ(cast.op(), "Cast");

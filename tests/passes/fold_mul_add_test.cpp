@@ -70,6 +70,17 @@ TEST(FoldMulAdd, FoldsIntoAGemm) {
   passes_test::expect_same_outputs(graph, before);
 }
 
+TEST(FoldMulAdd, FoldsIntoABatchNormalization) {
+  ir::Graph graph = passes_test::graph_of(
+      "g (float[N,4,6,6] x, float[4] gamma, float[4] beta, float[4] mean, float[4] variance,"
+      " float[4,1,1] c, float[4,1,1] d) => (float[N,4,6,6] y)"
+      " { a = BatchNormalization(x, gamma, beta, mean, variance) b = Mul(a, c) y = Add(b, d) }");
+  const ir::Graph before = graph.clone();
+  EXPECT_EQ(passes_test::apply(fold_mul_add(), graph), 2U);
+  EXPECT_EQ(passes_test::ops_of(graph), "BatchNormalization");
+  passes_test::expect_same_outputs(graph, before);
+}
+
 TEST(FoldMulAdd, KeepsWhatIsNotPerChannel) {
   const std::string conv =
       "g (float[N,3,6,6] x, float[4,3,1,1] w, float[6] c, float[1,4,6,6] d, float[5,1,1,1] e,"

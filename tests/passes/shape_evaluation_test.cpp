@@ -79,7 +79,6 @@ TEST(ShapeEvaluation, FollowsGenerators) {
 
 TEST(ShapeEvaluation, GivesUpOnWhatItCannotFollow) {
   EXPECT_EQ(evaluate("a = Cast<to=1>(s) b = Sqrt(a) y = Cast<to=7>(b)"), "nothing");
-  EXPECT_EQ(evaluate("b = Constant<value_ints=[9]>() y = Gather(s, b)"), "nothing");
   EXPECT_EQ(evaluate("n = Constant<value_ints=[1000000000]>() y = ConstantOfShape<value = int64[1] "
                      "{7}>(n)"),
             "nothing");
