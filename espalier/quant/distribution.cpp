@@ -115,26 +115,37 @@ double Distribution::outside(const Range& range) const {
   return under + over;
 }
 
-double Distribution::squared_error(const tensor::ScaleAndZero& params,
-                                   const tensor::QuantGrid& grid) const {
+Distribution::Errors Distribution::errors(const tensor::ScaleAndZero& params,
+                                          const tensor::QuantGrid& grid) const {
   const auto scale = static_cast<double>(params.scale);
   const std::int64_t low_code = grid.qmin() - params.zero_point;
   const std::int64_t high_code = grid.qmax() - params.zero_point;
   // Only levels that some value can be rounded to.
-  const auto first =
-      std::clamp(static_cast<std::int64_t>(std::floor(min_ / scale)), low_code, high_code);
-  const auto last =
-      std::clamp(static_cast<std::int64_t>(std::ceil(max_ / scale)), low_code, high_code);
-  double error = 0;
-  Moments from{};
+  const auto level_of = [&](double x) {
+    const double code = std::clamp(std::nearbyint(x / scale), static_cast<double>(low_code),
+                                   static_cast<double>(high_code));
+    return static_cast<std::int64_t>(code);
+  };
+  const std::int64_t first = level_of(min_);
+  const std::int64_t last = level_of(max_);
+  const auto cell = [](const Moments& from, const Moments& to, double level) {
+    const double error = (to.second - from.second) - 2 * level * (to.first - from.first) +
+                         level * level * (to.zeroth - from.zeroth);
+    return std::max(error, 0.0);
+  };
+  Errors errors;
+  const double start = static_cast<double>(first) * scale - scale / 2;
+  const double end = static_cast<double>(last) * scale + scale / 2;
+  Moments from = below(start);
+  errors.clipped += cell({}, from, static_cast<double>(first) * scale);
   for (std::int64_t code = first; code <= last; ++code) {
     const double level = static_cast<double>(code) * scale;
-    const Moments to = code == last ? moments_.back() : below(level + scale / 2);
-    error += (to.second - from.second) - 2 * level * (to.first - from.first) +
-             level * level * (to.zeroth - from.zeroth);
+    const Moments to = below(code == last ? end : level + scale / 2);
+    errors.inside += cell(from, to, level);
     from = to;
   }
-  return std::max(error, 0.0);
+  errors.clipped += cell(from, moments_.back(), static_cast<double>(last) * scale);
+  return errors;
 }
 
 Range represented_range(const tensor::ScaleAndZero& params, const tensor::QuantGrid& grid) {

@@ -40,10 +40,19 @@ class Distribution {
   /// Values outside [low, high].
   [[nodiscard]] double outside(const Range& range) const;
 
-  /// Sum of (x - x')^2 over all values when they are quantized with scale and zero point on the
-  /// grid: O(levels).
+  /// Sums of (x - x')^2 over all values when they are quantized with scale and zero point on the
+  /// grid: of those inside the represented range, and of those beyond it. O(levels).
+  struct Errors {
+    double inside = 0;
+    double clipped = 0;
+    [[nodiscard]] double sum() const { return inside + clipped; }
+  };
+  [[nodiscard]] Errors errors(const tensor::ScaleAndZero& params,
+                              const tensor::QuantGrid& grid) const;
   [[nodiscard]] double squared_error(const tensor::ScaleAndZero& params,
-                                     const tensor::QuantGrid& grid) const;
+                                     const tensor::QuantGrid& grid) const {
+    return errors(params, grid).sum();
+  }
 
  private:
   [[nodiscard]] double edge(std::size_t bin) const;

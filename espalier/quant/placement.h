@@ -15,6 +15,8 @@ namespace espalier::quant {
 struct PlacementOptions {
   /// Globs on node names or operator types whose nodes stay in floating point.
   std::vector<std::string> skip = {};
+  /// Nodes that stay in floating point, by name, with the reason to report.
+  std::map<std::string, std::string> keep_float = {};
   bool quantize_first = true;  ///< layers with weights that read a graph input
   bool quantize_last = true;   ///< layers with weights whose result is a graph output
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <compare>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -28,6 +29,9 @@ struct WeightPlan {
   tensor::QuantParams params;  ///< per output channel as a rule
   double sqnr_db = 0;
   int channels_at_limit = 0;  ///< channels whose range was clipped below their maximum
+  /// For each element, in row-major order, its code minus the nearest one (-1, 0, 1); empty: every
+  /// element is rounded to nearest.
+  std::vector<std::int8_t> rounding;
 
   bool operator==(const WeightPlan&) const = default;
 };

@@ -4,11 +4,13 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 
 #include "espalier/analysis/model_id.h"
 #include "espalier/base/check.h"
+#include "espalier/ops/cost.h"
 #include "espalier/quant/clusters.h"
 #include "espalier/quant/distribution.h"
 #include "espalier/quant/placement.h"
@@ -35,8 +37,15 @@ struct Settings {
   bool inside_activation = true;
 };
 
-PlacementOptions placement_options(const PlanOptions& options) {
+/// Weight of clipping against rounding when methods are compared: clipped values are few, large,
+/// and all err to the same side, which hurts more downstream than their squares say.
+constexpr double kClippingWeight = 3.0;
+
+using KeptFloat = std::map<std::string, std::string>;
+
+PlacementOptions placement_options(const PlanOptions& options, const KeptFloat& kept) {
   return {.skip = options.skip,
+          .keep_float = kept,
           .quantize_first = options.quantize_first,
           .quantize_last = options.quantize_last};
 }
@@ -49,6 +58,9 @@ void check_options(const PlanOptions& options) {
   base::check(options.weight_method == "mse" || options.weight_method == "abs_max",
               "unknown weight method: got '{}', expected 'mse' or 'abs_max'",
               options.weight_method);
+  base::check(options.float_mac_share >= 0 && options.float_mac_share <= 1,
+              "share of float multiply-accumulates: got {}, expected 0..1",
+              options.float_mac_share);
   base::check(options.hist_percent > 0 && options.hist_percent <= 1,
               "hist percent: got {}, expected a share in (0, 1]", options.hist_percent);
   base::check(options.percentile > 50 && options.percentile <= 100,
@@ -150,11 +162,13 @@ ActivationPlan activation_plan(const Candidate& candidate, const Cluster& cluste
 /// The candidate with the least quantization error on the histogram; the first of equals.
 std::size_t least_error(const std::vector<Candidate>& candidates, const Cluster& cluster,
                         const tensor::QuantGrid& grid) {
+  if (candidates.size() == 1) return 0;
   const Distribution distribution(cluster.statistics.histogram);
   std::size_t best = 0;
   double least = std::numeric_limits<double>::infinity();
   for (std::size_t index = 0; index < candidates.size(); ++index) {
-    const double error = distribution.squared_error(candidates[index].params, grid);
+    const auto errors = distribution.errors(candidates[index].params, grid);
+    const double error = errors.inside + kClippingWeight * errors.clipped;
     if (error >= least) continue;
     least = error;
     best = index;
@@ -165,12 +179,13 @@ std::size_t least_error(const std::vector<Candidate>& candidates, const Cluster&
 /// Fills a plan cluster by cluster.
 class Planner {
  public:
-  Planner(const ir::Graph& graph, const Statistics& statistics, const PlanOptions& options)
+  Planner(const ir::Graph& graph, const Statistics& statistics, const PlanOptions& options,
+          const KeptFloat& kept)
       : graph_(graph),
         options_(options),
         settings_(settings_of(options)),
         statistics_(statistics),
-        placement_(place_quantizers(graph, settings_.target, placement_options(options))),
+        placement_(place_quantizers(graph, settings_.target, placement_options(options, kept))),
         clusters_(make_clusters(placement_, statistics)) {}
 
   QuantPlan plan() {
@@ -182,7 +197,7 @@ class Planner {
     plan_.float_nodes = placement_.float_nodes;
     for (const Cluster& cluster : clusters_) choose_alone(cluster);
     plan_weights();
-    if (options_.method == kAuto && options_.error) {
+    if (options_.method == kAuto && options_.tune_ranges && options_.error) {
       for (const Cluster& cluster : clusters_) choose_by_error(cluster);
     }
     return std::move(plan_);
@@ -276,12 +291,69 @@ class Planner {
   QuantPlan plan_;
 };
 
+/// Layers with weights that read a graph input or whose result leaves the graph.
+std::vector<const ir::Node*> end_layers(const ir::Graph& graph, const Placement& placement,
+                                        const PlanOptions& options) {
+  const auto names_with = [&](bool first, bool last) {
+    PlacementOptions ends = placement_options(options, {});
+    ends.quantize_first = first;
+    ends.quantize_last = last;
+    std::set<std::string> names;
+    for (const QuantizedLayer& layer :
+         place_quantizers(graph, find_target(options.target), ends).layers) {
+      names.insert(layer.node);
+    }
+    return names;
+  };
+  const std::set<std::string> inner = names_with(false, false);
+  std::vector<const ir::Node*> layers;
+  for (const QuantizedLayer& layer : placement.layers) {
+    if (!inner.contains(layer.node)) layers.push_back(graph.find_node(layer.node));
+  }
+  return layers;
+}
+
+bool has_statistics(const Placement& placement, const Statistics& statistics) {
+  return std::ranges::all_of(placement.groups, [&](const ValueGroup& group) {
+    return std::ranges::all_of(group.observed, [&](const std::string& value) {
+      return statistics.values.contains(value);
+    });
+  });
+}
+
+/// Leaves first and last layers in floating point where that pays.
+QuantPlan spare_ends(const ir::Graph& graph, const Statistics& statistics,
+                     const PlanOptions& options, QuantPlan plan) {
+  const Target& target = find_target(options.target);
+  const Placement placement = place_quantizers(graph, target, placement_options(options, {}));
+  const auto total = static_cast<double>(ops::total_macs(graph).macs);
+  KeptFloat kept;
+  double left = options.float_mac_share;
+  double error = options.error(plan);
+  for (const ir::Node* node : end_layers(graph, placement, options)) {
+    const double share = static_cast<double>(ops::macs(*node).value_or(0)) / total;
+    if (!(share > 0) || share > left) continue;
+    KeptFloat trial = kept;
+    trial[node->name()] = "kept in floating point: that lowers the measured error";
+    const Placement changed = place_quantizers(graph, target, placement_options(options, trial));
+    if (!has_statistics(changed, statistics)) continue;
+    QuantPlan spared = Planner(graph, statistics, options, trial).plan();
+    const double found = options.error(spared);
+    if (!(found < error * (1 - kWorthFloat))) continue;
+    kept = std::move(trial);
+    plan = std::move(spared);
+    error = found;
+    left -= share;
+  }
+  return plan;
+}
+
 }  // namespace
 
 std::vector<std::string> values_to_observe(const ir::Graph& prepared, const PlanOptions& options) {
   check_options(options);
   const Placement placement =
-      place_quantizers(prepared, find_target(options.target), placement_options(options));
+      place_quantizers(prepared, find_target(options.target), placement_options(options, {}));
   std::vector<std::string> values;
   for (const ValueGroup& group : placement.groups) {
     values.insert(values.end(), group.observed.begin(), group.observed.end());
@@ -297,7 +369,9 @@ QuantPlan make_plan(const ir::Graph& prepared, const Statistics& statistics,
               "the statistics belong to another model: got id '{}', expected '{}' (calibrate this "
               "model)",
               statistics.model_id, id);
-  return Planner(prepared, statistics, options).plan();
+  QuantPlan plan = Planner(prepared, statistics, options, {}).plan();
+  if (!options.error || options.float_mac_share <= 0) return plan;
+  return spare_ends(prepared, statistics, options, std::move(plan));
 }
 
 }  // namespace espalier::quant

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,13 +16,18 @@ namespace espalier::quant {
 /// simulated and the float graph on held-out calibration samples.
 using PlanError = std::function<double(const QuantPlan& plan)>;
 
+/// Relative gain in error for which a layer is worth keeping in floating point.
+inline constexpr double kWorthFloat = 0.03;
+
 struct PlanOptions {
   std::string target = "x86";
   /// Range method of activations, or "auto": per tensor the method that causes the least error.
   std::string method = "auto";
   double hist_percent = 0.9999;
   double percentile = 99.999;
-  std::string weight_method = "mse";               ///< "mse" or "abs_max"
+  /// "abs_max" or "mse". At 8 bits clipping large weights costs more in the outputs than the finer
+  /// steps gain, although it lowers the weights' own error; below 8 bits "mse" is better.
+  std::string weight_method = "abs_max";
   std::optional<bool> symmetric = std::nullopt;    ///< activations; none: as the target says
   std::optional<bool> per_channel = std::nullopt;  ///< weights; none: as the target says
   int activation_bits = 8;
@@ -31,9 +37,15 @@ struct PlanOptions {
   std::vector<std::string> skip = {};
   bool quantize_first = true;  ///< layers with weights that read a graph input
   bool quantize_last = true;   ///< layers with weights whose result is a graph output
-  /// With "auto": chooses between methods by this error instead of the quantization error of the
-  /// tensor alone, tensor by tensor in graph order.
+  /// Measures whole plans, for the two choices below; without it they are not made.
   PlanError error = {};
+  /// With "auto": choose the range methods by `error`, tensor by tensor in graph order, instead of
+  /// by the error on the tensor's histogram. One measurement a tensor and distinct range.
+  bool tune_ranges = false;
+  /// Share of all multiply-accumulates that may stay in floating point: first and last layers do
+  /// where that lowers `error` by more than kWorthFloat. (Images quantize badly: one scale for
+  /// colour channels that were normalized apart.)
+  double float_mac_share = 0.015;
 };
 
 /// Values whose statistics make_plan needs, in graph order. `prepared`: BatchNormalization folded,

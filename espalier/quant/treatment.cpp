@@ -132,6 +132,9 @@ void Decisions::decide(const ir::Node& node, const PlacementOptions& options,
   if (const auto pattern = matching_pattern(node, options.skip)) {
     return make_float(decision, fmt::format("left out by '{}'", *pattern));
   }
+  if (const auto kept = options.keep_float.find(node.name()); kept != options.keep_float.end()) {
+    return make_float(decision, kept->second);
+  }
   const OpRule* rule = node.domain().empty() ? find_rule(target, node.op()) : nullptr;
   if (rule == nullptr) {
     return make_float(decision, fmt::format("target '{}' has no integer form of it", target.name));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <ATen/ops/from_blob.h>
 #include <ATen/ops/isfinite.h>
 #include <fmt/format.h>
 
@@ -130,6 +131,15 @@ WeightPlan plan_weight(const Tensor& weight, std::string_view name, const Weight
   fill_missing(plan.params.scale);
   plan.sqnr_db = sqnr_db(weight, plan.params);
   return plan;
+}
+
+Tensor rounded_weight(const Tensor& weight, const WeightPlan& plan) {
+  Tensor codes = tensor::quantize(weight, plan.params);
+  if (!plan.rounding.empty()) {
+    auto* moves = const_cast<std::int8_t*>(plan.rounding.data());
+    codes = codes + at::from_blob(moves, weight.sizes(), at::kChar).to(at::kInt);
+  }
+  return tensor::dequantize(codes, plan.params);
 }
 
 int fit_bias(WeightPlan& plan, const Tensor& bias, float input_scale) {

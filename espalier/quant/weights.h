@@ -26,6 +26,9 @@ struct WeightOptions {
 [[nodiscard]] WeightPlan plan_weight(const Tensor& weight, std::string_view name,
                                      const WeightOptions& options);
 
+/// The weight as its codes give it: quantized as planned, then dequantized.
+[[nodiscard]] Tensor rounded_weight(const Tensor& weight, const WeightPlan& plan);
+
 /// Widens the scales of channels whose bias would not fit an int32 with scale s_x * s_w (2^30,
 /// which leaves room for the sum). Returns how many were widened.
 int fit_bias(WeightPlan& plan, const Tensor& bias, float input_scale);

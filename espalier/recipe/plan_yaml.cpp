@@ -75,11 +75,35 @@ YamlValue activation_map(const std::string& name, const quant::ActivationPlan& p
                    {"clipped", yaml_number(plan.clipped)}});
 }
 
+/// Three roundings a letter, first one lowest.
+constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzA";
+constexpr std::size_t kPerLetter = 3;
+
+std::string rounding_text(const std::vector<std::int8_t>& rounding) {
+  std::string text;
+  text.reserve(rounding.size() / kPerLetter + 1);
+  for (std::size_t first = 0; first < rounding.size(); first += kPerLetter) {
+    std::size_t letter = 0;
+    for (std::size_t part = kPerLetter; part > 0; --part) {
+      const std::size_t index = first + part - 1;
+      const int move = index < rounding.size() ? rounding[index] : -1;
+      letter = letter * 3 + static_cast<std::size_t>(move + 1);
+    }
+    text += kLetters[letter];
+  }
+  return text;
+}
+
 YamlValue weight_map(const std::string& name, const quant::WeightPlan& plan) {
-  return yaml_map({{"initializer", name_text(name)},
-                   {"params", params_map(plan.params)},
-                   {"sqnr_db", yaml_number(plan.sqnr_db)},
-                   {"channels_at_limit", yaml_integer(plan.channels_at_limit)}});
+  Entries entries{{"initializer", name_text(name)},
+                  {"params", params_map(plan.params)},
+                  {"sqnr_db", yaml_number(plan.sqnr_db)},
+                  {"channels_at_limit", yaml_integer(plan.channels_at_limit)}};
+  if (!plan.rounding.empty()) {
+    entries.emplace_back("elements", yaml_integer(static_cast<std::int64_t>(plan.rounding.size())));
+    entries.emplace_back("rounding", name_text(rounding_text(plan.rounding)));
+  }
+  return yaml_map(std::move(entries));
 }
 
 // --- reading ---------------------------------------------------------------------------------
@@ -176,6 +200,29 @@ void read_activations(MapReader& reader, quant::QuantPlan& plan) {
   }
 }
 
+std::vector<std::int8_t> read_rounding(MapReader& entry) {
+  const auto elements =
+      static_cast<std::size_t>(entry.integer("elements", 0, {.low = 0, .high = kAnyInteger}));
+  const std::string text = entry.text("rounding", "");
+  if (text.size() != (elements + kPerLetter - 1) / kPerLetter) {
+    refuse(entry.map(), "bad value of 'rounding'", fmt::format("{} letters", text.size()),
+           fmt::format("one letter for three of {} elements", elements));
+  }
+  std::vector<std::int8_t> rounding;
+  rounding.reserve(elements);
+  for (const char letter : text) {
+    std::size_t code = kLetters.find(letter);
+    if (code == std::string_view::npos) {
+      refuse(entry.map(), "bad value of 'rounding'", fmt::format("'{}'", letter), "a-z or A");
+    }
+    for (std::size_t part = 0; part < kPerLetter && rounding.size() < elements; ++part) {
+      rounding.push_back(static_cast<std::int8_t>(static_cast<int>(code % 3) - 1));
+      code /= 3;
+    }
+  }
+  return rounding;
+}
+
 void read_weights(MapReader& reader, quant::QuantPlan& plan) {
   for (const YamlValue& item : items_of(reader, "weights")) {
     MapReader entry(item, "an entry of 'weights'");
@@ -185,6 +232,7 @@ void read_weights(MapReader& reader, quant::QuantPlan& plan) {
     weight.sqnr_db = number_of(entry, "sqnr_db");
     weight.channels_at_limit =
         static_cast<int>(entry.integer("channels_at_limit", 0, {.low = 0, .high = kAnyInteger}));
+    weight.rounding = read_rounding(entry);
     entry.finish();
     if (plan.weights.emplace(name, std::move(weight)).second) continue;
     refuse(item, "an initializer is listed twice in 'weights'", fmt::format("'{}'", name), "");
