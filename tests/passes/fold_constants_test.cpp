@@ -65,7 +65,7 @@ TEST(FoldConstants, LeavesWhatWouldGrowTheModel) {
   expect_unchanged(fold_constants(),
                    "g (int64[1] x) => (int64[M] y) {"
                    " s = Constant<value = int64 {0}>() d = Constant<value = int64 {1}>()"
-                   " e = Constant<value = int64 {1000000000000}>()"
+                   " e = Constant<value = int64 {10000000000}>()"
                    " a = Range(s, e, d) y = Max(x, a) }");
 }
 
