@@ -47,11 +47,12 @@ fs::path CheckpointFolder::save(const Checkpoint& checkpoint) const {
   const fs::path path =
       folder_ / fmt::format("{}{:08}{}", kPrefix, checkpoint.state->step, kSuffix);
   write_checkpoint(path, checkpoint);
-  std::vector<fs::path> all = files();
-  const std::size_t surplus = all.size() - std::min(all.size(), static_cast<std::size_t>(keep_));
-  for (std::size_t index = 0; index < surplus; ++index) {
+  const std::vector<fs::path> all = files();
+  const auto own = std::ranges::find(all, path) - all.begin();
+  for (std::ptrdiff_t index = 0; index < std::ssize(all); ++index) {
     std::error_code ignored;
-    if (all[index] != path) fs::remove(all[index], ignored);
+    const fs::path& other = all[static_cast<std::size_t>(index)];
+    if (index > own || index <= own - keep_) fs::remove(other, ignored);
   }
   return path;
 }
@@ -102,12 +103,6 @@ void CheckpointFolder::remove_leftovers() const {
     if (is_leftover(entry.path().filename().string())) leftovers.push_back(entry.path());
   }
   for (const fs::path& path : leftovers) fs::remove(path, error);
-}
-
-void CheckpointFolder::clear() const {
-  std::error_code error;
-  for (const fs::path& path : files()) fs::remove(path, error);
-  fs::remove(best_path(), error);
 }
 
 fs::path CheckpointFolder::best_path() const {

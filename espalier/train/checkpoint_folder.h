@@ -15,8 +15,8 @@ class CheckpointFolder {
   /// `keep` >= 1 newest step files stay.
   CheckpointFolder(std::filesystem::path folder, int keep);
 
-  /// Writes the file of the checkpoint's step and removes the oldest beyond `keep`. Returns its
-  /// path.
+  /// Writes the file of the checkpoint's step, then removes the oldest beyond `keep` and those of
+  /// later steps, which an earlier run left. Returns its path.
   std::filesystem::path save(const Checkpoint& checkpoint) const;
   /// Writes best.espalier.
   void save_best(const Checkpoint& checkpoint) const;
@@ -29,9 +29,6 @@ class CheckpointFolder {
   [[nodiscard]] std::filesystem::path best_path() const;
   /// Removes unfinished files that a killed process left.
   void remove_leftovers() const;
-  /// Removes the step files and the best one: a run that starts anew must not leave a newer step of
-  /// an older run behind.
-  void clear() const;
 
  private:
   std::filesystem::path folder_;

@@ -1,12 +1,12 @@
 #include "espalier/train/denormals.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/Context.h>
+#include <ATen/Parallel.h>
 
 namespace espalier::train {
 namespace {
 
-/// The mode is a register of each thread: one task a thread sets it everywhere.
+/// libtorch sets a register of the calling thread: one task a thread sets it everywhere.
 void set_everywhere(bool on) {
   at::globalContext().setFlushDenormal(on);
   at::parallel_for(0, at::get_num_threads(), 1,

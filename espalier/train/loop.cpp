@@ -113,10 +113,14 @@ class Run {
   std::optional<std::int64_t> resume() {
     if (!folder_) return std::nullopt;
     folder_->remove_leftovers();
-    if (!options_.checkpoints.resume) return std::nullopt;
+    if (!options_.checkpoints.resume) {
+      start_anew();
+      return std::nullopt;
+    }
     const std::optional<Checkpoint> checkpoint = folder_->latest();
     if (!checkpoint) {
       base::log_info("no checkpoint in '{}': starting anew", options_.checkpoints.folder.string());
+      start_anew();
       return std::nullopt;
     }
     restore_tensors(*checkpoint);
@@ -126,6 +130,16 @@ class Run {
         "{} restored",
         state_.epoch + 1, state_.step, state_.best_metric.empty() ? "metric" : state_.best_metric);
     return state_.step;
+  }
+
+  /// Writes the state before the first step: whatever ends this run, resuming finds it and not what
+  /// an earlier run left in the folder.
+  void start_anew() {
+    if (!folder_->files().empty()) {
+      base::log_warning("starting anew replaces the checkpoints in '{}'",
+                        options_.checkpoints.folder.string());
+    }
+    folder_->save(checkpoint());
   }
 
   void restore_tensors(const Checkpoint& checkpoint) {

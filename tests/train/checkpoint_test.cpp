@@ -109,7 +109,7 @@ TEST(Checkpoint, RefusesSectionsThatDoNotFitTogether) {
       "initializer 'logits': got no such value in the graph");
   expect_refusal(
       "initializers", [](const std::string&) { return R"(["head.bias"])"; },
-      "section 'weights': got 6 tensors, expected the 1 of the graph");
+      "section 'weights': got 7 tensors, expected the 1 of the graph");
   expect_refusal(
       "weights",
       [](const std::string& bytes) {

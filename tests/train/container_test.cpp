@@ -66,7 +66,7 @@ TEST(Container, RefusesEveryTruncationAndExtension) {
                       "cannot read the checkpoint 'cut.espalier'");
   }
   expect_user_error([&] { (void)decode_container(bytes + '\0', "long.espalier"); },
-                    "size of the file: got 177 bytes, expected 176");
+                    "size of the file: got 169 bytes, expected 168");
 }
 
 TEST(Container, RefusesEveryFlippedBit) {

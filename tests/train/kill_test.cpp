@@ -62,9 +62,9 @@ TEST(Kill, AKilledRunEndsWithTheSameBytes) {
   const kit::TemporaryFolder folder;
   base::Random random(static_cast<std::uint64_t>(::getpid()));
   for (int round = 0; round < 2; ++round) {
-    const pid_t process = start(folder.path().string(), 30);
+    const pid_t process = start(folder.path().string(), 50);
     EXPECT_TRUE(wait_for_checkpoint(folder));
-    std::this_thread::sleep_for(milliseconds(random.below(200)));
+    std::this_thread::sleep_for(milliseconds(random.below(400)));
     ::kill(process, SIGKILL);
     const int code = wait_for(process);
     EXPECT_TRUE(code == 128 + SIGKILL || code == 0) << code;
