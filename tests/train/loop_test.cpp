@@ -83,10 +83,21 @@ TEST(Train, ResumesBitForBitFromAnyStep) {
     const std::int64_t last = (death - 1) / 3 * 3;
     const std::int64_t epoch_end = (death - 1) / 4 * 4;
     const std::int64_t expected = std::max(last, epoch_end);
-    EXPECT_EQ(result.resumed_at.value_or(0), expected) << "death at step " << death;
+    EXPECT_EQ(result.resumed_at, expected) << "death at step " << death;
     EXPECT_EQ(final_bytes(folder), final_bytes(whole)) << "death at step " << death;
     EXPECT_EQ(folder.read("best.espalier"), whole.read("best.espalier"));
   }
+}
+
+TEST(Train, ARunThatStartsAnewIsNotMistakenForAnOlderOne) {
+  const kit::TemporaryFolder folder;
+  into(folder)();
+  SyntheticRun anew = into(folder);
+  anew.callbacks.on_step = [](const StepReport&) { throw Death(); };
+  EXPECT_THROW(anew(), Death);
+  SyntheticRun again = into(folder);
+  again.options.checkpoints.resume = true;
+  EXPECT_EQ(again().resumed_at, 0);
 }
 
 TEST(Train, ResumingAFinishedRunChangesNothing) {

@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
-
 #include <map>
+
+#include <gtest/gtest.h>
 
 #include "espalier/ops/cost.h"
 #include "espalier/zoo/table.h"
