@@ -36,6 +36,8 @@ template <class... Functions>
 struct Visitor : Functions... {
   using Functions::operator()...;
 };
+template <class... Functions>
+Visitor(Functions...) -> Visitor<Functions...>;  // clang 16 needs it said
 
 }  // namespace
 
