@@ -16,10 +16,12 @@ find_program(MOLD mold)
 if(MOLD)
   target_link_options(espalier_flags INTERFACE -fuse-ld=mold)
 endif()
+# Clones in different folders share the cache; not for coverage, whose objects know their folder.
 find_program(CCACHE ccache)
-if(CCACHE)
+if(CCACHE AND NOT CMAKE_CXX_FLAGS_DEBUG MATCHES "coverage")
   set(CMAKE_CXX_COMPILER_LAUNCHER
       ${CMAKE_COMMAND} -E env
+      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
       CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
       ${CCACHE})
 endif()
