@@ -1,9 +1,9 @@
 #pragma once
 
-#include <fmt/format.h>
-
 #include <source_location>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "espalier/base/error.h"
 

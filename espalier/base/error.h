@@ -1,9 +1,11 @@
 #pragma once
 
+#include <concepts>
 #include <exception>
 #include <source_location>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace espalier::base {
 
@@ -41,11 +43,13 @@ class Error : public std::exception {
   std::string text_;
 };
 
-/// Bad input: file, recipe, model, argument. Exit code 2.
+/// Bad input: file, recipe, model, argument. Exit code 2. (The constructor from text is a template
+/// so that `UserError({.what = "a", .got = "b"})` means a Problem and not a pair of iterators.)
 class UserError : public Error {
  public:
   explicit UserError(const Problem& problem) : Error(to_string(problem)) {}
-  explicit UserError(std::string text) : Error(std::move(text)) {}
+  template <std::convertible_to<std::string> Text>
+  explicit UserError(Text&& text) : Error(std::string(std::forward<Text>(text))) {}
   [[nodiscard]] ExitCode exit_code() const noexcept override { return ExitCode::UserError; }
 };
 
@@ -53,7 +57,8 @@ class UserError : public Error {
 class UnsupportedError : public Error {
  public:
   explicit UnsupportedError(const Problem& problem) : Error(to_string(problem)) {}
-  explicit UnsupportedError(std::string text) : Error(std::move(text)) {}
+  template <std::convertible_to<std::string> Text>
+  explicit UnsupportedError(Text&& text) : Error(std::string(std::forward<Text>(text))) {}
   [[nodiscard]] ExitCode exit_code() const noexcept override { return ExitCode::Unsupported; }
 };
 

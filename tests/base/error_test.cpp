@@ -51,7 +51,7 @@ TEST(Error, ExitCodesAreThePromisedNumbers) {
 
 TEST(Error, IsCaughtAsStandardException) {
   try {
-    throw UserError(Problem{.what = "w", .got = "g"});
+    throw UserError({.what = "w", .got = "g"});
   } catch (const std::exception& error) {
     EXPECT_STREQ(error.what(), "w: got g");
   }
