@@ -6,8 +6,9 @@ namespace espalier::onnx {
 namespace {
 
 TEST(ValueType, SymbolsAndUnknownsSurvive) {
-  const ir::TypeInfo type{.dtype = tensor::DType::Int8,
-                          .shape = tensor::Shape{{.size = 2}, {.symbol = "N"}, {}}};
+  const ir::TypeInfo type{
+      .dtype = tensor::DType::Int8,
+      .shape = tensor::Shape{{.size = 2, .symbol = {}}, {.size = {}, .symbol = "N"}, {}}};
   ::onnx::TypeProto proto;
   write_type(type, proto);
   EXPECT_EQ(read_type(proto), type);

@@ -11,7 +11,11 @@ namespace {
 
 using tensor::make_shape;
 
-constexpr tensor::Dim kUnknown{};
+tensor::Dim known(std::int64_t size) {
+  return {.size = size, .symbol = {}};
+}
+
+const tensor::Dim kUnknown{};
 
 /// Multiplications of a convolution counted one by one: those whose input place is not padding are
 /// counted too, as the formula does.
@@ -33,13 +37,13 @@ TEST(Cost, Convolution) {
 
 TEST(Cost, UnknownBatchCountsAsOne) {
   OneNode conv("Conv", {std::nullopt, at::ones({6, 4, 3, 3})});
-  conv.type(std::nullopt, {kUnknown, {.size = 6}, {.size = 8}, {.size = 8}});
+  conv.type(std::nullopt, {kUnknown, known(6), known(8), known(8)});
   EXPECT_EQ(macs(conv.node()), 6 * 8 * 8 * 4 * 9);
 }
 
 TEST(Cost, UnknownHeightHasNoCount) {
   OneNode conv("Conv", {std::nullopt, at::ones({6, 4, 3, 3})});
-  conv.type(std::nullopt, {{.size = 1}, {.size = 6}, kUnknown, {.size = 8}});
+  conv.type(std::nullopt, {known(1), known(6), kUnknown, known(8)});
   EXPECT_EQ(macs(conv.node()), std::nullopt);
   EXPECT_EQ(total_macs(conv.graph()).uncounted, 1);
   EXPECT_EQ(total_macs(conv.graph()).macs, 0);
@@ -54,7 +58,7 @@ TEST(Cost, TransposedConvolutionCountsInputs) {
 
 TEST(Cost, Gemm) {
   OneNode plain("Gemm", {std::nullopt, at::ones({5, 7})});
-  plain.type(std::nullopt, {kUnknown, {.size = 7}});
+  plain.type(std::nullopt, {kUnknown, known(7)});
   EXPECT_EQ(macs(plain.node()), 5 * 7);
   OneNode turned("Gemm", {std::nullopt, at::ones({7, 5})}, {{"transB", std::int64_t{1}}});
   turned.type(std::nullopt, make_shape({3, 7}));
@@ -63,12 +67,12 @@ TEST(Cost, Gemm) {
 
 TEST(Cost, MatMulWithWeightAndWithActivations) {
   OneNode layer("MatMul", {std::nullopt, at::ones({5, 7})});
-  layer.type(0, {kUnknown, {.size = 4}, {.size = 5}});
-  layer.type(std::nullopt, {kUnknown, {.size = 4}, {.size = 7}});
+  layer.type(0, {kUnknown, known(4), known(5)});
+  layer.type(std::nullopt, {kUnknown, known(4), known(7)});
   EXPECT_EQ(macs(layer.node()), 4 * 5 * 7);
   OneNode product("MatMul", {std::nullopt, std::nullopt});
-  product.type(0, {kUnknown, kUnknown}).type(1, {{.size = 9}, {.size = 2}});
-  product.type(std::nullopt, {kUnknown, {.size = 2}});
+  product.type(0, {kUnknown, kUnknown}).type(1, {known(9), known(2)});
+  product.type(std::nullopt, {kUnknown, known(2)});
   EXPECT_EQ(macs(product.node()), 9 * 2);
 }
 
