@@ -161,7 +161,7 @@ class GraphReader {
     for (int index = 0; index < proto_.node_size(); ++index) {
       for (const std::string& output : proto_.node(index).output()) {
         if (output.empty()) continue;
-        if (!producers.emplace(output, index).second) {
+        if (graph_.find_value(output) != nullptr || !producers.emplace(output, index).second) {
           refuse(label(proto_.node(index)), fmt::format("a second value '{}'", output),
                  "unique names");
         }

@@ -128,7 +128,7 @@ TEST(GraphReader, DuplicateNamesAreRefused) {
   expect_refused([](auto& model) { *node(model, 1).mutable_output(0) = "a"; },
                  "got a second value 'a', expected unique names");
   expect_refused([](auto& model) { *node(model, 0).mutable_output(0) = "x"; },
-                 "value 'x': got two values of this name");
+                 "got a second value 'x', expected unique names");
   expect_refused([](auto& model) { *model.mutable_graph()->add_input() = model.graph().input(0); },
                  "value 'x': got two values of this name");
   expect_refused(

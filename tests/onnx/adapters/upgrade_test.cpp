@@ -146,8 +146,7 @@ TEST(Upgrade, BatchNormalizationLosesItsTrainingForm) {
   EXPECT_EQ(only(graph, "BatchNormalization").output()->name(), "y");
   kit::expect_unsupported(
       [&] {
-        one_node("a, o1, o2, o3, o4 = BatchNormalization (x, s, b, m, v) y = Add (a, o1)", 9,
-                 inputs);
+        one_node("y, o1, o2, o3, o4 = BatchNormalization (x, s, b, m, v) u = Relu (o1)", 9, inputs);
       },
       "an output of its training form in use");
   kit::expect_unsupported(
