@@ -22,6 +22,7 @@ struct Arguments {
   bool per_tensor = false;
   bool symmetric = false;
   bool no_bias_correction = false;
+  bool no_rounding = false;
 };
 
 std::vector<std::string> method_names() {
@@ -48,6 +49,7 @@ void add_plan_options(CLI::App& app, Arguments& arguments) {
   app.add_flag("--per-tensor", arguments.per_tensor, "One scale for a whole weight");
   app.add_flag("--symmetric", arguments.symmetric, "Symmetric activations");
   app.add_flag("--no-bias-correction", arguments.no_bias_correction, "Leave biases as they are");
+  app.add_flag("--no-rounding", arguments.no_rounding, "Round every weight to the nearest code");
 }
 
 void add_verify_options(CLI::App& app, recipe::VerifyConfig& verify) {
@@ -78,6 +80,7 @@ Outcome run(const Arguments& arguments, const CommonOptions& common) {
   if (arguments.per_tensor) stage.plan.per_channel = false;
   if (arguments.symmetric) stage.plan.symmetric = true;
   stage.bias_correction = !arguments.no_bias_correction;
+  stage.rounding = !arguments.no_rounding;
   job.stages = {stage, recipe::ExportStage{.opset = arguments.opset}};
   const std::string line =
       command_line({"quantize", arguments.model.string(), "--data", arguments.data.data.string(),

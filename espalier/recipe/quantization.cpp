@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include <ATen/ops/sum.h>
 #include <fmt/format.h>
 
 #include "espalier/base/log.h"
@@ -12,7 +13,9 @@
 #include "espalier/passes/insert_fake_quantize.h"
 #include "espalier/passes/lower_to_qdq.h"
 #include "espalier/passes/pipelines.h"
+#include "espalier/quant/bias_correction.h"
 #include "espalier/quant/planner.h"
+#include "espalier/quant/rounding.h"
 #include "espalier/recipe/batches.h"
 #include "espalier/recipe/layer_quality.h"
 
@@ -20,6 +23,8 @@ namespace espalier::recipe {
 namespace {
 
 constexpr std::int64_t kJudgingBatch = 64;
+/// Calibration images on which whole plans are compared.
+constexpr std::int64_t kErrorImages = 64;
 
 /// Adds the time of a scope to a named entry.
 class Stopwatch {
@@ -61,6 +66,62 @@ quant::Statistics calibrate(const ir::Graph& prepared, const QuantizationData& d
        .progress = [&](std::size_t done) { progress.update(static_cast<std::int64_t>(done)); }});
   progress.finish();
   return statistics;
+}
+
+/// Error of a plan: mean squared difference of the simulated outputs from the float ones on
+/// calibration images, relative to the float outputs' mean square.
+quant::PlanError output_error(const ir::Graph& prepared, const QuantizationData& data) {
+  std::vector<Tensor> images = calibration_source(data, kErrorImages)();
+  const auto reference = exec::Program::compile(prepared, {});
+  std::vector<Tensor> expected = reference.run(images);
+  return [&prepared, images = std::move(images),
+          expected = std::move(expected)](const quant::QuantPlan& plan) {
+    ir::Graph simulated = prepared.clone();
+    passes::run(simulated, {passes::insert_fake_quantize(plan)}, {.verify = false});
+    const std::vector<Tensor> outputs = exec::Program::compile(simulated, {}).run(images);
+    double noise = 0;
+    double signal = 0;
+    for (std::size_t index = 0; index < outputs.size(); ++index) {
+      noise += (outputs[index] - expected[index]).to(at::kDouble).square().sum().item<double>();
+      signal += expected[index].to(at::kDouble).square().sum().item<double>();
+    }
+    return signal > 0 ? noise / signal : noise;
+  };
+}
+
+/// Chooses the rounding of weights and corrects biases, where the request asks for it and the
+/// measured error gets lower.
+void refine(const ir::Graph& prepared, const quant::Statistics& statistics,
+            const QuantizationData& data, const QuantizationRequest& request,
+            QuantizationResult& result) {
+  const quant::PlanError error = output_error(prepared, data);
+  double best = error(result.plan);
+  const auto note = [&](std::string_view what, double before, double after) {
+    result.notes.push_back(fmt::format("{}: relative output error {:.3e} -> {:.3e}{}", what, before,
+                                       after, after < before ? "" : ", not kept"));
+    base::log_info("{}", result.notes.back());
+  };
+  if (request.stage.rounding) {
+    quant::QuantPlan candidate = result.plan;
+    const auto micro_batch = static_cast<std::int64_t>(request.calibration.micro_batch);
+    quant::optimize_rounding(
+        prepared, candidate, [&] { return calibration_source(data, micro_batch); },
+        {.data = {.micro_batch = request.calibration.micro_batch, .threads = request.threads},
+         .threads = request.threads});
+    if (!request.stage.bias_correction) candidate.bias_corrections.clear();
+    const double after = error(candidate);
+    note("weight rounding by output error", best, after);
+    if (after < best) {
+      result.plan = std::move(candidate);
+      best = after;
+    }
+  }
+  if (!request.stage.bias_correction) return;
+  quant::QuantPlan candidate = result.plan;
+  if (quant::correct_biases(prepared, candidate, statistics, error) == 0) return;
+  const double after = error(candidate);
+  note("bias correction", best, after);
+  if (after < best) result.plan = std::move(candidate);
 }
 
 deploy::VerifyReport verify_model(const QuantizationResult& result, const QuantizationData& data,
@@ -134,6 +195,10 @@ QuantizationResult quantize_model(const QuantizationRequest& request) {
     result.plan = quant::make_plan(prepared, statistics, request.stage.plan);
     result.plan.calibration =
         fmt::format("{}, micro-batch {}", data.description, request.calibration.micro_batch);
+  }
+  {
+    const Stopwatch watch(result.seconds, "refine");
+    refine(prepared, statistics, data, request, result);
   }
   {
     const Stopwatch watch(result.seconds, "export");

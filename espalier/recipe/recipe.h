@@ -60,7 +60,8 @@ struct TrainStage {
 /// Stage `quantize`, mode `ptq`.
 struct QuantizeStage {
   quant::PlanOptions plan = {};
-  bool bias_correction = true;
+  bool bias_correction = true;  ///< where it lowers the measured error
+  bool rounding = true;  ///< round each weight up or down by the error of the layer's outputs
   VerifyConfig verify = {};
 };
 

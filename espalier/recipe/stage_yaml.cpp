@@ -192,6 +192,7 @@ QuantizeStage parse_quantize_stage(const YamlValue& map) {
   plan.quantize_first = reader.flag("quantize_first", plan.quantize_first);
   plan.quantize_last = reader.flag("quantize_last", plan.quantize_last);
   stage.bias_correction = reader.flag("bias_correction", stage.bias_correction);
+  stage.rounding = reader.flag("rounding", stage.rounding);
   stage.verify = parse_verify(reader.find("verify"));
   reader.finish();
   return stage;
