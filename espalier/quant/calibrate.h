@@ -41,8 +41,8 @@ struct Statistics {
   std::string model_id;  ///< of the graph it was collected on
   std::size_t samples = 0;
   std::size_t micro_batch = 0;
-  std::map<std::string, ValueStatistics> values;
-  std::map<std::string, ChannelMoments> channels;
+  std::map<std::string, ValueStatistics> values = {};
+  std::map<std::string, ChannelMoments> channels = {};
 
   bool operator==(const Statistics&) const = default;
 };

@@ -12,7 +12,7 @@ namespace espalier::quant {
 
 /// What a range method needs beside the statistics.
 struct RangeOptions {
-  tensor::QuantGrid grid;
+  tensor::QuantGrid grid = {};
   bool symmetric = false;
   double hist_percent = 0.9999;  ///< `hist`: share of |x| that stays inside
   double percentile = 99.999;    ///< `percentile`: percent of the values that stay inside
