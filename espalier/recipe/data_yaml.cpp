@@ -189,7 +189,9 @@ const data::DataConfig& DataSplits::for_evaluation() const {
   return pick(eval, *this, "Eval");
 }
 
-const data::DataConfig& DataSplits::for_judging() const { return test ? *test : for_evaluation(); }
+const data::DataConfig& DataSplits::for_judging() const {
+  return test ? *test : for_evaluation();
+}
 
 DataSplits parse_data(const YamlValue& document, const std::filesystem::path& folder) {
   DataSplits splits;
