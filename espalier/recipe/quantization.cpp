@@ -192,7 +192,9 @@ QuantizationResult quantize_model(const QuantizationRequest& request) {
   }
   {
     const Stopwatch watch(result.seconds, "plan");
-    result.plan = quant::make_plan(prepared, statistics, request.stage.plan);
+    quant::PlanOptions options = request.stage.plan;
+    options.error = output_error(prepared, data);
+    result.plan = quant::make_plan(prepared, statistics, options);
     result.plan.calibration =
         fmt::format("{}, micro-batch {}", data.description, request.calibration.micro_batch);
   }

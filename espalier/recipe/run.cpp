@@ -19,8 +19,8 @@ namespace {
 /// The model on its way through the stages, and what each left for the report.
 struct Progress {
   ir::Graph graph;
-  std::optional<TrainingOutcome> training;
-  std::optional<QuantizationResult> quantization;
+  std::optional<TrainingOutcome> training = std::nullopt;
+  std::optional<QuantizationResult> quantization = std::nullopt;
   int opset = 17;
 };
 
