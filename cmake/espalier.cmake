@@ -28,9 +28,6 @@ function(espalier_library name)
   endif()
 endfunction()
 
-# Test programs that `make test` leaves out, and why (tests/unproven.txt).
-file(STRINGS "${CMAKE_SOURCE_DIR}/tests/unproven.txt" UNPROVEN_TESTS REGEX "^[a-z]")
-
 # espalier_test(NAME SOURCES ... LINKS ... [TORCH] [LABELS ...] [TIMEOUT seconds]): the GoogleTest
 # program test_NAME of tests/NAME, linked with espalier_NAME and the test kit (tests/kit; its tensor
 # half only with TORCH); ctest label "unit" unless LABELS says otherwise ("integration", "slow").
@@ -60,10 +57,6 @@ function(espalier_test name)
   if(NOT ARG_TORCH AND "${LEVEL_${name}}" MATCHES "^[01]$")
     list(APPEND ARG_LABELS threads)
     add_dependencies(thread_tests test_${name})
-  endif()
-  if("${name}" IN_LIST UNPROVEN_TESTS)
-    set_target_properties(test_${name} PROPERTIES EXCLUDE_FROM_ALL ON)
-    return()
   endif()
   add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}

@@ -80,10 +80,9 @@ double Distribution::quantile(double share) const {
   const double wanted = share * count_;
   double seen = 0;
   for (std::size_t bin = 0; bin < counts_.size(); ++bin) {
-    const bool after_zero = first_ + static_cast<std::ptrdiff_t>(bin) >= 0;
     const bool just_after = first_ + static_cast<std::ptrdiff_t>(bin) == 0;
     if (just_after) seen += zeros_;
-    if (after_zero && just_after && seen >= wanted) return 0.0;
+    if (just_after && zeros_ > 0 && seen >= wanted) return 0.0;
     if (counts_[bin] > 0 && seen + counts_[bin] >= wanted) {
       const double part = std::max(wanted - seen, 0.0) / counts_[bin];
       return std::clamp(edge(bin) + part * (edge(bin + 1) - edge(bin)), min_, max_);

@@ -321,18 +321,33 @@ bool has_statistics(const Placement& placement, const Statistics& statistics) {
   });
 }
 
+struct Spared {
+  const ir::Node* node;
+  double share;  ///< of all multiply-accumulates
+};
+
+/// End layers small enough to be left in floating point.
+std::vector<Spared> spare_candidates(const ir::Graph& graph, const Placement& placement,
+                                     const PlanOptions& options) {
+  const auto total = static_cast<double>(ops::total_macs(graph).macs);
+  std::vector<Spared> candidates;
+  for (const ir::Node* node : end_layers(graph, placement, options)) {
+    const double share = static_cast<double>(ops::macs(*node).value_or(0)) / total;
+    if (share > 0 && share <= options.float_mac_share) candidates.push_back({node, share});
+  }
+  return candidates;
+}
+
 /// Leaves first and last layers in floating point where that pays.
 QuantPlan spare_ends(const ir::Graph& graph, const Statistics& statistics,
                      const PlanOptions& options, QuantPlan plan) {
   const Target& target = find_target(options.target);
   const Placement placement = place_quantizers(graph, target, placement_options(options, {}));
-  const auto total = static_cast<double>(ops::total_macs(graph).macs);
   KeptFloat kept;
   double left = options.float_mac_share;
   double error = options.error(plan);
-  for (const ir::Node* node : end_layers(graph, placement, options)) {
-    const double share = static_cast<double>(ops::macs(*node).value_or(0)) / total;
-    if (!(share > 0) || share > left) continue;
+  for (const auto& [node, share] : spare_candidates(graph, placement, options)) {
+    if (share > left) continue;
     KeptFloat trial = kept;
     trial[node->name()] = "kept in floating point: that lowers the measured error";
     const Placement changed = place_quantizers(graph, target, placement_options(options, trial));
@@ -352,11 +367,21 @@ QuantPlan spare_ends(const ir::Graph& graph, const Statistics& statistics,
 
 std::vector<std::string> values_to_observe(const ir::Graph& prepared, const PlanOptions& options) {
   check_options(options);
-  const Placement placement =
-      place_quantizers(prepared, find_target(options.target), placement_options(options, {}));
+  const Target& target = find_target(options.target);
+  const Placement placement = place_quantizers(prepared, target, placement_options(options, {}));
   std::vector<std::string> values;
-  for (const ValueGroup& group : placement.groups) {
-    values.insert(values.end(), group.observed.begin(), group.observed.end());
+  const auto add = [&](const Placement& placed) {
+    for (const ValueGroup& group : placed.groups) {
+      for (const std::string& value : group.observed) {
+        if (std::ranges::find(values, value) == values.end()) values.push_back(value);
+      }
+    }
+  };
+  add(placement);
+  // Sparing an end layer may move a quantizer, from a Flatten's result to what it reads for example.
+  for (const Spared& spared : spare_candidates(prepared, placement, options)) {
+    add(place_quantizers(prepared, target,
+                         placement_options(options, {{spared.node->name(), "spared"}})));
   }
   return values;
 }

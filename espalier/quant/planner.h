@@ -48,7 +48,7 @@ struct PlanOptions {
   double float_mac_share = 0.015;
 };
 
-/// Values whose statistics make_plan needs, in graph order. `prepared`: BatchNormalization folded,
+/// Values whose statistics make_plan needs. `prepared`: BatchNormalization folded,
 /// constants folded, Identity and Dropout removed.
 [[nodiscard]] std::vector<std::string> values_to_observe(const ir::Graph& prepared,
                                                          const PlanOptions& options);

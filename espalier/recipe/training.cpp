@@ -32,10 +32,7 @@ class Reporter {
 
  private:
   void on_step(const train::StepReport& report) {
-    const std::int64_t every = request_.stage.options.log_every_steps;
-    const bool logged =
-        every > 0 && (report.iteration % every == 0 || report.iteration == report.iterations);
-    if (logged) {
+    if (report.log_due) {
       progress_.clear();
       base::log_info("{}", train::train_line(report));
       for (const auto& [name, value] : report.values) {
@@ -52,6 +49,7 @@ class Reporter {
 
   void on_epoch(const train::EpochReport& report) {
     progress_.clear();
+    base::log_info("{}", train::epoch_line(report));
     for (const auto& [name, value] : report.record.evaluation) {
       events_.add_scalar("eval/" + name, value, report.step);
     }

@@ -16,7 +16,6 @@
 #include "espalier/train/checkpoint_folder.h"
 #include "espalier/train/denormals.h"
 #include "espalier/train/evaluate.h"
-#include "espalier/train/log_line.h"
 #include "espalier/train/not_finite.h"
 #include "espalier/train/step_timer.h"
 
@@ -257,10 +256,10 @@ class Run {
   }
 
   void report_step(double lr, const MetricValues& values) const {
-    const bool log =
+    if (!job_.callbacks.on_step) return;
+    const bool due =
         options_.log_every_steps > 0 && (state_.step_in_epoch % options_.log_every_steps == 0 ||
                                          state_.step_in_epoch == steps_per_epoch_);
-    if (!log && !job_.callbacks.on_step) return;
     const std::int64_t remaining =
         (options_.epochs - state_.epoch) * steps_per_epoch_ - state_.step_in_epoch;
     const StepReport report{.epoch = state_.epoch + 1,
@@ -268,6 +267,7 @@ class Run {
                             .iteration = state_.step_in_epoch,
                             .iterations = steps_per_epoch_,
                             .step = state_.step,
+                            .log_due = due,
                             .lr = lr,
                             .values = values,
                             .means = meters_.means(),
@@ -275,8 +275,7 @@ class Run {
                             .reader_cost = timer_.reader_cost(),
                             .samples_per_second = timer_.samples_per_second(),
                             .eta = static_cast<double>(remaining) * timer_.batch_cost()};
-    if (log) base::log_info("{}", train_line(report));
-    if (job_.callbacks.on_step) job_.callbacks.on_step(report);
+    job_.callbacks.on_step(report);
   }
 
   void finish_epoch(Clock::time_point start) {
@@ -302,10 +301,6 @@ class Run {
       const Checkpoint whole = checkpoint();
       if (report.improved) folder_->save_best(whole);
       folder_->save(whole);
-    }
-    if (options_.log_every_steps > 0) {
-      base::log_info("{}", epoch_line(report));
-      if (!report.record.evaluation.empty()) base::log_info("{}", evaluation_line(report));
     }
     if (job_.callbacks.on_epoch) job_.callbacks.on_epoch(report);
   }

@@ -32,6 +32,7 @@ struct Layer {
 const Layer kFirst{.name = "conv1", .sizes = {16, 8, 3, 3}, .seed = 1, .limit = 0.2};
 const Layer kSecond{.name = "conv2", .sizes = {16, 16, 3, 3}, .seed = 2, .limit = 0.2};
 const Layer kStem{.name = "conv0", .sizes = {8, 8, 3, 3}, .seed = 5, .limit = 0.2};
+const Layer kInner{.name = "conv2", .sizes = {8, 8, 3, 3}, .seed = 6, .limit = 0.2};
 const Layer kResidual{.name = "conv1", .sizes = {8, 8, 3, 3}, .seed = 4, .limit = 0.2};
 const Layer kLast{.name = "fc", .sizes = {10, 16}, .seed = 3, .limit = 1.0};
 
@@ -175,6 +176,10 @@ ir::Graph quantized_residual_net() {
   chain.op("Relu", "relu0");
   chain.quantize("stem", 2.0F / 255, 0);
   Value* const skip = chain.last();
+  // The convolution that the addition is fused into must not read the other summand itself.
+  chain.weighted(kInner, true);
+  chain.op("Relu", "relu_inner");
+  chain.quantize("inner", 2.0F / 255, 0);
   chain.weighted(kResidual, true);
   chain.quantize("first", 6.0F / 255, 128);
   chain.add("add", skip);

@@ -17,7 +17,8 @@ quant::ActivationPlan activation(double low, double high) {
 
 quant::WeightPlan weight_plan(const Tensor& weight, int axis) {
   const tensor::QuantGrid grid{.bits = 8, .is_signed = true, .narrow = true};
-  quant::WeightPlan plan{.params = {.grid = grid, .scale = {}, .zero_point = {}, .axis = axis}};
+  quant::WeightPlan plan;
+  plan.params = {.grid = grid, .scale = {}, .zero_point = {}, .axis = axis};
   for (std::int64_t channel = 0; channel < weight.size(axis); ++channel) {
     const double limit = weight.select(axis, channel).abs().max().item<double>();
     plan.params.scale.push_back(

@@ -29,6 +29,9 @@ QuantPlan plan_with(const PlanOptions& options) {
 
 TEST(Planner, ObservesWhatItNeeds) {
   EXPECT_THAT(values_to_observe(graph_of(kText), {}),
+              testing::ElementsAre("x", "r", "e", "t", "f", "p"))
+      << "p takes the place of f when the last layer is spared";
+  EXPECT_THAT(values_to_observe(graph_of(kText), {.float_mac_share = 0}),
               testing::ElementsAre("x", "r", "e", "t", "f"));
   EXPECT_THAT(values_to_observe(graph_of(kText), {.target = "generic"}),
               testing::ElementsAre("x", "r", "f"));

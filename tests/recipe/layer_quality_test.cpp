@@ -18,7 +18,7 @@ TEST(LayerQuality, MeasuresEachLayerAgainstTheFloatModel) {
   }
   ir::Graph changed = graph.clone();
   for (ir::Value* value : changed.initializers()) {
-    if (value->name() == "conv2_weights") changed.set_constant(*value, value->constant() * 1.1);
+    if (value->name() == "conv2.weight") changed.set_constant(*value, value->constant() * 1.1);
   }
   const auto layers = measure_layers(graph, changed, {}, inputs);
   ASSERT_GE(layers.size(), 4U);

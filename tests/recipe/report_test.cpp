@@ -39,8 +39,9 @@ QuantizationResult result() {
                                         .observed_high = 2,
                                         .sqnr_db = 40,
                                         .clipped = 0.001};
-  quantization.plan.weights["w"] = {.params = {.scale = {0.1F}, .zero_point = {0}, .axis = 0},
-                                    .sqnr_db = 35};
+  auto& weight = quantization.plan.weights["w"];
+  weight.params = {.scale = {0.1F}, .zero_point = {0}, .axis = 0};
+  weight.sqnr_db = 35;
   quantization.plan.float_nodes = {{.node = "pad", .op = "Pad", .reason = "no integer kernel"}};
   quantization.layers = {
       {.name = "conv1",

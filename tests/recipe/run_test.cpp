@@ -36,7 +36,7 @@ TEST(Run, TrainsQuantizesAndProves) {
     EXPECT_GE(engine.at("integer_mac_share").as_number(), 0.98);
     EXPECT_GT(engine.at("metrics").at("top1").as_number(), 50) << "four easy classes";
   }
-  EXPECT_EQ(result.report.at("training").at("epochs").items().size(), 2U);
+  EXPECT_EQ(result.report.at("training").at("epochs").items().size(), 3U);
   for (const report::Json& check : result.report.at("operator_checks").items()) {
     EXPECT_LE(check.at("worst_step").as_integer(), 1) << check.at("name").as_string();
   }

@@ -26,10 +26,10 @@ std::string small_recipe() {
   return fmt::format(
       "version: 1\nseed: 3\nmodel: {{zoo: FashionCNN, classes: 4}}\n"
       "data:\n  train: {}\n  eval: {}\n  calibration: {{samples: 32}}\n"
-      "stages:\n  - train: {{epochs: 2, schedule: {{constant: {{lr: 0.02}}}}}}\n"
+      "stages:\n  - train: {{epochs: 3, schedule: {{constant: {{lr: 0.02}}}}}}\n"
       "  - quantize: {{verify: {{allow_slower: true, latency_rounds: 2, max_drop: 50}}}}\n"
       "  - export:\n",
-      split(128, 1, 16), split(48, 2, 16));
+      split(128, 1, 8), split(48, 2, 16));
 }
 
 std::filesystem::path write_small_model(const std::filesystem::path& folder) {

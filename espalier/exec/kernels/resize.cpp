@@ -27,6 +27,7 @@ constexpr std::array kCoordinates{
     Named<Coordinates>{"pytorch_half_pixel", Coordinates::PytorchHalfPixel},
     Named<Coordinates>{"align_corners", Coordinates::AlignCorners},
     Named<Coordinates>{"asymmetric", Coordinates::Asymmetric},
+    Named<Coordinates>{"tf_half_pixel_for_nn", Coordinates::TfHalfPixelForNearest},
     Named<Coordinates>{"tf_crop_and_resize", Coordinates::TfCropAndResize},
 };
 constexpr std::array kInterpolations{
@@ -157,19 +158,20 @@ Tensor resize_image(const Tensor& input, const std::vector<ResizeAxis>& changed,
   const bool half_pixel = settings.coordinates == Coordinates::HalfPixel ||
                           (settings.coordinates == Coordinates::PytorchHalfPixel &&
                            axes[0].output > 1 && axes[1].output > 1);
-  const bool align = settings.coordinates == Coordinates::AlignCorners;
+  const bool exact =
+      axes[0].scale * static_cast<double>(axes[0].input) == static_cast<double>(axes[0].output) &&
+      axes[1].scale * static_cast<double>(axes[1].input) == static_cast<double>(axes[1].output);
+  const bool align = settings.coordinates == Coordinates::AlignCorners && exact;
   if (settings.interpolation == Interpolation::Linear && (half_pixel || align)) {
     return at::upsample_bilinear2d(input, sizes, align, axes[0].scale, axes[1].scale);
   }
   const bool whole = axes[0].output % axes[0].input == 0 && axes[1].output % axes[1].input == 0;
-  const bool exact =
-      axes[0].scale * static_cast<double>(axes[0].input) == static_cast<double>(axes[0].output) &&
-      axes[1].scale * static_cast<double>(axes[1].input) == static_cast<double>(axes[1].output);
   const bool floors =
       settings.coordinates == Coordinates::Asymmetric && settings.rounding == Rounding::Floor;
+  const bool rounds = half_pixel && (settings.rounding == Rounding::PreferFloor ||
+                                     settings.rounding == Rounding::PreferCeil);
   // Enlarging by whole factors repeats each element, whichever way the middle is rounded.
-  if (settings.interpolation == Interpolation::Nearest && whole && exact &&
-      (floors || half_pixel)) {
+  if (settings.interpolation == Interpolation::Nearest && whole && exact && (floors || rounds)) {
     return at::upsample_nearest2d(input, sizes);
   }
   return {};

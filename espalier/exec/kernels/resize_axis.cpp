@@ -15,11 +15,14 @@ double source_coordinate(std::int64_t index, const ResizeAxis& axis, Coordinates
   const auto place = static_cast<double>(index);
   const auto input = static_cast<double>(axis.input);
   const auto output = static_cast<double>(axis.output);
+  const double unrounded = input * axis.scale;
   switch (mode) {
     case Coordinates::Asymmetric:
       return place / axis.scale;
+    case Coordinates::TfHalfPixelForNearest:
+      return (place + 0.5) / axis.scale;
     case Coordinates::AlignCorners:
-      return axis.output == 1 ? 0 : place * (input - 1) / (output - 1);
+      return axis.output == 1 ? 0 : place * (input - 1) / (unrounded - 1);
     case Coordinates::TfCropAndResize:
       if (axis.output == 1) return 0.5 * (axis.roi_begin + axis.roi_end) * (input - 1);
       return axis.roi_begin * (input - 1) +
@@ -90,7 +93,7 @@ void weigh(const ResizeAxis& axis, const ResizeSettings& settings, const Filter&
   for (std::size_t tap = 0; tap < taps.taps; ++tap) {
     const std::int64_t index = first + static_cast<std::int64_t>(tap);
     const bool inside = index >= 0 && index < axis.input;
-    const bool dropped = !inside && (settings.exclude_outside || settings.antialias);
+    const bool dropped = !inside && settings.exclude_outside;
     if (!dropped) {
       weights[tap] = filter_value(static_cast<double>(index) - coordinate, filter, settings);
     }

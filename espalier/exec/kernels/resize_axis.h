@@ -15,6 +15,7 @@ enum class Coordinates {
   PytorchHalfPixel,
   AlignCorners,
   Asymmetric,
+  TfHalfPixelForNearest,  ///< opsets 11 and 12 only
   TfCropAndResize
 };
 enum class Interpolation { Nearest, Linear, Cubic };
@@ -30,7 +31,8 @@ struct ResizeSettings {
   double extrapolation_value = 0;
 };
 
-/// One axis to resize.
+/// One axis to resize. `output` is `input * scale` rounded down where scales were given; the
+/// coordinates are those of the unrounded length, as in the ONNX reference implementation.
 struct ResizeAxis {
   std::int64_t axis = 0;
   std::int64_t input = 0;

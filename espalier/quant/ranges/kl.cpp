@@ -70,12 +70,15 @@ double divergence(const Prefix& prefix, std::size_t bins, std::size_t levels) {
   return sum / total + std::log(inside / total);
 }
 
-/// Candidates are `step` bins apart.
-std::size_t best_bins(const Prefix& prefix, std::size_t levels, std::size_t from, std::size_t to,
-                      std::size_t step) {
-  std::size_t best = to;
+/// Outliers are added to the last bin, so a threshold below nearly all values would look perfect: P
+/// and Q would both be that one bin. At least this share must lie inside.
+constexpr double kLeastInside = 0.95;
+
+std::size_t best_bins(const Prefix& prefix, std::size_t levels, std::size_t size) {
+  std::size_t best = size;
   double least = std::numeric_limits<double>::infinity();
-  for (std::size_t bins = to; bins >= from && bins > 0; bins = bins > step ? bins - step : 0) {
+  for (std::size_t bins = size; bins >= std::max<std::size_t>(levels, 1); --bins) {
+    if (prefix.count[bins] < kLeastInside * prefix.count.back()) break;
     const double found = divergence(prefix, bins, levels);
     if (found < least) {
       least = found;
@@ -95,11 +98,7 @@ Range kl_range(const ValueStatistics& statistics, const RangeOptions& options) {
   const std::size_t levels = one_sided ? codes : codes / 2;
   if (magnitudes.counts.size() <= levels) return min_max_range(statistics, options);
   const Prefix prefix(magnitudes.counts);
-  constexpr std::size_t kCoarse = 8;
-  const std::size_t size = magnitudes.counts.size();
-  const std::size_t rough = best_bins(prefix, levels, levels, size, kCoarse);
-  const std::size_t from = std::max(levels, rough > kCoarse ? rough - kCoarse : 1);
-  const std::size_t bins = best_bins(prefix, levels, from, std::min(size, rough + kCoarse), 1);
+  const std::size_t bins = best_bins(prefix, levels, magnitudes.counts.size());
   const double top =
       std::max(-static_cast<double>(histogram.min()), static_cast<double>(histogram.max()));
   const double threshold = std::min(static_cast<double>(bins) * magnitudes.width, top);
