@@ -287,7 +287,7 @@ Section training_section(const Json& training) {
     for (std::size_t index = 0; index < 2; ++index) {
       accuracy.series[index].x.push_back(x);
       accuracy.series[index].y.push_back(
-          nested(epoch, index == 0 ? "training" : "evaluation", "top1"));
+          100 * nested(epoch, index == 0 ? "training" : "evaluation", "top1"));
     }
   }
   return {.title = "Training",
