@@ -28,6 +28,13 @@ function(espalier_library name)
   endif()
 endfunction()
 
+# What every program is linked with under AddressSanitizer.
+if(ESPALIER_SANITIZE MATCHES "address" AND NOT ESPALIER_FUZZ)
+  add_library(espalier_sanitized_dlopen OBJECT "${CMAKE_CURRENT_LIST_DIR}/sanitized_dlopen.cpp")
+  target_link_libraries(espalier_sanitized_dlopen PRIVATE espalier_flags)
+  set(ESPALIER_PROGRAM_OBJECTS $<TARGET_OBJECTS:espalier_sanitized_dlopen>)
+endif()
+
 # espalier_test(NAME SOURCES ... LINKS ... [TORCH] [LABELS ...] [TIMEOUT seconds]): the GoogleTest
 # program test_NAME of tests/NAME, linked with espalier_NAME and the test kit (tests/kit; its tensor
 # half only with TORCH); ctest label "unit" unless LABELS says otherwise ("integration", "slow").
@@ -40,7 +47,7 @@ function(espalier_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
-  add_executable(test_${name} ${ARG_SOURCES})
+  add_executable(test_${name} ${ARG_SOURCES} ${ESPALIER_PROGRAM_OBJECTS})
   target_include_directories(test_${name} PRIVATE "${CMAKE_SOURCE_DIR}")
   target_compile_definitions(test_${name} PRIVATE
     ESPALIER_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")

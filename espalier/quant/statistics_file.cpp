@@ -71,7 +71,8 @@ class Reader {
       fail(fmt::format("a list of {} numbers in {} bytes", size, bytes_.size() - position_));
     }
     std::vector<Number> values(size);
-    std::memcpy(values.data(), take(size * sizeof(Number)).data(), size * sizeof(Number));
+    const std::string_view bytes = take(size * sizeof(Number));
+    if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
     return values;
   }
   [[nodiscard]] bool done() const { return position_ == bytes_.size(); }
