@@ -1,5 +1,6 @@
-// AddressSanitizer ends the program when a library is opened with RTLD_DEEPBIND, as Debian's TBB opens
-// its helper (which OpenCV brings in). Programs of sanitized presets open it without that flag.
+// AddressSanitizer ends the program when a library is opened with RTLD_DEEPBIND, as Debian's TBB
+// opens its helper (which OpenCV brings in). Programs of sanitized presets open it without that
+// flag.
 #include <dlfcn.h>
 
 extern "C" void* dlopen(const char* file, int mode) noexcept {

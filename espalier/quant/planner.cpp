@@ -378,7 +378,7 @@ std::vector<std::string> values_to_observe(const ir::Graph& prepared, const Plan
     }
   };
   add(placement);
-  // Sparing an end layer may move a quantizer, from a Flatten's result to what it reads for example.
+  // Sparing an end layer may move a quantizer, e.g. from a Flatten's result to what it reads.
   for (const Spared& spared : spare_candidates(prepared, placement, options)) {
     add(place_quantizers(prepared, target,
                          placement_options(options, {{spared.node->name(), "spared"}})));

@@ -47,7 +47,7 @@ struct StepReport {
   std::int64_t iteration = 0;  ///< in the epoch, from 1
   std::int64_t iterations = 0;
   std::int64_t step = 0;  ///< finished steps of all epochs
-  bool log_due = false;    ///< every log_every_steps, and at the end of the epoch
+  bool log_due = false;   ///< every log_every_steps, and at the end of the epoch
   double lr = 0;
   MetricValues values;     ///< of this batch: "loss", the terms when several, every metric
   MetricValues means;      ///< over the epoch so far

@@ -13,8 +13,8 @@ namespace espalier::kit {
 
 /// Runs every data set of a case. Returns "" when all outputs agree, otherwise what went wrong.
 /// Floating outputs may differ by 1e-7 + 1e-3 * |expected|; all others must be equal. Graphs with
-/// bfloat16 or float16 outputs are computed in float32, where the expected values were rounded after
-/// every operator: they may differ by two units of that type's last place in 1 besides.
+/// bfloat16 or float16 outputs are computed in float32, where the expected values were rounded
+/// after every operator: they may differ by two units of that type's last place in 1 besides.
 [[nodiscard]] std::string run_node_case(const std::filesystem::path& folder);
 
 /// Cases that are not expected to pass, with the reason: lines "name reason" below lines
