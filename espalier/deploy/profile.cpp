@@ -52,7 +52,7 @@ ir::Graph apply_profile(const ir::Graph& exported, const ArithmeticProfile& prof
                 "the profile of {} names '{}', which is no quantizer of the graph", profile.engine,
                 name);
     ir::Value& before = *quantize->input(0);
-    const std::vector<ir::Use> uses = quantize->output()->uses();
+    const std::list<ir::Use> uses = quantize->output()->uses();
     for (const ir::Use& use : uses) graph.replace_all_uses(*use.node->output(), before);
   }
   graph.erase_dead();

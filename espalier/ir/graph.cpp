@@ -14,11 +14,28 @@ namespace {
 /// Output name that means "this optional output is left out".
 constexpr std::string_view kNoOutput = "-";
 
+/// Linear for the first suffixes, then doubling and bisecting: a model may hold 100 000 nodes
+/// without a name.
 template <typename Names>
 std::string first_free(std::string_view stem, const Names& taken) {
-  std::string name(stem.empty() ? "x" : stem);
-  for (int suffix = 1; taken.contains(name); ++suffix) name = fmt::format("{}_{}", stem, suffix);
-  return name;
+  std::string plain(stem.empty() ? "x" : stem);
+  if (!taken.contains(plain)) return plain;
+  const auto name = [stem](std::uint64_t suffix) { return fmt::format("{}_{}", stem, suffix); };
+  constexpr std::uint64_t kLinear = 16;
+  for (std::uint64_t suffix = 1; suffix <= kLinear; ++suffix) {
+    if (!taken.contains(name(suffix))) return name(suffix);
+  }
+  std::uint64_t used = kLinear;
+  std::uint64_t free = 2 * kLinear;
+  while (taken.contains(name(free))) {
+    used = free;
+    free *= 2;
+  }
+  while (free - used > 1) {
+    const std::uint64_t middle = used + (free - used) / 2;
+    (taken.contains(name(middle)) ? used : free) = middle;
+  }
+  return name(free);
 }
 
 /// Refuses a node before anything of it is in the graph.
@@ -114,9 +131,10 @@ Value& Graph::new_value(std::string value_name, Value::Kind kind) {
   auto value = std::unique_ptr<Value>(new Value);
   value->name_ = std::move(value_name);
   value->kind_ = kind;
-  value_names_[value->name_] = value.get();
-  values_.push_back(std::move(value));
-  return *values_.back();
+  Value& result = *value;
+  value_names_[result.name_] = &result;
+  value_places_[&result] = values_.insert(values_.end(), std::move(value));
+  return result;
 }
 
 Value& Graph::add_input(std::string value_name, TypeInfo type) {
@@ -160,9 +178,8 @@ Node& Graph::insert(NodeList::iterator place, NodeSpec spec) {
   node->domain_ = std::move(spec.domain);
   node->name_ = std::move(spec.name);
   node->attributes_ = std::move(spec.attributes);
-  for (Value* input : spec.inputs) {
-    node->inputs_.push_back(input);
-    add_use(input, *node, node->inputs_.size() - 1);
+  for (std::size_t index = 0; index < spec.inputs.size(); ++index) {
+    set_input(*node, index, spec.inputs[index]);
   }
   for (std::string& output : spec.outputs) {
     Value* value = nullptr;
@@ -193,36 +210,31 @@ std::string Graph::unique_node_name(std::string_view stem) const {
   return first_free(stem, node_names_);
 }
 
-void Graph::add_use(Value* value, Node& node, std::size_t index) {
-  if (value != nullptr) value->uses_.push_back({.node = &node, .index = index});
-}
-
-void Graph::remove_use(Value* value, const Node& node, std::size_t index) {
-  if (value == nullptr) return;
-  std::erase_if(value->uses_,
-                [&](const Use& use) { return use.node == &node && use.index == index; });
-}
-
 void Graph::replace_all_uses(Value& from, Value& to) {
   if (&from == &to) return;
-  const std::vector<Use> uses = from.uses_;
-  for (const Use& use : uses) set_input(*use.node, use.index, &to);
-  for (std::size_t index = 0; index < outputs_.size(); ++index) {
+  for (const Use& use : from.uses_) use.node->inputs_[use.index] = &to;
+  to.uses_.splice(to.uses_.end(), from.uses_);
+  for (std::size_t index = 0; from.is_output_ && index < outputs_.size(); ++index) {
     if (outputs_[index] == &from) set_output(index, to);
   }
 }
 
 void Graph::set_input(Node& node, std::size_t index, Value* value) {
-  if (index >= node.inputs_.size()) node.inputs_.resize(index + 1, nullptr);
-  remove_use(node.inputs_[index], node, index);
+  if (index >= node.inputs_.size()) {
+    node.inputs_.resize(index + 1, nullptr);
+    node.uses_.resize(index + 1);
+  }
+  if (node.inputs_[index] != nullptr) node.inputs_[index]->uses_.erase(node.uses_[index]);
   node.inputs_[index] = value;
-  add_use(value, node, index);
+  if (value == nullptr) return;
+  node.uses_[index] = value->uses_.insert(value->uses_.end(), {.node = &node, .index = index});
 }
 
 void Graph::truncate_inputs(Node& node, std::size_t count) {
   while (node.inputs_.size() > count) {
-    remove_use(node.inputs_.back(), node, node.inputs_.size() - 1);
+    set_input(node, node.inputs_.size() - 1, nullptr);
     node.inputs_.pop_back();
+    node.uses_.pop_back();
   }
 }
 
@@ -263,9 +275,7 @@ void Graph::erase(Node& node) {
   }
   truncate_inputs(node, 0);
   for (Value* output : node.outputs_) {
-    if (output == nullptr) continue;
-    value_names_.erase(output->name_);
-    std::erase_if(values_, [output](const auto& value) { return value.get() == output; });
+    if (output != nullptr) remove_value(*output);
   }
   node_names_.erase(node.name_);
   const auto place = places_.find(&node);
@@ -277,9 +287,16 @@ void Graph::erase(Node& node) {
 void Graph::erase(Value& value) {
   base::invariant(value.producer_ == nullptr && value.uses_.empty() && !value.is_output_,
                   "erased the value '{}' that is still used", value.name_);
-  std::erase(inputs_, &value);
+  if (value.is_input()) std::erase(inputs_, &value);
+  remove_value(value);
+}
+
+void Graph::remove_value(const Value& value) {
   value_names_.erase(value.name_);
-  std::erase_if(values_, [&value](const auto& owned) { return owned.get() == &value; });
+  const auto place = value_places_.find(&value);
+  const auto position = place->second;
+  value_places_.erase(place);
+  values_.erase(position);
 }
 
 std::size_t Graph::erase_dead() {

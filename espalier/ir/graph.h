@@ -27,7 +27,8 @@ struct NodeSpec {
 
 /// A model: nodes of ONNX operators, values, initializers. Owns everything; nodes and values are
 /// addressed by pointer and stay where they are until erased. Nodes keep a topological order:
-/// every editing call must leave producers before users, which the verifier checks.
+/// every editing call must leave producers before users, which the verifier checks. Adding, erasing
+/// and replacing take time that does not grow with the graph, however many users a value has.
 /// Not thread-safe for editing; const use from several threads is safe.
 class Graph {
  public:
@@ -65,7 +66,8 @@ class Graph {
   Node& insert_before(const Node& place, NodeSpec spec);
   Node& insert_after(const Node& place, NodeSpec spec);
   void add_output(Value& value);
-  /// `stem` if free, else stem_1, stem_2, ...
+  /// `stem` if free, else stem_1, stem_2, ... the first free one up to stem_16; beyond that a free
+  /// one found in few steps.
   [[nodiscard]] std::string unique_value_name(std::string_view stem) const;
   [[nodiscard]] std::string unique_node_name(std::string_view stem) const;
   /// @}
@@ -106,15 +108,16 @@ class Graph {
 
  private:
   using NodeList = std::list<std::unique_ptr<Node>>;
+  using ValueList = std::list<std::unique_ptr<Value>>;
 
   Node& insert(NodeList::iterator place, NodeSpec spec);
   Value& new_value(std::string name, Value::Kind kind);
-  void add_use(Value* value, Node& node, std::size_t index);
-  void remove_use(Value* value, const Node& node, std::size_t index);
+  void remove_value(const Value& value);
 
   NodeList nodes_;
   std::unordered_map<const Node*, NodeList::iterator> places_;
-  std::vector<std::unique_ptr<Value>> values_;
+  ValueList values_;
+  std::unordered_map<const Value*, ValueList::iterator> value_places_;
   std::unordered_map<std::string_view, Value*> value_names_;
   std::unordered_map<std::string_view, Node*> node_names_;
   std::vector<Value*> inputs_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <list>
 #include <map>
 #include <string>
 #include <string_view>
@@ -74,6 +75,7 @@ class Node {
   std::string domain_;
   std::string name_;
   std::vector<Value*> inputs_;
+  std::vector<std::list<Use>::iterator> uses_;  ///< each input's place in its value's uses
   std::vector<Value*> outputs_;
   Attributes attributes_;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <list>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,7 +44,7 @@ class Value {
   /// Which output of the producer it is.
   [[nodiscard]] std::size_t output_index() const { return output_index_; }
   /// Where it is used, in no promised order; graph outputs are not uses.
-  [[nodiscard]] const std::vector<Use>& uses() const { return uses_; }
+  [[nodiscard]] const std::list<Use>& uses() const { return uses_; }
   /// True when it is a graph output.
   [[nodiscard]] bool is_output() const { return is_output_; }
 
@@ -62,7 +63,7 @@ class Value {
   TypeInfo type_;
   Node* producer_ = nullptr;
   std::size_t output_index_ = 0;
-  std::vector<Use> uses_;
+  std::list<Use> uses_;
   bool is_output_ = false;
   Tensor constant_;
 };

@@ -9,6 +9,7 @@
 #include "espalier/onnx/attribute_codec.h"
 #include "espalier/onnx/codec.h"
 #include "espalier/onnx/elem_type.h"
+#include "espalier/onnx/guarded_schemas.h"
 #include "espalier/onnx/subgraph.h"
 #include "espalier/onnx/tensor_codec.h"
 #include "espalier/onnx/value_type.h"
@@ -21,9 +22,6 @@ using ::onnx::AttributeProto;
 using ::onnx::GraphProto;
 using ::onnx::ModelProto;
 using ::onnx::NodeProto;
-
-/// Integer constants up to this size take part in shape arithmetic.
-constexpr std::int64_t kMaxShapeElements = 4096;
 
 /// Operators whose output has the type of their first input and that the library cannot infer: our
 /// own, and one whose old function body it rejects.

@@ -10,6 +10,7 @@
 #include "espalier/base/error.h"
 #include "espalier/onnx/codec.h"
 #include "espalier/onnx/graph_writer.h"
+#include "espalier/onnx/guarded_schemas.h"
 #include "espalier/onnx/library_error.h"
 #include "espalier/onnx/value_type.h"
 #include "espalier/ops/facts.h"
@@ -45,8 +46,8 @@ Types run_inference(const ir::Graph& graph) {
     ::onnx::ShapeInferenceOptions options(/*check_type_val=*/true, /*strict_mode_val=*/1,
                                           /*data_prop_val=*/true);
     ::onnx::shape_inference::DataValueMap data;
-    ::onnx::shape_inference::InferShapes(model, ::onnx::OpSchemaRegistry::Instance(), options,
-                                         &data);
+    const GuardedSchemas schemas;
+    ::onnx::shape_inference::InferShapes(model, &schemas, options, &data);
   });
   const std::set<std::string> symbols = input_symbols(graph);
   Types types;

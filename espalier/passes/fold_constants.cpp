@@ -19,6 +19,11 @@ constexpr std::array<std::string_view, 7> kRandomOps{
     "Bernoulli",     "Multinomial",       "RandomNormal", "RandomNormalLike",
     "RandomUniform", "RandomUniformLike", "Dropout"};
 
+/// Operators whose attributes can make the result larger than all operands together.
+constexpr std::array<std::string_view, 10> kGrowingOps{
+    "AveragePool", "CenterCropPad", "Conv", "ConvTranspose", "LpPool",
+    "MaxPool",     "MaxUnpool",     "Pad",  "Resize",        "Upsample"};
+
 std::int64_t bytes_of(const Tensor& tensor) {
   return tensor.numel() * static_cast<std::int64_t>(tensor.element_size());
 }
@@ -101,8 +106,8 @@ std::int64_t bound_elements(const ir::Node& node, const ir::Value& output) {
   }
   const bool told_size = node.is("Expand") || node.is("Tile") || node.is("OneHot");
   if (told_size) product = saturating_product(product, requested_elements(node.input(1)));
-  const bool resamples = node.is("Resize") || node.is("Upsample") || node.is("Pad");
-  return resamples ? std::numeric_limits<std::int64_t>::max() : product;
+  const bool grows = std::ranges::find(kGrowingOps, node.op()) != kGrowingOps.end();
+  return grows ? std::numeric_limits<std::int64_t>::max() : product;
 }
 
 exec::CompileOptions compile_options(const ir::Node& node) {

@@ -177,7 +177,7 @@ void quantize_weights(ir::Graph& graph, const quant::QuantPlan& plan) {
     }
     check_params(weight.params, value);
     round_as_planned(graph, value, weight);
-    const std::vector<ir::Use> uses = value.uses();
+    const std::list<ir::Use> uses = value.uses();
     ir::Node& node = add_fake_quantize(graph, value, weight.params);
     for (const ir::Use& use : uses) graph.set_input(*use.node, use.index, node.output());
   }

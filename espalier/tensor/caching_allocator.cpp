@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <mutex>
 #include <sys/mman.h>
+#include <unistd.h>
 #include <vector>
 
 #include <c10/core/Allocator.h>
@@ -84,10 +85,20 @@ void return_to_system(void* block, std::size_t bytes) {
   }
 }
 
+std::uint64_t machine_memory() {
+  const auto pages = static_cast<std::uint64_t>(std::max(sysconf(_SC_PHYS_PAGES), 1L));
+  return pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
 /// Free blocks by size class. Blocks of a class change hands under that class's lock only.
 class BlockCache {
  public:
-  void set_options(const CachingOptions& options) { most_cached_ = options.most_cached; }
+  void set_options(const CachingOptions& options) {
+    most_cached_ = options.most_cached;
+    most_in_use_ = options.most_in_use == 0 ? machine_memory() : options.most_in_use;
+  }
+
+  [[nodiscard]] std::uint64_t most_in_use() const { return most_in_use_; }
 
   /// A block for `bytes` with its header filled, or null when the system has no more memory.
   void* take(std::size_t bytes) {
@@ -95,12 +106,14 @@ class BlockCache {
     if (bytes > kLargest) return nullptr;
     const std::size_t size_class = class_of(bytes);
     const std::size_t size = block_size(size_class);
+    if (in_use_ + size > most_in_use_) return nullptr;
     void* block = take_cached(size_class);
     if (block != nullptr) {
       cached_ -= size;
       ++reuses_;
     } else {
-      block = request_from_system(size);
+      const bool fits = in_use_ + cached_ + size <= most_in_use_;
+      block = fits ? request_from_system(size) : nullptr;
       if (block == nullptr) {
         release();
         block = request_from_system(size);
@@ -185,6 +198,7 @@ class BlockCache {
 
   std::array<List, kClasses> lists_;
   std::atomic<std::uint64_t> most_cached_{0};
+  std::atomic<std::uint64_t> most_in_use_{0};
   std::atomic<std::uint64_t> in_use_{0};
   std::atomic<std::uint64_t> cached_{0};
   std::atomic<std::uint64_t> peak_{0};
@@ -208,7 +222,9 @@ class CachingAllocator final : public c10::Allocator {
   c10::DataPtr allocate(std::size_t bytes) override {
     if (bytes == 0) return {nullptr, nullptr, &free_block, c10::Device(c10::kCPU)};
     void* data = block_cache().take(bytes);
-    TORCH_CHECK(data != nullptr, "not enough memory: you tried to allocate ", bytes, " bytes");
+    TORCH_CHECK_WITH(OutOfMemoryError, data != nullptr, "not enough memory: a tensor of ", bytes,
+                     " bytes beside ", block_cache().statistics().bytes_in_use,
+                     " bytes in use; at most ", block_cache().most_in_use(), " bytes");
     return {data, data, &free_block, c10::Device(c10::kCPU)};
   }
   c10::DeleterFnPtr raw_deleter() const override { return &free_block; }

@@ -9,6 +9,10 @@ struct CachingOptions {
   /// Most bytes kept without a user. Whatever it says, no more is kept than twice the largest
   /// number of bytes that were in use at once.
   std::uint64_t most_cached = std::uint64_t{64} << 30;
+  /// Most bytes in use at once; 0: the machine's memory. A tensor beyond it is refused with
+  /// c10::OutOfMemoryError "not enough memory: ..." before the system gives out memory that it does
+  /// not have and ends the process later.
+  std::uint64_t most_in_use = 0;
 };
 
 /// Makes libtorch take the memory of CPU tensors from free lists of size classes, a quarter apart,

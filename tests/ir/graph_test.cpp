@@ -1,9 +1,12 @@
 #include "espalier/ir/graph.h"
 
+#include <chrono>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -334,6 +337,46 @@ TEST(GraphEditing, AnySequenceOfEditsLeavesASoundGraph) {
     graph.sort();
     EXPECT_EQ(to_text(copy), to_text(graph)) << "a sorted graph stays as it is";
   }
+}
+
+/// 100 000 users of one value and as many nodes without a name: seconds where every edit looks
+/// through the graph would be minutes.
+TEST(LargeGraphTest, EditingTakesTimeThatDoesNotGrowWithTheGraph) {
+  constexpr int kMany = 100'000;
+  const auto start = std::chrono::steady_clock::now();
+  Graph graph;
+  Value& input = graph.add_input("x", {.dtype = tensor::DType::Float32, .shape = {}});
+  Value& other = graph.add_input("other", {.dtype = tensor::DType::Float32, .shape = {}});
+  std::vector<Node*> nodes;
+  for (int count = 0; count < kMany; ++count) {
+    nodes.push_back(&graph.add_node({.op = "Relu", .inputs = {&input}}));
+  }
+  Node& last = graph.add_node({.op = "Add", .inputs = {&input, &input}, .outputs = {"y"}});
+  graph.add_output(*last.output());
+  base::Random(3).shuffle(std::span(nodes));
+  for (std::size_t place = 0; place < nodes.size() / 2; ++place) graph.erase(*nodes[place]);
+  graph.replace_all_uses(input, other);
+  EXPECT_EQ(graph.erase_dead(), static_cast<std::size_t>(kMany / 2));
+  EXPECT_THAT(other.uses(), testing::SizeIs(2));
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+  EXPECT_LT(taken.count(), 20);
+}
+
+TEST(LargeGraphTest, NamesStayUniqueAndEveryFirstSuffixIsUsed) {
+  Graph graph;
+  Value& input = graph.add_input("x", {.dtype = tensor::DType::Float32, .shape = {}});
+  graph.add_node({.op = "Relu", .inputs = {&input}, .name = "Relu_32"});
+  graph.add_node({.op = "Relu", .inputs = {&input}, .name = "Relu_64"});
+  std::vector<std::string> names;
+  for (int count = 0; count < 40; ++count) {
+    names.push_back(graph.add_node({.op = "Relu", .inputs = {&input}}).name());
+  }
+  EXPECT_EQ(names[0], "Relu");
+  for (int suffix = 1; suffix <= 16; ++suffix) {
+    EXPECT_EQ(names[static_cast<std::size_t>(suffix)], fmt::format("Relu_{}", suffix));
+  }
+  EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());
+  for (const std::string& name : names) EXPECT_NE(graph.find_node(name), nullptr) << name;
 }
 
 }  // namespace

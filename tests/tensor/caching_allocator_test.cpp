@@ -99,6 +99,23 @@ TEST_F(CachingAllocatorTest, RefusesWhatNoMachineHas) {
   }
 }
 
+TEST_F(CachingAllocatorTest, RefusesMoreThanTheLimit) {
+  const std::uint64_t start = caching_statistics().bytes_in_use;
+  install_caching_allocator({.most_in_use = start + 20 * static_cast<std::uint64_t>(kMega)});
+  { const Tensor freed = at::empty({12 * kMega}, at::kByte); }
+  // The cached block is given back rather than counted against the limit.
+  const Tensor first = at::empty({16 * kMega}, at::kByte);
+  try {
+    const Tensor second = at::empty({16 * kMega}, at::kByte);
+    FAIL() << "32 MiB were allocated";
+  } catch (const c10::Error& error) {
+    EXPECT_NE(std::string(error.what()).find("not enough memory: a tensor of 16777216 bytes"),
+              std::string::npos);
+  }
+  EXPECT_LE(caching_statistics().bytes_in_use + caching_statistics().bytes_cached,
+            start + 20 * static_cast<std::uint64_t>(kMega));
+}
+
 TEST_F(CachingAllocatorTest, ThreadsExchangeBlocks) {
   const std::uint64_t start = caching_statistics().bytes_in_use;
   std::vector<std::thread> threads;

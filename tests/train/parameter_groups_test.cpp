@@ -47,7 +47,7 @@ TEST(ParameterGroups, LeavesOutNormsAndBiasesByTheirUse) {
 TEST(ParameterGroups, SeesThroughFakeQuantize) {
   ir::Graph graph = model();
   ir::Value& bias = *graph.find_value("fc.bias");
-  ir::Node& user = *bias.uses().at(0).node;
+  ir::Node& user = *bias.uses().front().node;
   ir::Node& identity = graph.insert_before(user, {.op = "Identity", .inputs = {&bias}});
   graph.set_input(user, 2, identity.output());
   const auto groups =

@@ -24,9 +24,9 @@ TEST(FashionCnn, EveryConvolutionIsFollowedByNormAndRelu) {
   for (const ir::Node* node : std::as_const(graph).nodes()) {
     if (!node->is("Conv")) continue;
     ++convolutions;
-    const ir::Node& norm = *node->output()->uses().at(0).node;
+    const ir::Node& norm = *node->output()->uses().front().node;
     ASSERT_TRUE(norm.is("BatchNormalization"));
-    EXPECT_TRUE(norm.output()->uses().at(0).node->is("Relu"));
+    EXPECT_TRUE(norm.output()->uses().front().node->is("Relu"));
   }
   EXPECT_GE(convolutions, 3);
 }

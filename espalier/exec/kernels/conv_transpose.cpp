@@ -6,6 +6,7 @@
 
 #include "espalier/exec/kernels/convolve.h"
 #include "espalier/exec/kernels/factories.h"
+#include "espalier/exec/kernels/size_limit.h"
 
 namespace espalier::exec {
 namespace {
@@ -17,9 +18,15 @@ struct TransposeSettings {
 };
 
 struct TransposePlan {
+  ir::Ints full;  ///< sizes of the output before anything is cut
   ir::Ints begin;
   ir::Ints end;  ///< what is cut after, less output_padding: may be negative
 };
+
+ir::Ints negated(ir::Ints values) {
+  for (std::int64_t& value : values) value = -value;
+  return values;
+}
 
 /// Begin and end of what is cut from the full output, by ONNX's rules for output_shape and
 /// auto_pad.
@@ -31,6 +38,7 @@ TransposePlan plan_transpose(const TransposeSettings& settings, const Window& wi
     const std::int64_t extra = settings.output_padding.empty() ? 0 : settings.output_padding[axis];
     const std::int64_t extent = (window.kernel[axis] - 1) * window.dilations[axis] + 1;
     const std::int64_t full = (spatial[axis] - 1) * window.strides[axis] + extent;
+    plan.full.push_back(full);
     std::int64_t begin = window.pads[axis];
     std::int64_t end = window.pads[axis + rank];
     const bool same = window.auto_pad == Window::AutoPad::SameUpper ||
@@ -48,6 +56,8 @@ TransposePlan plan_transpose(const TransposeSettings& settings, const Window& wi
     plan.begin.push_back(begin);
     plan.end.push_back(end - extra);
   }
+  check_elements(plan.full);
+  check_padded(plan.full, negated(plan.begin), negated(plan.end));
   return plan;
 }
 
@@ -59,11 +69,6 @@ bool is_direct(const TransposePlan& plan, const Window& window) {
     if (plan.begin[axis] < 0 || extra < 0 || extra >= limit) return false;
   }
   return true;
-}
-
-ir::Ints negated(ir::Ints values) {
-  for (std::int64_t& value : values) value = -value;
-  return values;
 }
 
 Tensor convolve_transposed(Call& call, const TransposeSettings& settings) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <stdexcept>
 
@@ -13,6 +14,7 @@
 
 #include "espalier/exec/kernels/factories.h"
 #include "espalier/exec/kernels/host_input.h"
+#include "espalier/exec/kernels/size_limit.h"
 #include "espalier/exec/kernels/wide.h"
 
 namespace espalier::exec {
@@ -64,12 +66,27 @@ std::int64_t backward_end(std::int64_t end, std::int64_t size) {
 
 Tensor crop_or_pad(const Tensor& input, std::int64_t axis, std::int64_t wanted) {
   const std::int64_t size = input.size(axis);
+  if (wanted < 0) throw std::invalid_argument(fmt::format("a size of {}", wanted));
   if (wanted <= size) return input.narrow(axis, (size - wanted) / 2, wanted);
+  ir::Ints sizes = input.sizes().vec();
+  sizes[static_cast<std::size_t>(axis)] = wanted;
+  check_elements(sizes);
   ir::Ints pads(static_cast<std::size_t>(2 * (input.dim() - axis)), 0);
   const std::int64_t before = (wanted - size) / 2;
   pads[pads.size() - 2] = before;
   pads[pads.size() - 1] = wanted - size - before;
   return at::constant_pad_nd(input, pads);
+}
+
+/// Sizes after Tile; saturated where they do not fit into 63 bits.
+ir::Ints repeated_sizes(const Tensor& input, const ir::Ints& counts) {
+  ir::Ints sizes = input.sizes().vec();
+  for (std::size_t axis = 0; axis < sizes.size(); ++axis) {
+    if (__builtin_mul_overflow(sizes[axis], counts[axis], &sizes[axis])) {
+      sizes[axis] = std::numeric_limits<std::int64_t>::max();
+    }
+  }
+  return sizes;
 }
 
 struct Blocks {
@@ -129,6 +146,7 @@ Kernel make_tile(const KernelRequest& request) {
     if (counts.size() != static_cast<std::size_t>(call.inputs[0].dim())) {
       throw std::invalid_argument("repeats needs one number an axis");
     }
+    check_elements(repeated_sizes(call.inputs[0], counts));
     call.outputs[0] = call.inputs[0].repeat(counts);
   };
 }

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <stdexcept>
 
@@ -10,12 +12,12 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
-#include <fmt/format.h>
 
 #include "espalier/base/error.h"
 #include "espalier/exec/kernels/element_type.h"
 #include "espalier/exec/kernels/factories.h"
 #include "espalier/exec/kernels/host_input.h"
+#include "espalier/exec/kernels/size_limit.h"
 #include "espalier/exec/kernels/wide.h"
 
 namespace espalier::exec {
@@ -53,6 +55,7 @@ Kernel make_constant_of_shape(const KernelRequest& request) {
   if (value.numel() != 1) throw std::invalid_argument("value must be one number");
   return [value, shape = IntsInput(request, 0)](Call& call) {
     const ir::Ints sizes = shape.require(call, "shape");
+    check_elements(sizes);
     const bool wide = c10::isBarebonesUnsignedType(value.scalar_type());
     const Tensor full = at::full(sizes, widen(value).item(), widen(value).options());
     call.outputs[0] = wide ? full.to(value.scalar_type()) : full;
@@ -69,10 +72,10 @@ Kernel make_range(const KernelRequest& request) {
       throw std::invalid_argument("a range without end");
     }
     const double count = std::max(std::ceil((limit - start) / step), 0.0);
-    constexpr double kLargest = 1e10;
-    if (count > kLargest) throw std::invalid_argument(fmt::format("a range of {} elements", count));
-    const Tensor places =
-        at::arange(static_cast<std::int64_t>(count), at::TensorOptions(device).dtype(at::kLong));
+    constexpr double kLargest = 1e15;
+    const auto elements = static_cast<std::int64_t>(std::min(count, kLargest));
+    check_elements(std::array{elements});
+    const Tensor places = at::arange(elements, at::TensorOptions(device).dtype(at::kLong));
     call.outputs[0] = (places * call.inputs[2].item() + call.inputs[0].item()).to(type);
   };
 }
@@ -99,6 +102,7 @@ Kernel make_one_hot(const KernelRequest& request) {
       throw std::invalid_argument("depth must be one number, not negative");
     }
     const Tensor indices = call.inputs[0].to(at::kLong);
+    check_elements(std::array{indices.numel(), depth});
     const std::int64_t along = wrap_axis(axis, indices.dim() + 1);
     const Tensor wrapped = at::where(indices < 0, indices + depth, indices).unsqueeze(along);
     ir::Ints sizes(static_cast<std::size_t>(indices.dim()) + 1, 1);

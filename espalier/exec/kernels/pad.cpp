@@ -9,6 +9,7 @@
 
 #include "espalier/exec/kernels/factories.h"
 #include "espalier/exec/kernels/host_input.h"
+#include "espalier/exec/kernels/size_limit.h"
 #include "espalier/exec/kernels/wide.h"
 
 namespace espalier::exec {
@@ -83,6 +84,7 @@ Kernel make_pad(const KernelRequest& request) {
     for (std::int64_t axis = 0; axis < input.dim(); ++axis) axes.push_back(axis);
     axes = axes_input.get(call).value_or(axes);
     const auto [begin, end] = spread(pads_input.require(call, "pads"), axes, input.dim());
+    check_padded(input.sizes(), begin, end);
     if (mode == PadMode::Constant) {
       const at::Scalar value = call.has_input(2) ? widen(call.inputs[2]).item() : at::Scalar(0);
       call.outputs[0] = pad_constant(input, begin, end, value);

@@ -24,6 +24,7 @@
 #include "espalier/base/error.h"
 #include "espalier/exec/kernels/factories.h"
 #include "espalier/exec/kernels/host_input.h"
+#include "espalier/exec/kernels/size_limit.h"
 #include "espalier/exec/kernels/window.h"
 
 namespace espalier::exec {
@@ -257,6 +258,7 @@ Kernel make_max_unpool(const KernelRequest& request) {
       inferred.push_back((spatial[axis] - 1) * window.strides[axis] + window.kernel[axis] -
                          window.pads[axis] - window.pads[axis + rank]);
     }
+    check_elements(inferred);
     // Indices refer to the inferred shape; a larger output_shape surrounds it with zeros.
     const std::int64_t elements =
         std::accumulate(inferred.begin(), inferred.end(), std::int64_t{1}, std::multiplies<>());

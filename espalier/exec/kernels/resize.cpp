@@ -11,6 +11,7 @@
 #include "espalier/exec/kernels/factories.h"
 #include "espalier/exec/kernels/host_input.h"
 #include "espalier/exec/kernels/resize_axis.h"
+#include "espalier/exec/kernels/size_limit.h"
 
 namespace espalier::exec {
 namespace {
@@ -134,6 +135,9 @@ std::vector<ResizeAxis> plan_axes(const Tensor& input, const Target& target, con
     axes.push_back(axis);
   }
   if (!target.sizes.empty()) keep_aspect_ratio(axes, policy);
+  ir::Ints sizes = input.sizes().vec();
+  for (const ResizeAxis& axis : axes) sizes[static_cast<std::size_t>(axis.axis)] = axis.output;
+  check_elements(sizes);
   return axes;
 }
 

@@ -12,6 +12,7 @@
 
 #include "espalier/exec/kernels/factories.h"
 #include "espalier/exec/kernels/host_input.h"
+#include "espalier/exec/kernels/size_limit.h"
 
 namespace espalier::exec {
 namespace {
@@ -124,6 +125,7 @@ Kernel make_expand(const KernelRequest& request) {
       std::int64_t& size = sizes[rank - static_cast<std::size_t>(axis)];
       if (size == 1) size = input.size(-axis);
     }
+    check_elements(sizes);
     call.outputs[0] = at::broadcast_to(input, sizes);
   };
 }

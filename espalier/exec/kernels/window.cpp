@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "espalier/base/error.h"
+#include "espalier/exec/kernels/size_limit.h"
 
 namespace espalier::exec {
 namespace {
@@ -116,11 +117,13 @@ WindowPlan plan_window(const Window& window, at::IntArrayRef spatial) {
     plan.output.push_back(output);
     plan.reach.push_back((output - 1) * stride + extent - size - begin);
   }
+  check_elements(plan.output);
   return plan;
 }
 
 at::Tensor pad_spatial(const at::Tensor& input, const ir::Ints& begin, const ir::Ints& end,
                        const at::Scalar& value) {
+  check_padded(input.sizes(), begin, end);
   ir::Ints flat;
   for (std::size_t axis = begin.size(); axis-- > 0;) {
     flat.push_back(begin[axis]);
