@@ -1,6 +1,7 @@
 #include "espalier/exec/compile.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include <ATen/ops/empty_like.h>
@@ -13,9 +14,13 @@
 #include "espalier/exec/device.h"
 #include "espalier/exec/kernels/conv_region.h"
 #include "espalier/exec/kernels/table.h"
+#include "espalier/exec/kernels/trained_quantizer.h"
+#include "espalier/exec/kernels/training_region.h"
 #include "espalier/exec/parameters.h"
 #include "espalier/exec/placement.h"
 #include "espalier/exec/regions.h"
+#include "espalier/exec/training_regions.h"
+#include "espalier/ops/estimator.h"
 
 namespace espalier::exec {
 namespace {
@@ -113,13 +118,22 @@ class Compiler {
   Tensor own(const ir::Value& value) {
     const Tensor& constant = value.constant();
     const bool images = state_.options.channels_last && constant.dim() == 4;
-    const auto dtype = *tensor::to_scalar_type(state_.options.dtype);
+    const CompileOptions options =
+        is_quantizer_state(value) ? host_options(state_.options) : state_.options;
+    const auto dtype = *tensor::to_scalar_type(options.dtype);
     Tensor copy =
-        at::empty_like(constant, constant.options().dtype(dtype).device(state_.options.device),
+        at::empty_like(constant, constant.options().dtype(dtype).device(options.device),
                        images ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
     copy.copy_(constant);
     held_data_[&value] = hold(copy);
     return copy;
+  }
+
+  /// Parameters of quantizers stay on the CPU in at least float32.
+  static bool is_quantizer_state(const ir::Value& value) {
+    return std::any_of(value.uses().begin(), value.uses().end(), [](const ir::Use& use) {
+      return use.index != ops::kQuantizedValue && ops::estimator_of(*use.node) != nullptr;
+    });
   }
 
   std::size_t hold(Tensor tensor) {
@@ -129,7 +143,11 @@ class Compiler {
 
   void find_regions() {
     const CompileOptions& options = state_.options;
-    if (!options.fuse || options.mode != Mode::Inference) return;
+    if (!options.fuse) return;
+    if (options.mode == Mode::Training) {
+      find_regions_of_training();
+      return;
+    }
     const RegionQuestions questions{
         .is_constant = [this](const ir::Value& value) { return constants_.contains(&value); },
         .is_seen = [this](const ir::Value& value) { return seen_.contains(&value); },
@@ -139,6 +157,51 @@ class Compiler {
       for (const ir::Node* node : region.nodes()) in_region_.insert(node);
       regions_[&region.last()] = region;
     }
+  }
+
+  void find_regions_of_training() {
+    const CompileOptions& options = state_.options;
+    const bool handled =
+        options.device.is_cpu() && options.channels_last && options.dtype == tensor::DType::Float32;
+    if (!handled) return;
+    const TrainingRegionQuestions questions{
+        .is_owned = [this](const ir::Value& value) { return owned_.contains(value); },
+        .is_constant = [this](const ir::Value& value) { return constants_.contains(&value); },
+        .is_seen = [this](const ir::Value& value) { return seen_.contains(&value); }};
+    for (const TrainingRegion& region : find_training_regions(graph_, questions)) {
+      if (!live_.contains(region.conv) || constants_.contains(region.last().output())) continue;
+      for (const ir::Node* node : region.nodes()) in_region_.insert(node);
+      training_regions_[&region.last()] = region;
+      const ir::Node* quantizer = producer_of(region.conv->input(0));
+      if (quantizer != nullptr && gives_codes(*quantizer)) {
+        coded_.insert(region.conv->input(0));
+      }
+    }
+  }
+
+  static const ir::Node* producer_of(const ir::Value* value) {
+    return value == nullptr ? nullptr : value->producer();
+  }
+
+  /// A quantizer of an activation whose codes a convolution can keep in place of its input.
+  [[nodiscard]] bool gives_codes(const ir::Node& node) const {
+    if (node.op() != "FakeQuantize" || node.domain() != ir::kEspalierDomain) return false;
+    const ir::Value* scale = node.input(ops::kScale);
+    return scale != nullptr && scale->is_initializer() && !constants_.contains(node.output()) &&
+           has_byte_codes(quantizer_settings(node), scale->constant().numel());
+  }
+
+  /// Gives the step the slots of the codes and of their form, when a convolution wants them.
+  void add_code_slots(Step& step, const ir::Value& value) {
+    if (!coded_.contains(&value)) return;
+    const std::array names{value.name() + " (codes)", value.name() + " (form)"};
+    const int first = static_cast<int>(state_.slot_names.size());
+    for (const std::string& name : names) {
+      step.outputs.push_back(static_cast<int>(state_.slot_names.size()));
+      state_.slot_names.push_back(name);
+      state_.tapped.push_back(false);
+    }
+    code_slots_[&value] = first;
   }
 
   [[nodiscard]] bool is_fusable(const ir::Node& node) const {
@@ -162,6 +225,9 @@ class Compiler {
     if (!live_.contains(&node)) return;
     if (const auto region = regions_.find(&node); region != regions_.end()) {
       emit_region(region->second);
+    } else if (const auto trained = training_regions_.find(&node);
+               trained != training_regions_.end()) {
+      emit_training_region(trained->second);
     } else if (!in_region_.contains(&node) && !is_folded(node)) {
       emit_node(node);
     }
@@ -208,6 +274,7 @@ class Compiler {
     for (const ir::Value* output : node.outputs()) {
       step.outputs.push_back(output == nullptr ? kNoSlot : add_slot(*output));
     }
+    if (node.output() != nullptr) add_code_slots(step, *node.output());
     state_.steps.push_back(std::move(step));
   }
 
@@ -230,6 +297,41 @@ class Compiler {
     add_step_input(step, region.conv->input(0), Form::Data, false);
     if (region.add != nullptr) add_step_input(step, region.residual, Form::Data, false);
     step.outputs.push_back(add_slot(*region.last().output()));
+    state_.steps.push_back(std::move(step));
+  }
+
+  void emit_training_region(const TrainingRegion& region) {
+    Step step;
+    step.label = region.conv->label();
+    for (const ir::Node* node : region.nodes()) step.nodes.push_back(node->name());
+    const CompileOptions& options = state_.options;
+    TrainingRegionRequest request{.conv = request_for(*region.conv, options)};
+    if (region.batch_norm) request.batch_norm.emplace(request_for(*region.batch_norm, options));
+    if (region.activation) request.activation.emplace(request_for(*region.activation, options));
+    if (region.quantizer) request.quantizer.emplace(request_for(*region.quantizer, options));
+    step.kernel = make_named(*region.conv, [&] { return make_training_region(request); });
+    const auto input_of = [](const ir::Node* node, std::size_t port) {
+      return node == nullptr ? nullptr : node->input(port);
+    };
+    for (const std::size_t port : {0U, 1U, 2U}) {
+      add_step_input(step, input_of(region.conv, port), Form::Data, false);
+    }
+    for (const std::size_t port : {1U, 2U, 3U, 4U}) {
+      add_step_input(step, input_of(region.batch_norm, port), Form::Data, false);
+    }
+    for (const std::size_t port : {1U, 2U, 3U}) {
+      add_step_input(step, input_of(region.quantizer, port), Form::Host, false);
+    }
+    const auto codes = code_slots_.find(region.conv->input(0));
+    for (const int offset : {0, 1}) {
+      step.inputs.push_back(
+          codes == code_slots_.end()
+              ? Source{}
+              : Source{Source::Kind::Slot, static_cast<std::size_t>(codes->second + offset)});
+    }
+    const ir::Value& output = *region.last().output();
+    step.outputs.push_back(add_slot(output));
+    add_code_slots(step, output);
     state_.steps.push_back(std::move(step));
   }
 
@@ -305,8 +407,11 @@ class Compiler {
   std::set<const ir::Value*> seen_;  ///< outputs and taps: fusion leaves them materialized
   std::set<const ir::Node*> live_;
   ConstantMap constants_;
-  std::map<const ir::Node*, ConvRegion> regions_;  ///< by last node
+  std::map<const ir::Node*, ConvRegion> regions_;               ///< by last node
+  std::map<const ir::Node*, TrainingRegion> training_regions_;  ///< by last node
   std::set<const ir::Node*> in_region_;
+  std::set<const ir::Value*> coded_;            ///< values whose codes are wanted
+  std::map<const ir::Value*, int> code_slots_;  ///< the form is in the slot behind
   std::map<const ir::Value*, int> slots_;
   std::map<const ir::Value*, std::size_t> held_data_;
   std::map<const ir::Value*, std::size_t> held_host_;

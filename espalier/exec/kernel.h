@@ -31,8 +31,10 @@ class Ports {
 /// afterwards has been moved in, so that may_overwrite() can say whether its memory may be reused.
 struct Call {
   std::span<Tensor> inputs;
-  std::span<Tensor> outputs;  ///< to be filled; those that nobody uses may stay undefined
-  bool training = false;      ///< batch statistics, dropout
+  std::span<Tensor> outputs;       ///< to be filled; those that nobody uses may stay undefined
+  bool training = false;           ///< batch statistics, dropout, observing quantizers
+  bool frozen_batch_norm = false;  ///< BatchNormalization keeps to its running statistics
+  bool frozen_quantizers = false;  ///< quantizers keep their parameters
 
   [[nodiscard]] bool has_input(std::size_t index) const {
     return index < inputs.size() && inputs[index].defined();

@@ -75,6 +75,18 @@ void Program::set_training(bool training) {
   state_->training = training;
 }
 
+void Program::freeze_batch_norm(bool frozen) {
+  base::invariant(state_->options.mode == Mode::Training,
+                  "freeze_batch_norm is for programs compiled with Mode::Training");
+  state_->frozen_batch_norm = frozen;
+}
+
+void Program::freeze_quantizers(bool frozen) {
+  base::invariant(state_->options.mode == Mode::Training,
+                  "freeze_quantizers is for programs compiled with Mode::Training");
+  state_->frozen_quantizers = frozen;
+}
+
 void Program::write_back(ir::Graph& graph) const {
   const c10::AutoGradMode no_gradients(false);
   for (const TensorMap* map : {&state_->parameters, &state_->buffers}) {

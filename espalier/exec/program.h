@@ -66,10 +66,16 @@ class Program {
   /// Trainable initializers (mode Training) by name: leaf tensors that require gradients.
   /// Optimizers change them in place.
   [[nodiscard]] const TensorMap& parameters() const;
-  /// State that training changes without gradients: BatchNormalization running mean and variance.
+  /// State that training changes without gradients: BatchNormalization running mean and variance,
+  /// what the estimators of quantizers observe or derive.
   [[nodiscard]] const TensorMap& buffers() const;
   /// Switches a Training program between batch statistics (true) and evaluation behaviour.
   void set_training(bool training);
+  /// In training from now on: BatchNormalization keeps to its running statistics, which stay as
+  /// they are (true), or takes those of the batch.
+  void freeze_batch_norm(bool frozen);
+  /// In training from now on: quantizers keep their parameters, learned ones without gradient.
+  void freeze_quantizers(bool frozen);
   /// Copies parameters and buffers back into the initializers of a graph with the same names.
   void write_back(ir::Graph& graph) const;
   /// Copies tensors of these names into parameters and buffers (same shapes: UserError otherwise).

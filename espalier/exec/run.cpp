@@ -84,7 +84,11 @@ class Execution {
       const Step& step = state_.steps[schedule.steps[place]];
       collect(step, schedule.last_use[place]);
       outputs_.assign(step.outputs.size(), Tensor());
-      Call call{.inputs = inputs_, .outputs = outputs_, .training = state_.training};
+      Call call{.inputs = inputs_,
+                .outputs = outputs_,
+                .training = state_.training,
+                .frozen_batch_norm = state_.frozen_batch_norm,
+                .frozen_quantizers = state_.frozen_quantizers};
       run_step(step, call, state_.options);
       inputs_.clear();
       store(step);

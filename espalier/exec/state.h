@@ -39,6 +39,8 @@ struct ProgramState {
   TensorMap parameters;
   TensorMap buffers;
   bool training = false;
+  bool frozen_batch_norm = false;
+  bool frozen_quantizers = false;
 };
 
 struct Program::State : ProgramState {};

@@ -1,5 +1,6 @@
 #include "espalier/ops/weight.h"
 
+#include "espalier/ops/estimator.h"
 #include "espalier/ops/facts.h"
 
 namespace espalier::ops {
@@ -77,9 +78,11 @@ std::vector<std::size_t> trainable_inputs(const ir::Node& node) {
   const OpFacts* facts = find(node);
   std::vector<std::size_t> indices;
   if (facts == nullptr) return indices;
+  const Estimator* estimator = estimator_of(node);
+  const PortSet trainable = estimator == nullptr ? facts->trainable : estimator->learned;
   for (std::size_t index = 0; index < node.inputs().size(); ++index) {
-    const bool candidate = contains(facts->trainable, index) ||
-                           (facts->kind == OpKind::MatMul && weight_port(node) == index);
+    const bool candidate =
+        contains(trainable, index) || (facts->kind == OpKind::MatMul && weight_port(node) == index);
     const ir::Value* constant = candidate ? initializer_behind(node.input(index)) : nullptr;
     if (constant == nullptr || !tensor::is_floating(constant->type().dtype)) continue;
     if (facts->kind == OpKind::Binary && constant->constant().numel() <= 1) continue;
@@ -91,8 +94,11 @@ std::vector<std::size_t> trainable_inputs(const ir::Node& node) {
 std::vector<std::size_t> running_statistics_inputs(const ir::Node& node) {
   const OpFacts* facts = find(node);
   std::vector<std::size_t> indices;
-  for (std::size_t index = 0; facts != nullptr && index < node.inputs().size(); ++index) {
-    if (facts->running_statistics != kNoPorts && contains(facts->running_statistics, index) &&
+  if (facts == nullptr) return indices;
+  const Estimator* estimator = estimator_of(node);
+  const PortSet observed = estimator == nullptr ? facts->running_statistics : estimator->observed;
+  for (std::size_t index = 0; index < node.inputs().size(); ++index) {
+    if (observed != kNoPorts && contains(observed, index) &&
         initializer_behind(node.input(index)) != nullptr) {
       indices.push_back(index);
     }

@@ -30,9 +30,11 @@ namespace espalier::ops {
 
 /// Positions of the inputs that training may change: trainable ports that hold a floating point
 /// initializer (also behind FakeQuantize). One-element operands of elementwise operators are
-/// constants of the architecture (the 6 of a hard swish), not parameters.
+/// constants of the architecture (the 6 of a hard swish), not parameters. For FakeQuantize, what
+/// its estimator learns.
 [[nodiscard]] std::vector<std::size_t> trainable_inputs(const ir::Node& node);
-/// Positions of the inputs that hold running statistics in an initializer.
+/// Positions of the inputs that hold running statistics in an initializer. For FakeQuantize, what
+/// its estimator observes.
 [[nodiscard]] std::vector<std::size_t> running_statistics_inputs(const ir::Node& node);
 
 }  // namespace espalier::ops

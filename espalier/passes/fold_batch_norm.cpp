@@ -7,7 +7,10 @@
 namespace espalier::passes {
 namespace {
 
-bool fold(ir::Graph& graph, ir::Node& bn) {
+/// Which neighbours of a BatchNormalization it may join.
+enum class Side { Both, After };
+
+bool fold(ir::Graph& graph, ir::Node& bn, Side side) {
   ir::Value* input = bn.input(0);
   if (input == nullptr || !can_bypass(bn, *input)) return false;
   ir::Node* before = input->producer();
@@ -15,6 +18,7 @@ bool fold(ir::Graph& graph, ir::Node& bn) {
   const bool joins_before = before != nullptr && sole_user(input) == &bn;
   const bool joins_after = after != nullptr && after->input(0) == bn.output();
   if (!joins_before && !joins_after) return false;
+  if (side == Side::After && joins_before && num_output_channels(*before) != 0) return false;
   const auto affine = batch_norm_affine(bn);
   if (!affine) return false;
   const bool folded = (joins_before && fold_after(graph, *before, *affine)) ||
@@ -22,10 +26,10 @@ bool fold(ir::Graph& graph, ir::Node& bn) {
   return folded && bypass(graph, bn, *input);
 }
 
-std::size_t apply(ir::Graph& graph) {
+std::size_t apply(ir::Graph& graph, Side side) {
   std::size_t changes = 0;
   for (ir::Node* node : graph.nodes()) {
-    if (node->is("BatchNormalization") && fold(graph, *node)) ++changes;
+    if (node->is("BatchNormalization") && fold(graph, *node, side)) ++changes;
   }
   if (changes != 0) graph.erase_dead();
   return changes;
@@ -34,7 +38,13 @@ std::size_t apply(ir::Graph& graph) {
 }  // namespace
 
 Pass fold_batch_norm() {
-  return {.name = "fold_batch_norm", .apply = apply};
+  return {.name = "fold_batch_norm",
+          .apply = [](ir::Graph& graph) { return apply(graph, Side::Both); }};
+}
+
+Pass fold_leading_batch_norm() {
+  return {.name = "fold_leading_batch_norm",
+          .apply = [](ir::Graph& graph) { return apply(graph, Side::After); }};
 }
 
 }  // namespace espalier::passes

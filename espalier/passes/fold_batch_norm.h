@@ -16,4 +16,8 @@ namespace espalier::passes {
 ///          other use; the results are finite. Weights and biases with other users are copied.
 [[nodiscard]] Pass fold_batch_norm();
 
+/// The part of it that joins a BatchNormalization with the layer behind it, where none with a
+/// constant weight comes before: what is left for training to normalize follows a layer.
+[[nodiscard]] Pass fold_leading_batch_norm();
+
 }  // namespace espalier::passes

@@ -9,18 +9,24 @@
 #include "espalier/base/name_match.h"
 #include "espalier/passes/add_bias.h"
 #include "espalier/passes/clip_to_relu.h"
+#include "espalier/passes/convert_to_int8.h"
+#include "espalier/passes/correct_folded_weights.h"
 #include "espalier/passes/eliminate_dropout.h"
 #include "espalier/passes/eliminate_identity.h"
 #include "espalier/passes/fold_batch_norm.h"
 #include "espalier/passes/fold_constants.h"
 #include "espalier/passes/fold_mul_add.h"
+#include "espalier/passes/fold_quantized_batch_norm.h"
 #include "espalier/passes/fold_shape_arithmetic.h"
+#include "espalier/passes/freeze_weights.h"
 #include "espalier/passes/fuse_hard_swish.h"
 #include "espalier/passes/fuse_pad_into_conv.h"
 #include "espalier/passes/infer_shapes.h"
 #include "espalier/passes/matmul_add_to_gemm.h"
+#include "espalier/passes/name_as_folded.h"
 #include "espalier/passes/normalize_gemm.h"
 #include "espalier/passes/reduce_mean_to_global_average_pool.h"
+#include "espalier/passes/settle_quantizers.h"
 #include "espalier/passes/split_shared_biases.h"
 #include "espalier/passes/sum_to_add.h"
 
@@ -34,19 +40,30 @@ Pass fold_constants_by_default() {
 constexpr std::array kPasses{
     PassRow{"add_bias", "gives layers without a bias one of zeros", add_bias},
     PassRow{"clip_to_relu", "Clip from 0 without upper limit is Relu", clip_to_relu},
+    PassRow{"convert_to_int8", "frozen weights as bytes", convert_to_int8},
+    PassRow{"correct_folded_weights", "quantizes folded weights in training",
+            correct_folded_weights},
     PassRow{"eliminate_dropout", "Dropout outside of training", eliminate_dropout},
     PassRow{"eliminate_identity", "nodes that give back their input", eliminate_identity},
     PassRow{"fold_batch_norm", "BatchNormalization into weights", fold_batch_norm},
     PassRow{"fold_constants", "what constants alone decide", fold_constants_by_default},
+    PassRow{"fold_leading_batch_norm", "BatchNormalization into the weights behind it",
+            fold_leading_batch_norm},
     PassRow{"fold_mul_add", "per-channel Mul, Add, Sub, Div into weights", fold_mul_add},
+    PassRow{"fold_quantized_batch_norm", "BatchNormalization into quantized weights",
+            fold_quantized_batch_norm},
     PassRow{"fold_shape_arithmetic", "computed shapes that are known", fold_shape_arithmetic},
+    PassRow{"freeze_weights", "integer-valued weights, their scale behind the layer",
+            freeze_weights},
     PassRow{"fuse_hard_swish", "hard swish written out", fuse_hard_swish},
     PassRow{"fuse_pad_into_conv", "zero Pad into the pads of Conv", fuse_pad_into_conv},
     PassRow{"infer_shapes", "types of all values", infer_shapes},
     PassRow{"matmul_add_to_gemm", "fully connected layers of two nodes", matmul_add_to_gemm},
+    PassRow{"name_as_folded", "names as folding leaves them", name_as_folded},
     PassRow{"normalize_gemm", "alpha and beta of Gemm into its constants", normalize_gemm},
     PassRow{"reduce_mean_to_global_average_pool", "spatial means",
             reduce_mean_to_global_average_pool},
+    PassRow{"settle_quantizers", "ends the training of quantizers", settle_quantizers},
     PassRow{"split_shared_biases", "a bias of its own for every layer", split_shared_biases},
     PassRow{"sum_to_add", "residual sums that engines compute in integers", sum_to_add},
 };
@@ -76,8 +93,35 @@ constexpr std::array<std::string_view, 19> kPrepareForQuantization{
     "add_bias",
     "infer_shapes"};
 
+// As prepare_for_quantization, but BatchNormalization behind layers stays, and biases as they are.
+constexpr std::array<std::string_view, 17> kPrepareForTraining{"infer_shapes",
+                                                               "fold_constants",
+                                                               "fold_shape_arithmetic",
+                                                               "eliminate_dropout",
+                                                               "eliminate_identity",
+                                                               "infer_shapes",
+                                                               "reduce_mean_to_global_average_pool",
+                                                               "clip_to_relu",
+                                                               "fuse_hard_swish",
+                                                               "sum_to_add",
+                                                               "matmul_add_to_gemm",
+                                                               "fuse_pad_into_conv",
+                                                               "fold_leading_batch_norm",
+                                                               "fold_mul_add",
+                                                               "normalize_gemm",
+                                                               "eliminate_identity",
+                                                               "infer_shapes"};
+
+constexpr std::array<std::string_view, 7> kFinishTraining{
+    "fold_constants",  "settle_quantizers",   "fold_quantized_batch_norm",
+    "fold_batch_norm", "split_shared_biases", "add_bias",
+    "infer_shapes"};
+
 constexpr std::array kPipelines{
+    Pipeline{"finish_training", "a trained graph as quantization leaves one", kFinishTraining},
     Pipeline{"prepare_for_quantization", "a graph fit for quantization", kPrepareForQuantization},
+    Pipeline{"prepare_for_training", "a graph fit for quantization-aware training",
+             kPrepareForTraining},
     Pipeline{"simplify", "a graph without arithmetic that is known", kSimplify},
 };
 
@@ -120,6 +164,14 @@ std::vector<Pass> simplify() {
 
 std::vector<Pass> prepare_for_quantization() {
   return make_pipeline("prepare_for_quantization");
+}
+
+std::vector<Pass> prepare_for_training() {
+  return make_pipeline("prepare_for_training");
+}
+
+std::vector<Pass> finish_training() {
+  return make_pipeline("finish_training");
 }
 
 std::string to_text(std::span<const Pass> passes) {

@@ -38,6 +38,13 @@ struct Pipeline {
 /// own.
 [[nodiscard]] std::vector<Pass> prepare_for_quantization();
 
+/// The same without folding BatchNormalization into the layers before it: what
+/// insert_training_quantizers works on. Preparing its result gives what preparing the model gives.
+[[nodiscard]] std::vector<Pass> prepare_for_training();
+/// Settles quantizers of a trained graph (parameters written back), then folds BatchNormalization:
+/// the simulated graph that will be shipped.
+[[nodiscard]] std::vector<Pass> finish_training();
+
 /// One name a line, "(to fixed point)" behind those that repeat: for run records.
 [[nodiscard]] std::string to_text(std::span<const Pass> passes);
 /// One line a record: name, changes, milliseconds.

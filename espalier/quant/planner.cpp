@@ -10,6 +10,7 @@
 
 #include "espalier/analysis/model_id.h"
 #include "espalier/base/check.h"
+#include "espalier/base/name_match.h"
 #include "espalier/ops/cost.h"
 #include "espalier/quant/clusters.h"
 #include "espalier/quant/distribution.h"
@@ -50,7 +51,15 @@ PlacementOptions placement_options(const PlanOptions& options, const KeptFloat& 
           .quantize_last = options.quantize_last};
 }
 
+void check_bits(const BitsRule& rule) {
+  for (const std::optional<int>& bits : {rule.weights, rule.activations}) {
+    base::check(!bits || (*bits >= 2 && *bits <= 16),
+                "bits of the layers '{}': got {}, expected 2..16", rule.pattern, bits.value_or(0));
+  }
+}
+
 void check_options(const PlanOptions& options) {
+  for (const BitsRule& rule : options.bits) check_bits(rule);
   base::check(options.activation_bits >= 2 && options.activation_bits <= 16,
               "activation bits: got {}, expected 2..16", options.activation_bits);
   base::check(options.weight_bits >= 2 && options.weight_bits <= 16,
@@ -176,6 +185,58 @@ std::size_t least_error(const std::vector<Candidate>& candidates, const Cluster&
   return best;
 }
 
+/// What the rules for bits say about the layers and values of a graph.
+class LayerBits {
+ public:
+  LayerBits(const ir::Graph& graph, const Placement& placement,
+            const std::vector<BitsRule>& rules) {
+    std::set<std::string> used;
+    const auto rule_for = [&](const ir::Node& node) -> const BitsRule* {
+      const auto matches = [&](const BitsRule& rule) {
+        return base::matches_glob(rule.pattern, node.name()) ||
+               base::matches_glob(rule.pattern, node.op());
+      };
+      const auto place = std::ranges::find_if(rules, matches);
+      if (place == rules.end()) return nullptr;
+      used.insert(place->pattern);
+      return &*place;
+    };
+    for (const QuantizedLayer& layer : placement.layers) {
+      const BitsRule* rule = rule_for(*graph.find_node(layer.node));
+      if (rule != nullptr && rule->weights) weights_[layer.node] = *rule->weights;
+    }
+    for (const EdgeKey& edge : placement.edges) {
+      const ir::Node* node = graph.find_node(edge.node);
+      const BitsRule* rule = node == nullptr ? nullptr : rule_for(*node);
+      if (rule == nullptr || !rule->activations) continue;
+      int& bits = values_[node->input(edge.index)->name()];
+      bits = std::max(bits, *rule->activations);
+    }
+    for (const BitsRule& rule : rules) {
+      base::check(used.contains(rule.pattern),
+                  "a rule for bits matches no quantized layer: got '{}'", rule.pattern);
+    }
+  }
+
+  [[nodiscard]] std::optional<int> of_weight(const std::string& layer) const {
+    const auto place = weights_.find(layer);
+    return place == weights_.end() ? std::nullopt : std::optional<int>(place->second);
+  }
+
+  [[nodiscard]] std::optional<int> of_values(const std::vector<std::string>& values) const {
+    std::optional<int> most;
+    for (const std::string& value : values) {
+      const auto place = values_.find(value);
+      if (place != values_.end()) most = std::max(most.value_or(0), place->second);
+    }
+    return most;
+  }
+
+ private:
+  std::map<std::string, int> weights_;
+  std::map<std::string, int> values_;
+};
+
 /// Fills a plan cluster by cluster.
 class Planner {
  public:
@@ -186,7 +247,8 @@ class Planner {
         settings_(settings_of(options)),
         statistics_(statistics),
         placement_(place_quantizers(graph, settings_.target, placement_options(options, kept))),
-        clusters_(make_clusters(placement_, statistics)) {}
+        clusters_(make_clusters(placement_, statistics)),
+        bits_(graph, placement_, options.bits) {}
 
   QuantPlan plan() {
     plan_.target = settings_.target.name;
@@ -204,20 +266,28 @@ class Planner {
   }
 
  private:
+  [[nodiscard]] Settings settings_for(const Cluster& cluster) const {
+    Settings settings = settings_;
+    if (const auto bits = bits_.of_values(cluster.values)) settings.range.grid.bits = *bits;
+    return settings;
+  }
+
   void set(const Cluster& cluster, const Candidate& candidate) {
-    const ActivationPlan entry = activation_plan(candidate, cluster, settings_);
+    const ActivationPlan entry = activation_plan(candidate, cluster, settings_for(cluster));
     for (const std::string& value : cluster.values) plan_.activations[value] = entry;
   }
 
   void choose_alone(const Cluster& cluster) {
-    const auto candidates = candidates_for(cluster, settings_, options_.method);
-    set(cluster, candidates[least_error(candidates, cluster, settings_.range.grid)]);
+    const Settings settings = settings_for(cluster);
+    const auto candidates = candidates_for(cluster, settings, options_.method);
+    set(cluster, candidates[least_error(candidates, cluster, settings.range.grid)]);
   }
 
   /// Tries every candidate with all other choices as they stand; the present one wins ties.
   void choose_by_error(const Cluster& cluster) {
-    const auto candidates = candidates_for(cluster, settings_, options_.method);
-    std::size_t best = least_error(candidates, cluster, settings_.range.grid);
+    const Settings settings = settings_for(cluster);
+    const auto candidates = candidates_for(cluster, settings, options_.method);
+    std::size_t best = least_error(candidates, cluster, settings.range.grid);
     double least = error_with(cluster, candidates[best]);
     const std::size_t start = best;
     for (std::size_t index = 0; index < candidates.size(); ++index) {
@@ -254,6 +324,7 @@ class Planner {
     if (!weights_.empty()) return weights_;
     for (const QuantizedLayer& layer : placement_.layers) {
       WeightOptions options = settings_.weight;
+      if (const auto bits = bits_.of_weight(layer.node)) options.grid.bits = *bits;
       if (options.axis >= 0) options.axis = layer.axis;
       weights_[layer.weight] =
           plan_weight(graph_.find_value(layer.weight)->constant(), layer.weight, options);
@@ -287,6 +358,7 @@ class Planner {
   const Statistics& statistics_;
   Placement placement_;
   std::vector<Cluster> clusters_;
+  LayerBits bits_;
   std::map<std::string, WeightPlan> weights_;
   QuantPlan plan_;
 };
@@ -378,7 +450,8 @@ std::vector<std::string> values_to_observe(const ir::Graph& prepared, const Plan
     }
   };
   add(placement);
-  // Sparing an end layer may move a quantizer, e.g. from a Flatten's result to what it reads.
+  // Sparing an end layer may move a quantizer, from a Flatten's result to what it reads for
+  // example.
   for (const Spared& spared : spare_candidates(prepared, placement, options)) {
     add(place_quantizers(prepared, target,
                          placement_options(options, {{spared.node->name(), "spared"}})));

@@ -19,6 +19,13 @@ using PlanError = std::function<double(const QuantPlan& plan)>;
 /// Relative gain in error for which a layer is worth keeping in floating point.
 inline constexpr double kWorthFloat = 0.03;
 
+/// Bits of the layers whose node name or operator type matches a glob.
+struct BitsRule {
+  std::string pattern;
+  std::optional<int> weights = std::nullopt;      ///< 2..16; none: as elsewhere
+  std::optional<int> activations = std::nullopt;  ///< of what the layer reads
+};
+
 struct PlanOptions {
   std::string target = "x86";
   /// Range method of activations, or "auto": per tensor the method that causes the least error.
@@ -32,6 +39,9 @@ struct PlanOptions {
   std::optional<bool> per_channel = std::nullopt;  ///< weights; none: as the target says
   int activation_bits = 8;
   int weight_bits = 8;
+  /// The first match decides. A value that several layers read gets the most bits that one of them
+  /// asks for. Throws UserError for one that matches no quantized layer.
+  std::vector<BitsRule> bits = {};
   bool reduce_range = false;  ///< 7-bit weights, for CPUs whose u8 x s8 products saturate
   /// Globs on node names or operator types whose nodes stay in floating point.
   std::vector<std::string> skip = {};

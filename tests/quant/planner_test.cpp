@@ -124,6 +124,21 @@ TEST(Planner, TakesOtherBitWidths) {
   EXPECT_EQ(plan.weights.at("w").params.grid.qmax(), 7);
 }
 
+TEST(Planner, LayersCanHaveBitsOfTheirOwn) {
+  const QuantPlan plan = plan_with(
+      {.bits = {{.pattern = "c2", .weights = 4}, {.pattern = "Gemm", .activations = 12}}});
+  EXPECT_EQ(plan.weights.at("w").params.grid.bits, 8);
+  EXPECT_EQ(plan.weights.at("v").params.grid.bits, 4);
+  EXPECT_EQ(plan.weights.at("u").params.grid.bits, 8);
+  EXPECT_EQ(plan.activations.at("f").params.grid.bits, 12);
+  EXPECT_EQ(plan.activations.at("p").params.grid.bits, 12) << "shares the parameters of f";
+  EXPECT_EQ(plan.activations.at("r").params.grid.bits, 8);
+  kit::expect_user_error([] { (void)plan_with({.bits = {{.pattern = "c9", .weights = 4}}}); },
+                         "a rule for bits matches no quantized layer: got 'c9'");
+  kit::expect_user_error([] { (void)plan_with({.bits = {{.pattern = "c2", .weights = 40}}}); },
+                         "bits of the layers 'c2': got 40, expected 2..16");
+}
+
 TEST(Planner, AutoErrsNoMoreThanAnyMethod) {
   const QuantPlan chosen = plan_with({});
   for (const RangeMethod& method : range_methods()) {

@@ -10,44 +10,24 @@
 #include <ATen/ops/nan_to_num.h>
 #include <ATen/ops/round.h>
 #include <ATen/ops/zeros_like.h>
-#include <torch/csrc/autograd/custom_function.h>
 
 #include "espalier/exec/kernels/factories.h"
-#include "espalier/exec/kernels/host_input.h"
+#include "espalier/exec/kernels/memory_view.h"
 #include "espalier/exec/kernels/simd/fake_quantize.h"
+#include "espalier/exec/kernels/trained_quantizer.h"
 
 namespace espalier::exec {
 namespace {
 
 constexpr std::int64_t kGrain = 32768;  ///< elements below which a second thread does not pay
 
-/// How the quantizer's axis lies in a dense tensor's memory: [outer, channels, inner].
-struct MemoryView {
-  std::int64_t outer = 1;
-  std::int64_t channels = 1;
-  std::int64_t inner = 1;
-};
-
-MemoryView view_memory(const Tensor& tensor, std::int64_t axis) {
-  MemoryView view;
-  view.channels = tensor.size(axis);
-  for (std::int64_t other = 0; other < tensor.dim(); ++other) {
-    if (other == axis) continue;
-    const bool faster = tensor.stride(other) < tensor.stride(axis);
-    (faster ? view.inner : view.outer) *= tensor.size(other);
-  }
-  return view;
-}
-
 struct Buffers {
   const float* input;
   float* output;
-  std::uint8_t* inside;  ///< null when no gradient is wanted
 
   [[nodiscard]] simd::QuantizeRun part(std::int64_t offset, std::int64_t count) const {
     return {.input = input + offset,
             .output = output + offset,
-            .inside = inside == nullptr ? nullptr : inside + offset,
             .count = static_cast<std::size_t>(count)};
   }
 };
@@ -90,20 +70,12 @@ void run_planes(const Buffers& buffers, const MemoryView& view, const FakeQuanti
   });
 }
 
-/// A tensor whose channels lie at one place of the memory order, as MemoryView needs it.
-bool is_viewable(const Tensor& tensor) {
-  return tensor.is_contiguous() || tensor.is_contiguous(at::MemoryFormat::ChannelsLast) ||
-         tensor.is_contiguous(at::MemoryFormat::ChannelsLast3d);
-}
-
-/// The fused loop over a float32 CPU tensor; fills `inside` (bytes) when it is defined.
-Tensor run_fused(const Tensor& input, const FakeQuantizer& quantizer, Tensor* inside) {
+/// The fused loop over a float32 CPU tensor.
+Tensor run_fused(const Tensor& input, const FakeQuantizer& quantizer) {
   const Tensor source = is_viewable(input) ? input : input.contiguous();
   Tensor output = at::empty_like(source);
   if (source.numel() == 0) return output;
-  if (inside != nullptr) *inside = at::empty_like(source, source.options().dtype(at::kByte));
-  const Buffers buffers{source.const_data_ptr<float>(), output.mutable_data_ptr<float>(),
-                        inside == nullptr ? nullptr : inside->mutable_data_ptr<std::uint8_t>()};
+  const Buffers buffers{source.const_data_ptr<float>(), output.mutable_data_ptr<float>()};
   if (quantizer.scale.numel() == 1) {
     run_per_tensor(buffers, source.numel(), quantizer);
     return output;
@@ -127,40 +99,14 @@ Tensor along_axis(const Tensor& vector, const Tensor& like, std::int64_t axis,
 }
 
 /// The same formula in operators of libtorch: other devices and float64.
-Tensor run_composed(const Tensor& input, const FakeQuantizer& quantizer, Tensor* inside) {
+Tensor run_composed(const Tensor& input, const FakeQuantizer& quantizer) {
   const at::ScalarType type = input.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const Tensor scale = along_axis(quantizer.scale, input, quantizer.axis, type);
   const Tensor zero = along_axis(quantizer.zero, input, quantizer.axis, type);
   const Tensor code = at::nan_to_num(at::round(input.to(type) / scale), 0.0) + zero;
   const Tensor clamped = at::clamp(code, quantizer.qmin, quantizer.qmax);
-  if (inside != nullptr) *inside = (clamped == code).to(at::kByte);
   return ((clamped - zero) * scale).to(input.scalar_type());
 }
-
-Tensor run_any(const Tensor& input, const FakeQuantizer& quantizer, Tensor* inside) {
-  if (!input.is_cpu() || input.scalar_type() == at::kDouble) {
-    return run_composed(input, quantizer, inside);
-  }
-  const Tensor output = run_fused(input.to(at::kFloat), quantizer, inside);
-  return output.to(input.scalar_type());
-}
-
-class StraightThrough : public torch::autograd::Function<StraightThrough> {
- public:
-  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& input,
-                        const FakeQuantizer& quantizer) {
-    Tensor inside;
-    Tensor output = run_any(input, quantizer, &inside);
-    context->save_for_backward({inside});
-    return output;
-  }
-
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
-                                                 torch::autograd::variable_list gradients) {
-    const Tensor inside = context->get_saved_variables()[0];
-    return {inside.defined() ? gradients[0] * inside : gradients[0], Tensor()};
-  }
-};
 
 FakeQuantizer prepare(const Tensor& scale, const Tensor& zero, const FakeQuantizer& settings) {
   FakeQuantizer quantizer = settings;
@@ -171,6 +117,26 @@ FakeQuantizer prepare(const Tensor& scale, const Tensor& zero, const FakeQuantiz
     throw std::invalid_argument("scale and zero point have different lengths");
   }
   return quantizer;
+}
+
+/// The kernel of training programs. Outputs 1 and 2, where the step has them, get the codes
+/// and their form (RegionOutput).
+Kernel make_trained(const QuantizerSettings& settings) {
+  return [settings](Call& call) {
+    QuantizerTensors tensors{.scale = call.inputs[1], .zero_point = {}, .state = {}};
+    tensors.zero_point = call.has_input(2) ? call.inputs[2] : at::zeros_like(call.inputs[1]);
+    if (call.has_input(ops::kEstimatorState)) tensors.state = call.inputs[ops::kEstimatorState];
+    const bool want_codes = call.outputs.size() > 1;
+    const Quantized result =
+        train_quantize(call.inputs[0],
+                       QuantizerStep(settings, tensors,
+                                     {.training = call.training, .frozen = call.frozen_quantizers}),
+                       want_codes);
+    call.outputs[0] = result.value;
+    if (!want_codes) return;
+    call.outputs[1] = result.codes;
+    call.outputs[2] = result.form;
+  };
 }
 
 void check_lengths(const Tensor& input, const FakeQuantizer& quantizer) {
@@ -185,29 +151,30 @@ void check_lengths(const Tensor& input, const FakeQuantizer& quantizer) {
 
 Tensor apply_fake_quantize(const Tensor& input, const FakeQuantizer& quantizer) {
   check_lengths(input, quantizer);
-  const bool differentiate = at::GradMode::is_enabled() && input.requires_grad();
-  if (differentiate) return StraightThrough::apply(input, quantizer);
-  return run_any(input, quantizer, nullptr);
+  if (!input.is_cpu() || input.scalar_type() == at::kDouble) {
+    return run_composed(input, quantizer);
+  }
+  return run_fused(input.to(at::kFloat), quantizer).to(input.scalar_type());
 }
 
 Kernel make_fake_quantize(const KernelRequest& request) {
-  const ir::Node& node = request.node;
-  FakeQuantizer settings;
-  settings.qmin = static_cast<float>(node.get_int("qmin", 0));
-  settings.qmax = static_cast<float>(node.get_int("qmax", 255));
-  settings.axis = node.get_int("axis", -1);
-  if (!(settings.qmin < settings.qmax)) throw std::invalid_argument("qmin must be below qmax");
+  const QuantizerSettings settings = quantizer_settings(request.node);
+  if (request.options.mode == Mode::Training) return make_trained(settings);
+  FakeQuantizer fixed;
+  fixed.qmin = settings.qmin;
+  fixed.qmax = settings.qmax;
+  fixed.axis = settings.axis;
   const Tensor* scale = request.constant(1);
   const Tensor* zero = request.constant(2);
   if (scale != nullptr && (zero != nullptr || !request.has_input(2))) {
-    return [quantizer = prepare(*scale, zero == nullptr ? Tensor() : *zero, settings)](Call& call) {
+    return [quantizer = prepare(*scale, zero == nullptr ? Tensor() : *zero, fixed)](Call& call) {
       call.outputs[0] = apply_fake_quantize(call.inputs[0], quantizer);
     };
   }
-  return [settings](Call& call) {
+  return [fixed](Call& call) {
     const Tensor given_zero = call.has_input(2) ? call.inputs[2] : Tensor();
     call.outputs[0] =
-        apply_fake_quantize(call.inputs[0], prepare(call.inputs[1], given_zero, settings));
+        apply_fake_quantize(call.inputs[0], prepare(call.inputs[1], given_zero, fixed));
   };
 }
 

@@ -16,9 +16,8 @@ struct FakeQuantizer {
 };
 
 /// (clamp(round_half_even(x / s) + z, qmin, qmax) - z) * s, one pass over memory; bit for bit what
-/// tensor::fake_quantize gives in float32. Differentiable: the gradient passes unchanged where the
-/// code lies inside of [qmin, qmax] (Bengio et al., arXiv:1308.3432). bfloat16 is computed in
-/// float32, float64 in float64.
+/// tensor::fake_quantize gives in float32; bfloat16 is computed in float32, float64 in float64. Not
+/// differentiable: trained_quantizer.h is.
 [[nodiscard]] Tensor apply_fake_quantize(const Tensor& input, const FakeQuantizer& quantizer);
 
 }  // namespace espalier::exec

@@ -86,7 +86,8 @@ Kernel make_batch_normalization(const KernelRequest& request) {
       throw std::invalid_argument(
           "BatchNormalization takes 5 inputs, of which X has a channel axis");
     }
-    const bool training = owned ? call.training : settings.declared_training;
+    const bool training =
+        owned ? call.training && !call.frozen_batch_norm : settings.declared_training;
     if (training) {
       run_training(call, settings);
     } else {

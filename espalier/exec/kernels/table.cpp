@@ -159,8 +159,8 @@ constexpr std::array kTable{
     OperatorRow{"Xor", make_binary},
     OperatorRow{"FakeQuantize",
                 make_fake_quantize,
-                {1, 2},
-                "gradient: straight through",
+                {1, 2, 3},
+                "gradient: straight through; training estimators: docs/training-quantized.md",
                 ir::kEspalierDomain},
 };
 

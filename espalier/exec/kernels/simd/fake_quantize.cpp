@@ -19,29 +19,16 @@ using Vector = hn::Vec<Floats>;
 
 constexpr std::size_t kBuffer = std::max<std::size_t>(hn::MaxLanes(Floats{}), 16);
 
-struct Lanes {
-  Vector value;
-  hn::Mask<Floats> inside;
-};
-
 /// One vector of the formula in the header.
-HWY_INLINE Lanes quantize_lanes(Floats tag, Vector x, Vector scale, Vector zero,
-                                GridLimits limits) {
+HWY_INLINE Vector quantize_lanes(Floats tag, Vector x, Vector scale, Vector zero,
+                                 GridLimits limits) {
   const Vector low = hn::Set(tag, limits.low);
   const Vector high = hn::Set(tag, limits.high);
   const Vector quotient = hn::Div(x, scale);
   const Vector number = hn::IfThenElseZero(hn::Eq(quotient, quotient), quotient);
   const Vector code = hn::Add(hn::Round(number), zero);
   const Vector clamped = hn::Min(hn::Max(code, low), high);
-  return {hn::Mul(hn::Sub(clamped, zero), scale), hn::Eq(clamped, code)};
-}
-
-HWY_INLINE void store_mask(Floats tag, hn::Mask<Floats> mask, std::uint8_t* inside) {
-  const hn::Rebind<std::int32_t, Floats> integers;
-  const hn::Rebind<std::uint8_t, Floats> bytes;
-  const auto ones =
-      hn::BitCast(integers, hn::IfThenElseZero(mask, hn::BitCast(tag, hn::Set(integers, 1))));
-  hn::StoreU(hn::DemoteTo(bytes, ones), bytes, inside);
+  return hn::Mul(hn::Sub(clamped, zero), scale);
 }
 
 /// Calls `body(tag, index)` for whole vectors, then `tail(index)` for single elements.
@@ -63,20 +50,14 @@ HWY_INLINE Vector load(Floats tag, const float* from, std::size_t length) {
   return hn::Load(tag, buffer);
 }
 
-HWY_INLINE void store(Floats tag, const Lanes& lanes, float* output, std::uint8_t* inside,
-                      std::size_t length) {
+HWY_INLINE void store(Floats tag, Vector value, float* output, std::size_t length) {
   if (length == hn::Lanes(tag)) {
-    hn::StoreU(lanes.value, tag, output);
-    if (inside != nullptr) store_mask(tag, lanes.inside, inside);
+    hn::StoreU(value, tag, output);
     return;
   }
   HWY_ALIGN float buffer[kBuffer];
-  hn::Store(lanes.value, tag, buffer);
+  hn::Store(value, tag, buffer);
   std::copy_n(buffer, length, output);
-  if (inside == nullptr) return;
-  std::uint8_t bytes[kBuffer];
-  store_mask(tag, lanes.inside, bytes);
-  std::copy_n(bytes, length, inside);
 }
 
 void run_uniform(const QuantizeRun& run, Affine affine, GridLimits limits) {
@@ -84,8 +65,7 @@ void run_uniform(const QuantizeRun& run, Affine affine, GridLimits limits) {
   const Vector zero = hn::Set(Floats{}, affine.zero);
   for_vectors(run.count, [&](Floats tag, std::size_t index, std::size_t length) {
     const Vector x = load(tag, run.input + index, length);
-    std::uint8_t* mask = run.inside == nullptr ? nullptr : run.inside + index;
-    store(tag, quantize_lanes(tag, x, scale, zero, limits), run.output + index, mask, length);
+    store(tag, quantize_lanes(tag, x, scale, zero, limits), run.output + index, length);
   });
 }
 
@@ -94,8 +74,7 @@ void run_each(const QuantizeRun& run, const float* scales, const float* zeros, G
     const Vector x = load(tag, run.input + index, length);
     const Vector scale = load(tag, scales + index, length);
     const Vector zero = load(tag, zeros + index, length);
-    std::uint8_t* mask = run.inside == nullptr ? nullptr : run.inside + index;
-    store(tag, quantize_lanes(tag, x, scale, zero, limits), run.output + index, mask, length);
+    store(tag, quantize_lanes(tag, x, scale, zero, limits), run.output + index, length);
   });
 }
 

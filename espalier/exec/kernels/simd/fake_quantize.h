@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 
 namespace espalier::exec::simd {
 
@@ -15,12 +14,10 @@ struct GridLimits {
   float high = 255;
 };
 
-/// What one call works on. `output` may be `input`. `inside`, when not null, gets 1 where
-/// round(x / s) + z lies within the limits, else 0: where the gradient passes.
+/// What one call works on. `output` may be `input`.
 struct QuantizeRun {
   const float* input = nullptr;
   float* output = nullptr;
-  std::uint8_t* inside = nullptr;
   std::size_t count = 0;
 };
 

@@ -1,0 +1,53 @@
+#include "espalier/exec/kernels/quantizer_step.h"
+
+#include <algorithm>
+
+#include <c10/core/GradMode.h>
+
+namespace espalier::exec {
+namespace {
+
+/// Scales of quantizers that learn them may be moved below zero; this is what counts then.
+constexpr float kLeastScale = 1e-12F;
+
+}  // namespace
+
+QuantizerStep::QuantizerStep(const QuantizerSettings& settings, const QuantizerTensors& tensors,
+                             QuantizerMode mode)
+    : settings_(settings), tensors_(tensors), frozen_(mode.frozen) {
+  const EstimatorRow* row = settings_.estimator;
+  if (row == nullptr || row->observe == nullptr || frozen_) return;
+  const bool follows = row->follows_weight && settings_.weight;
+  looks_ = mode.training || follows;
+  looks_first_ = looks_ && row->looks_first(tensors_);
+  // The scale of an activation that follows each batch is not kept: evaluation uses the stored one.
+  if (looks_ && row->follows_weight && !settings_.weight) tensors_.scale = tensors_.scale.clone();
+}
+
+void QuantizerStep::observe(std::span<const simd::Extremes> extremes) {
+  if (looks_) settings_.estimator->observe(settings_, extremes, tensors_);
+}
+
+bool QuantizerStep::learns() const {
+  return settings_.estimator != nullptr && settings_.estimator->differentiate != nullptr &&
+         !frozen_;
+}
+
+std::vector<simd::QuantizerForm> QuantizerStep::forms() {
+  const EstimatorRow* row = settings_.estimator;
+  if (row != nullptr && row->derive != nullptr) row->derive(settings_, tensors_);
+  const c10::AutoGradMode no_gradients(false);
+  const Tensor scales = tensors_.scale.to(at::kFloat).reshape({-1}).contiguous();
+  const Tensor zeros = tensors_.zero_point.to(at::kFloat).reshape({-1}).contiguous();
+  std::vector<simd::QuantizerForm> forms(static_cast<std::size_t>(scales.numel()));
+  for (std::size_t index = 0; index < forms.size(); ++index) {
+    const float scale = scales.const_data_ptr<float>()[index];
+    forms[index] = {.scale = scale < kLeastScale ? kLeastScale : scale,
+                    .zero = zeros.const_data_ptr<float>()[index],
+                    .low = settings_.qmin,
+                    .high = settings_.qmax};
+  }
+  return forms;
+}
+
+}  // namespace espalier::exec

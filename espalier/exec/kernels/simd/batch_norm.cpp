@@ -1,0 +1,297 @@
+#include "espalier/exec/kernels/simd/batch_norm.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+// Highway compiles this file once for each instruction set.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "espalier/exec/kernels/simd/batch_norm.cpp"
+// clang-format off
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace espalier::exec::simd::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Floats = hn::CappedTag<float, 16>;
+using Vector = hn::Vec<Floats>;
+using Mask = hn::Mask<Floats>;
+constexpr std::size_t kLanes = hn::MaxLanes(Floats{});
+
+/// Some neighbouring channels: a whole vector, or the first `length` lanes of one.
+struct Columns {
+  std::size_t first;
+  std::size_t length;
+
+  HWY_INLINE Vector load(const float* from) const {
+    if (length == kLanes) return hn::LoadU(Floats{}, from + first);
+    HWY_ALIGN float buffer[kLanes] = {};
+    std::copy_n(from + first, length, buffer);
+    return hn::Load(Floats{}, buffer);
+  }
+
+  HWY_INLINE void store(Vector value, float* to) const {
+    if (length == kLanes) {
+      hn::StoreU(value, Floats{}, to + first);
+      return;
+    }
+    HWY_ALIGN float buffer[kLanes];
+    hn::Store(value, Floats{}, buffer);
+    std::copy_n(buffer, length, to + first);
+  }
+
+  HWY_INLINE void add(Vector value, float* to) const { store(hn::Add(load(to), value), to); }
+
+  /// Lanes beyond the end become `filler`.
+  HWY_INLINE Vector only(Vector value, float filler) const {
+    if (length == kLanes) return value;
+    return hn::IfThenElse(hn::FirstN(Floats{}, length), value, hn::Set(Floats{}, filler));
+  }
+};
+
+/// Calls body(row offset, columns) for all rows, vector by vector.
+template <typename Body>
+HWY_INLINE void for_rows(std::size_t rows, std::size_t channels, const Body& body) {
+  const std::size_t whole = channels / kLanes * kLanes;
+  for (std::size_t row = 0; row < rows; ++row) {
+    const std::size_t offset = row * channels;
+    for (std::size_t first = 0; first < whole; first += kLanes) {
+      body(offset, Columns{first, kLanes});
+    }
+    if (whole < channels) body(offset, Columns{whole, channels - whole});
+  }
+}
+
+struct Quantizer {
+  Vector scale;
+  Vector zero;
+  Vector low;
+  Vector high;
+};
+
+HWY_INLINE Quantizer spread(const QuantizerForm& form) {
+  const Floats tag;
+  return {hn::Set(tag, form.scale), hn::Set(tag, form.zero), hn::Set(tag, form.low),
+          hn::Set(tag, form.high)};
+}
+
+HWY_INLINE Vector clamped_code(Vector z, const Quantizer& form) {
+  const Vector quotient = hn::Div(z, form.scale);
+  const Vector number = hn::IfThenElseZero(hn::Eq(quotient, quotient), quotient);
+  const Vector code = hn::Add(hn::Round(number), form.zero);
+  return hn::Min(hn::Max(code, form.low), form.high);
+}
+
+HWY_INLINE void store_codes(Vector clamped, const Quantizer& form, const Columns& columns,
+                            std::uint8_t* to) {
+  const hn::Rebind<std::int32_t, Floats> integers;
+  const hn::Rebind<std::uint8_t, Floats> bytes;
+  const auto code = hn::DemoteTo(bytes, hn::ConvertTo(integers, hn::Sub(clamped, form.low)));
+  if (columns.length == kLanes) {
+    hn::StoreU(code, bytes, to + columns.first);
+    return;
+  }
+  std::uint8_t buffer[16];
+  hn::StoreU(code, bytes, buffer);
+  std::copy_n(buffer, columns.length, to + columns.first);
+}
+
+HWY_INLINE Vector bound(Vector y, Vector low, Vector high) {
+  const Vector raised = hn::IfThenElse(hn::Lt(y, low), low, y);
+  return hn::IfThenElse(hn::Gt(raised, high), high, raised);
+}
+
+void moments(const float* input, std::size_t rows, std::size_t channels, const float* shift,
+             float* sums) {
+  std::fill_n(sums, 2 * channels, 0.0F);
+  for_rows(rows, channels, [&](std::size_t offset, const Columns& columns) {
+    const Vector x = hn::Sub(columns.load(input + offset), columns.load(shift));
+    columns.add(x, sums);
+    columns.add(hn::Mul(x, x), sums + channels);
+  });
+}
+
+Extremes normalize(const NormalizeRun& run) {
+  const Floats tag;
+  const Vector low = hn::Set(tag, run.bounds.low);
+  const Vector high = hn::Set(tag, run.bounds.high);
+  const Quantizer form = spread(run.form == nullptr ? QuantizerForm{} : *run.form);
+  Vector least = hn::Set(tag, Extremes{}.low);
+  Vector most = hn::Set(tag, Extremes{}.high);
+  for_rows(run.rows, run.channels, [&](std::size_t offset, const Columns& columns) {
+    const Vector product = hn::Mul(columns.load(run.factor), columns.load(run.input + offset));
+    const Vector z = bound(hn::Add(product, columns.load(run.offset)), low, high);
+    const Vector lower = columns.only(z, Extremes{}.low);
+    const Vector upper = columns.only(z, Extremes{}.high);
+    least = hn::IfThenElse(hn::Lt(lower, least), lower, least);
+    most = hn::IfThenElse(hn::Gt(upper, most), upper, most);
+    if (run.output == nullptr) return;
+    if (run.form == nullptr) {
+      columns.store(z, run.output + offset);
+      return;
+    }
+    const Vector clamped = clamped_code(z, form);
+    const Vector value = hn::Mul(hn::Sub(clamped, form.zero), form.scale);
+    columns.store(hn::IfThenElse(hn::Eq(z, z), value, z), run.output + offset);
+    if (run.codes != nullptr) store_codes(clamped, form, columns, run.codes + offset);
+  });
+  HWY_ALIGN float least_lanes[kLanes];
+  HWY_ALIGN float most_lanes[kLanes];
+  hn::Store(least, tag, least_lanes);
+  hn::Store(most, tag, most_lanes);
+  return {*std::min_element(least_lanes, least_lanes + kLanes),
+          *std::max_element(most_lanes, most_lanes + kLanes)};
+}
+
+/// The gradient of y, and what it is made of.
+class Gradients {
+ public:
+  explicit Gradients(const NormalizeBackwardRun& run)
+      : run_(run),
+        low_(hn::Set(Floats{}, run.bounds.low)),
+        high_(hn::Set(Floats{}, run.bounds.high)),
+        from_(hn::Set(Floats{}, run.inside.from)),
+        to_(hn::Set(Floats{}, run.inside.to)) {}
+
+  struct Lanes {
+    Vector z;
+    Vector g;  ///< of the output
+    Vector dy;
+  };
+
+  [[nodiscard]] HWY_INLINE Lanes at(std::size_t offset, const Columns& columns, Vector x) const {
+    const Vector y = hn::Add(hn::Mul(columns.load(run_.factor), x), columns.load(run_.offset));
+    const Vector z = bound(y, low_, high_);
+    const Vector g = columns.load(run_.gradient + offset);
+    const Mask inside = hn::And(hn::Ge(z, from_), hn::Le(z, to_));
+    const Mask passes = run_.bounds.inclusive ? hn::And(hn::Ge(y, low_), hn::Le(y, high_))
+                                              : hn::And(hn::Gt(y, low_), hn::Lt(y, high_));
+    return {z, g, hn::IfThenElseZero(hn::And(inside, passes), g)};
+  }
+
+  [[nodiscard]] HWY_INLINE Vector above(const Lanes& lanes) const {
+    return hn::IfThenElseZero(hn::Gt(lanes.z, to_), lanes.g);
+  }
+  [[nodiscard]] HWY_INLINE Vector below(const Lanes& lanes) const {
+    return hn::IfThenElseZero(hn::Lt(lanes.z, from_), lanes.g);
+  }
+  [[nodiscard]] HWY_INLINE Vector rounding(const Lanes& lanes, Vector scale) const {
+    const Vector quotient = hn::Div(lanes.z, scale);
+    const Mask inside = hn::And(hn::Ge(lanes.z, from_), hn::Le(lanes.z, to_));
+    const Vector residual = hn::Sub(hn::Round(quotient), quotient);
+    return hn::IfThenElseZero(inside, hn::Mul(lanes.g, residual));
+  }
+
+ private:
+  const NormalizeBackwardRun& run_;
+  Vector low_;
+  Vector high_;
+  Vector from_;
+  Vector to_;
+};
+
+void sums_of(const NormalizeBackwardRun& run, float* sums) {
+  const std::size_t channels = run.channels;
+  std::fill_n(sums, kNumNormalizeSums * channels, 0.0F);
+  const Gradients gradients(run);
+  const Vector scale = hn::Set(Floats{}, run.form == nullptr ? 1.0F : run.form->scale);
+  for_rows(run.rows, channels, [&](std::size_t offset, const Columns& columns) {
+    const Vector x = columns.load(run.input + offset);
+    const auto lanes = gradients.at(offset, columns, x);
+    const Vector centred = hn::Sub(x, columns.load(run.mean));
+    columns.add(lanes.dy, sums + kSumGradient * channels);
+    columns.add(hn::Mul(lanes.dy, centred), sums + kSumProduct * channels);
+    if (run.form == nullptr) return;
+    columns.add(gradients.above(lanes), sums + kSumAbove * channels);
+    columns.add(gradients.below(lanes), sums + kSumBelow * channels);
+    if (run.rounding) {
+      columns.add(gradients.rounding(lanes, scale), sums + kSumRounding * channels);
+    }
+  });
+}
+
+void backward(const NormalizeBackwardRun& run, const float* slope, const float* shift) {
+  const Gradients gradients(run);
+  for_rows(run.rows, run.channels, [&](std::size_t offset, const Columns& columns) {
+    const Vector x = columns.load(run.input + offset);
+    const Vector dy = gradients.at(offset, columns, x).dy;
+    const Vector centred = hn::Sub(x, columns.load(run.mean));
+    const Vector rest = hn::Add(hn::Mul(columns.load(slope), centred), columns.load(shift));
+    const Vector result = hn::Add(hn::Mul(columns.load(run.factor), dy), rest);
+    columns.store(result, run.result + offset);
+  });
+}
+
+}  // namespace espalier::exec::simd::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace espalier::exec::simd {
+
+HWY_EXPORT(moments);
+HWY_EXPORT(normalize);
+HWY_EXPORT(sums_of);
+HWY_EXPORT(backward);
+
+namespace {
+
+/// Orders the bits of finite floats as their values.
+std::int64_t place_of(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const auto magnitude = static_cast<std::int64_t>(bits & 0x7FFFFFFFU);
+  return (bits >> 31U) != 0 ? -magnitude : magnitude;
+}
+
+float value_at(std::int64_t place) {
+  const auto magnitude = static_cast<std::uint32_t>(place < 0 ? -place : place);
+  return std::bit_cast<float>(magnitude | (place < 0 ? 0x80000000U : 0U));
+}
+
+/// The code before clamping.
+float code_of(float value, const QuantizerForm& form) {
+  return std::nearbyint(value / form.scale) + form.zero;
+}
+
+/// The largest float for which `holds`, which is true up to some place; -infinity when nowhere.
+template <typename Holds>
+float last_place(const Holds& holds) {
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  std::int64_t good = place_of(-kLargest);
+  std::int64_t bad = place_of(kLargest);
+  if (!holds(value_at(good))) return -std::numeric_limits<float>::infinity();
+  if (holds(value_at(bad))) return std::numeric_limits<float>::infinity();
+  while (bad - good > 1) {
+    const std::int64_t middle = good + (bad - good) / 2;
+    (holds(value_at(middle)) ? good : bad) = middle;
+  }
+  return value_at(good);
+}
+
+}  // namespace
+
+InsideRange inside_range(const QuantizerForm& form) {
+  const float to = last_place([&](float value) { return code_of(value, form) <= form.high; });
+  const float under = last_place([&](float value) { return code_of(value, form) < form.low; });
+  const bool bounded = std::isfinite(under);
+  return {bounded ? value_at(place_of(under) + 1) : under, to};
+}
+
+void channel_moments(const float* input, std::size_t rows, std::size_t channels, const float* shift,
+                     float* sums) {
+  HWY_DYNAMIC_DISPATCH(moments)(input, rows, channels, shift, sums);
+}
+Extremes normalize_rows(const NormalizeRun& run) {
+  return HWY_DYNAMIC_DISPATCH(normalize)(run);
+}
+void normalize_sums(const NormalizeBackwardRun& run, float* sums) {
+  HWY_DYNAMIC_DISPATCH(sums_of)(run, sums);
+}
+void normalize_backward(const NormalizeBackwardRun& run, const float* slope, const float* shift) {
+  HWY_DYNAMIC_DISPATCH(backward)(run, slope, shift);
+}
+
+}  // namespace espalier::exec::simd
+#endif

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "espalier/exec/kernels/quantizer_step.h"
+
+namespace espalier::exec {
+
+/// A quantized value and, where they were asked for, its codes less qmin (uint8, same layout).
+struct Quantized {
+  Tensor value;
+  Tensor codes;
+  Tensor form;  ///< of the codes, as form_tensor has it
+};
+
+/// What codes mean, as a tensor: scale, zero point, qmin.
+[[nodiscard]] Tensor form_tensor(const simd::QuantizerForm& form);
+[[nodiscard]] simd::QuantizerForm form_from(const Tensor& tensor);
+
+/// Quantizes in training: computes tensor::fake_quantize (but NaN stays NaN), lets the estimator
+/// observe, and is differentiable in the input (straight through inside of the codes, zero outside;
+/// Bengio et al., arXiv:1308.3432) and in what the estimator learns. float32 and bfloat16 on the
+/// CPU in fused loops whose bits depend on neither instruction set nor threads; float64 and other
+/// devices in operators of libtorch. Kept for backward: nothing for weights whose scale follows
+/// them; bit masks; or the input itself where the rounding error is needed. Codes, which are given
+/// only while gradients are recorded, exist for quantizers of at most 8 bits with one scale, in
+/// float32 on the CPU.
+[[nodiscard]] Quantized train_quantize(const Tensor& input, QuantizerStep step, bool want_codes);
+
+/// True when train_quantize can give codes.
+[[nodiscard]] bool has_byte_codes(const QuantizerSettings& settings, std::int64_t num_scales);
+
+/// (qmin + codes - zero) * scale as float32, in the codes' layout.
+[[nodiscard]] Tensor dequantize_bytes(const Tensor& codes, const simd::QuantizerForm& form);
+
+/// How many elements share the gradient of a scale: all of them for weights, those of one sample
+/// for activations (Esser et al., section 2.2).
+[[nodiscard]] double elements_per_scale(const QuantizerSettings& settings, const Tensor& input,
+                                        std::int64_t num_scales);
+
+}  // namespace espalier::exec

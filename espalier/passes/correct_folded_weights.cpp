@@ -1,0 +1,123 @@
+#include "espalier/passes/correct_folded_weights.h"
+
+#include <ATen/ops/full.h>
+#include <ATen/ops/tensor.h>
+
+#include "espalier/base/error.h"
+#include "espalier/ops/estimator.h"
+#include "espalier/ops/weight.h"
+#include "espalier/passes/fake_quantize_node.h"
+#include "espalier/passes/name_as_folded.h"
+#include "espalier/passes/operands.h"
+
+namespace espalier::passes {
+namespace {
+
+constexpr std::size_t kWeight = 1;
+constexpr std::size_t kBias = 2;
+constexpr std::size_t kGamma = 1;
+constexpr std::size_t kMean = 3;
+constexpr std::size_t kVariance = 4;
+constexpr float kDefaultEpsilon = 1e-5F;  ///< of BatchNormalization
+
+/// Adds nodes in front of a layer, named after it.
+class Builder {
+ public:
+  Builder(ir::Graph& graph, ir::Node& layer) : graph_(graph), layer_(layer) {}
+
+  ir::Value* constant(std::string_view suffix, const Tensor& tensor) {
+    return &graph_.add_initializer(graph_.unique_value_name(layer_.name() + std::string(suffix)),
+                                   tensor);
+  }
+
+  ir::Value* node(const ir::Node& place, std::string op, std::vector<ir::Value*> inputs,
+                  std::string_view suffix) {
+    const std::string name = layer_.name() + std::string(suffix);
+    return graph_
+        .insert_before(place, {.op = std::move(op),
+                               .inputs = std::move(inputs),
+                               .outputs = {graph_.unique_value_name(name)},
+                               .name = graph_.unique_node_name(name)})
+        .output();
+  }
+
+  ir::Value* reshape(const ir::Node& place, ir::Value* vector, std::int64_t rank, std::int64_t axis,
+                     std::string_view suffix) {
+    ir::Ints sizes(static_cast<std::size_t>(rank), 1);
+    sizes[static_cast<std::size_t>(axis)] = -1;
+    const std::string name = std::string(suffix) + "_shape";
+    return node(place, "Reshape", {vector, constant(name, at::tensor(sizes))}, suffix);
+  }
+
+ private:
+  ir::Graph& graph_;
+  ir::Node& layer_;
+};
+
+void check_gamma(const ir::Node& bn) {
+  if (bn.input(kGamma)->constant().all().item<bool>()) return;
+  throw base::UserError({.what = "cannot train with folded BatchNormalization",
+                         .where = bn.label(),
+                         .got = "a gamma of zero",
+                         .hint = "train with live BatchNormalization"});
+}
+
+/// BatchNorm(y + b) with mean m is BatchNorm(y) with mean m - b.
+void move_bias(ir::Graph& graph, ir::Node& layer, ir::Node& bn) {
+  const Tensor* bias = constant_of(layer.input(kBias));
+  if (bias == nullptr) return;
+  replace_constant(graph, bn, kMean, bn.input(kMean)->constant() - bias->reshape({-1}));
+  graph.truncate_inputs(layer, kBias);
+}
+
+bool is_correctable(const ir::Node& layer) {
+  if (!layer.is("Conv") && !layer.is("Gemm")) return false;
+  const ir::Node* quantizer = fake_quantize_behind(layer.input(kWeight));
+  if (quantizer == nullptr || quantizer->get_string("role", "") != "weight") return false;
+  if (layer.input(kBias) != nullptr && constant_of(layer.input(kBias)) == nullptr) return false;
+  return quantizer->output()->uses().size() == 1 && joined_batch_norm(layer) != nullptr;
+}
+
+void correct(ir::Graph& graph, ir::Node& layer) {
+  ir::Node& quantizer = *fake_quantize_behind(layer.input(kWeight));
+  ir::Node& bn = *joined_batch_norm(layer);
+  check_gamma(bn);
+  const std::int64_t axis = *ops::weight_axis(layer);
+  move_bias(graph, layer, bn);
+  ir::Value& weight = *quantizer.input(ops::kQuantizedValue);
+  const std::int64_t rank = weight.constant().dim();
+  Builder builder(graph, layer);
+  const float epsilon = bn.get_float("epsilon", kDefaultEpsilon);
+  ir::Value* sum = builder.node(
+      quantizer, "Add", {bn.input(kVariance), builder.constant("_epsilon", at::full({}, epsilon))},
+      "_variance");
+  ir::Value* deviation = builder.node(quantizer, "Sqrt", {sum}, "_deviation");
+  ir::Value* factor = builder.node(quantizer, "Div", {bn.input(kGamma), deviation}, "_factor");
+  ir::Value* spread = builder.reshape(quantizer, factor, rank, axis, "_weight_factor");
+  ir::Value* scaled = builder.node(quantizer, "Mul", {&weight, spread}, "_folded_weight");
+  scaled->set_type(weight.type());
+  graph.set_input(quantizer, ops::kQuantizedValue, scaled);
+  const std::int64_t output_rank = layer.is("Gemm") ? 2 : rank;
+  ir::Value* back = builder.reshape(bn, factor, output_rank, 1, "_output_factor");
+  ir::Value* restored = builder.node(bn, "Div", {layer.output(), back}, "_restored");
+  restored->set_type(layer.output()->type());
+  graph.set_input(bn, 0, restored);
+}
+
+std::size_t apply(ir::Graph& graph) {
+  std::size_t changes = 0;
+  for (ir::Node* node : graph.nodes()) {
+    if (!is_correctable(*node)) continue;
+    correct(graph, *node);
+    ++changes;
+  }
+  return changes;
+}
+
+}  // namespace
+
+Pass correct_folded_weights() {
+  return {.name = "correct_folded_weights", .apply = apply};
+}
+
+}  // namespace espalier::passes

@@ -1,0 +1,139 @@
+#include "espalier/passes/extract_plan.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "espalier/analysis/model_id.h"
+#include "espalier/base/error.h"
+#include "espalier/ops/estimator.h"
+#include "espalier/ops/weight.h"
+#include "espalier/passes/fake_quantize_node.h"
+
+namespace espalier::passes {
+namespace {
+
+template <typename Element>
+std::vector<Element> list_of(const Tensor& tensor) {
+  const auto* first = tensor.const_data_ptr<Element>();
+  return {first, first + tensor.numel()};
+}
+
+tensor::QuantParams params_of(const ir::Node& node) {
+  const FakeQuantizeParams params = fake_quantize_params(node);
+  return {.grid = grid_of(params.qmin, params.qmax),
+          .scale = list_of<float>(params.scale),
+          .zero_point = list_of<std::int32_t>(params.zero_point),
+          .axis = params.axis ? static_cast<int>(*params.axis) : -1};
+}
+
+class Extractor {
+ public:
+  Extractor(ir::Graph& graph, const quant::QuantPlan& before, const std::string& how)
+      : graph_(graph), before_(before), how_(how) {
+    plan_.target = before.target;
+    plan_.calibration = before.calibration;
+    plan_.float_nodes = before.float_nodes;
+  }
+
+  quant::QuantPlan extract() {
+    find_biases();
+    for (ir::Node* node : graph_.nodes()) {
+      if (is_fake_quantize(*node)) take_out(*node);
+    }
+    graph_.erase_dead();
+    graph_.opsets.erase(std::string(ir::kEspalierDomain));
+    std::sort(plan_.edges.begin(), plan_.edges.end());
+    plan_.model_id = analysis::model_id(graph_);
+    return std::move(plan_);
+  }
+
+ private:
+  /// Layers that had an int32 bias keep it when both sides are still quantized.
+  void find_biases() {
+    for (const ir::Node* node : graph_.nodes()) {
+      if (!before_.biases.contains(node->name())) continue;
+      const ir::Value* bias = ops::bias_initializer(*node);
+      const auto port = ops::weight_port(*node);
+      const bool quantized = port && fake_quantize_behind(node->input(*port)) != nullptr &&
+                             fake_quantize_behind(node->input(0)) != nullptr;
+      if (bias != nullptr && quantized) plan_.biases[node->name()] = bias->name();
+    }
+  }
+
+  void take_out(ir::Node& node) {
+    ir::Value& value = *node.input(ops::kQuantizedValue);
+    const std::vector<ir::Use> uses = node.output()->uses();
+    if (value.is_initializer()) {
+      plan_.weights[value.name()] = {.params = params_of(node), .rounding = {}};
+    } else {
+      const std::string name = take_output(node, value);
+      plan_.activations[name] = activation_of(name, params_of(node));
+      for (const ir::Use& use : uses) {
+        plan_.edges.push_back({.node = use.node->name(), .index = use.index});
+      }
+    }
+    for (const ir::Use& use : uses) graph_.set_input(*use.node, use.index, &value);
+    graph_.erase(node);
+  }
+
+  /// A quantized graph output gives its name back to the value; returns the value's name.
+  std::string take_output(const ir::Node& node, ir::Value& value) {
+    const auto& outputs = graph_.outputs();
+    for (std::size_t index = 0; index < outputs.size(); ++index) {
+      if (outputs[index] != node.output()) continue;
+      const std::string name = node.output()->name();
+      graph_.set_output(index, value);
+      graph_.rename(*node.output(), graph_.unique_value_name(name + "_quantized"));
+      graph_.rename(value, name);
+      plan_.edges.push_back({.node = "", .index = index});
+    }
+    return value.name();
+  }
+
+  [[nodiscard]] quant::ActivationPlan activation_of(const std::string& name,
+                                                    const tensor::QuantParams& params) const {
+    quant::ActivationPlan plan;
+    if (const auto old = before_.activations.find(name); old != before_.activations.end()) {
+      plan = old->second;
+    }
+    plan.params = params;
+    plan.method = how_;
+    const double scale = double{params.scale.front()};
+    const auto zero = static_cast<double>(params.zero_point.front());
+    plan.low = (static_cast<double>(params.grid.qmin()) - zero) * scale;
+    plan.high = (static_cast<double>(params.grid.qmax()) - zero) * scale;
+    return plan;
+  }
+
+  ir::Graph& graph_;
+  const quant::QuantPlan& before_;
+  std::string how_;
+  quant::QuantPlan plan_;
+};
+
+}  // namespace
+
+tensor::QuantGrid grid_of(std::int64_t qmin, std::int64_t qmax) {
+  constexpr int kLeastBits = 2;
+  constexpr int kMostBits = 16;
+  for (int bits = kLeastBits; bits <= kMostBits; ++bits) {
+    for (const bool is_signed : {false, true}) {
+      for (const bool narrow : {false, true}) {
+        const tensor::QuantGrid grid{.bits = bits, .is_signed = is_signed, .narrow = narrow};
+        if (narrow && !is_signed) continue;
+        if (grid.qmin() == qmin && grid.qmax() == qmax) return grid;
+      }
+    }
+  }
+  throw base::UserError({.what = "cannot describe a quantizer",
+                         .got = fmt::format("codes {}..{}", qmin, qmax),
+                         .expected = "all codes of 2 to 16 bits"});
+}
+
+quant::QuantPlan extract_plan(ir::Graph& simulated, const quant::QuantPlan& before,
+                              const std::string& how) {
+  return Extractor(simulated, before, how).extract();
+}
+
+}  // namespace espalier::passes

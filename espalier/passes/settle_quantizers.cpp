@@ -1,0 +1,96 @@
+#include "espalier/passes/settle_quantizers.h"
+
+#include <cmath>
+
+#include <c10/core/GradMode.h>
+
+#include "espalier/base/error.h"
+#include "espalier/exec/kernels/trained_quantizer.h"
+#include "espalier/ops/estimator.h"
+#include "espalier/ops/facts.h"
+#include "espalier/passes/fake_quantize_node.h"
+#include "espalier/passes/operands.h"
+
+namespace espalier::passes {
+namespace {
+
+const Tensor& constant_at(const ir::Node& node, std::size_t port) {
+  const Tensor* constant = constant_of(node.input(port));
+  if (constant != nullptr) return *constant;
+  throw base::UserError({.what = "cannot settle a quantizer",
+                         .where = node.label(),
+                         .got = "a computed parameter",
+                         .expected = "constants"});
+}
+
+/// Copies of the node's parameters in the form in which exec holds them.
+exec::QuantizerTensors tensors_of(const ir::Node& node) {
+  const auto vector = [&](std::size_t port) {
+    return constant_at(node, port).to(at::kFloat).reshape({-1}).clone();
+  };
+  exec::QuantizerTensors tensors{
+      .scale = vector(ops::kScale), .zero_point = vector(ops::kZeroPoint), .state = {}};
+  if (node.input(ops::kEstimatorState) != nullptr) tensors.state = vector(ops::kEstimatorState);
+  return tensors;
+}
+
+/// The scale that keeps the largest code within the bounds of what comes before.
+float bounded_scale(const ir::Node& node, const exec::QuantizerSettings& settings, float scale,
+                    float zero) {
+  const ir::Node* producer = node.input(ops::kQuantizedValue)->producer();
+  if (producer == nullptr) return scale;
+  const double high = ops::output_range(*producer).high;
+  const float codes = settings.qmax - zero;
+  if (!std::isfinite(high) || high <= 0 || codes <= 0) return scale;
+  if (double{codes * scale} <= high) return scale;
+  auto bounded = static_cast<float>(high / double{codes});
+  while (double{codes * bounded} > high) bounded = std::nextafter(bounded, 0.0F);
+  return bounded;
+}
+
+void settle(ir::Graph& graph, ir::Node& node) {
+  const exec::QuantizerSettings settings = exec::quantizer_settings(node);
+  const exec::QuantizerTensors tensors = tensors_of(node);
+  exec::QuantizerStep step(settings, tensors, {.training = false});
+  if (step.looks_first()) {
+    (void)exec::train_quantize(constant_at(node, ops::kQuantizedValue), step,
+                               /*want_codes=*/false);
+  }
+  const std::vector<exec::simd::QuantizerForm> forms = step.forms();
+  Tensor scale = tensors.scale.clone();
+  for (std::size_t index = 0; index < forms.size(); ++index) {
+    const float value = settings.weight
+                            ? forms[index].scale
+                            : bounded_scale(node, settings, forms[index].scale, forms[index].zero);
+    scale.mutable_data_ptr<float>()[index] = value;
+  }
+  Tensor zero = tensors.zero_point.to(at::kInt);
+  if (settings.axis < 0) {
+    scale = scale.reshape({});
+    zero = zero.reshape({});
+  }
+  replace_constant(graph, node, ops::kScale, scale);
+  replace_constant(graph, node, ops::kZeroPoint, zero);
+  graph.truncate_inputs(node, ops::kEstimatorState);
+  for (const char* attribute : {"estimator", "role", "rate", "symmetric"}) node.remove(attribute);
+}
+
+std::size_t apply(ir::Graph& graph) {
+  const c10::AutoGradMode no_gradients(false);
+  std::size_t changes = 0;
+  for (ir::Node* node : graph.nodes()) {
+    if (!is_fake_quantize(*node) || ops::estimator_of(*node) == nullptr) continue;
+    settle(graph, *node);
+    ++changes;
+  }
+  if (changes != 0) graph.erase_dead();
+  return changes;
+}
+
+}  // namespace
+
+Pass settle_quantizers() {
+  return {.name = "settle_quantizers", .apply = apply};
+}
+
+}  // namespace espalier::passes

@@ -1,0 +1,106 @@
+#include "espalier/exec/kernels/simd/batch_norm.h"
+
+#include <bit>
+#include <cmath>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "tests/exec/kernels/simd/instruction_sets.h"
+#include "tests/kit/tensors.h"
+
+namespace espalier::exec::simd {
+namespace {
+
+std::vector<float> draw(std::size_t count, std::uint64_t seed) {
+  const Tensor drawn =
+      kit::random_tensor({static_cast<std::int64_t>(count)}, seed, {.low = -2, .high = 2});
+  return {drawn.const_data_ptr<float>(), drawn.const_data_ptr<float>() + count};
+}
+
+void add_bits(const std::vector<float>& values, std::vector<std::uint32_t>& bits) {
+  for (const float value : values) bits.push_back(std::bit_cast<std::uint32_t>(value));
+}
+
+struct Shape {
+  std::size_t rows;
+  std::size_t channels;
+};
+
+std::vector<std::uint32_t> run_all(const Shape& shape, bool quantizes) {
+  const std::size_t count = shape.rows * shape.channels;
+  const std::vector<float> input = draw(count, 1);
+  const std::vector<float> gradient = draw(count, 2);
+  const std::vector<float> factor = draw(shape.channels, 3);
+  const std::vector<float> offset = draw(shape.channels, 4);
+  const std::vector<float> mean = draw(shape.channels, 5);
+  const QuantizerForm form{.scale = 0.2F, .zero = 0, .low = 0, .high = 7};
+  std::vector<std::uint32_t> bits;
+  std::vector<float> sums(2 * shape.channels);
+  channel_moments(input.data(), shape.rows, shape.channels, input.data(), sums.data());
+  add_bits(sums, bits);
+  std::vector<float> output(count);
+  std::vector<std::uint8_t> codes(count);
+  const Extremes extremes = normalize_rows({.input = input.data(),
+                                            .output = output.data(),
+                                            .codes = quantizes ? codes.data() : nullptr,
+                                            .rows = shape.rows,
+                                            .channels = shape.channels,
+                                            .factor = factor.data(),
+                                            .offset = offset.data(),
+                                            .bounds = {.low = 0},
+                                            .form = quantizes ? &form : nullptr});
+  add_bits(output, bits);
+  add_bits({extremes.low, extremes.high}, bits);
+  bits.insert(bits.end(), codes.begin(), codes.end());
+  const NormalizeBackwardRun run{.gradient = gradient.data(),
+                                 .input = input.data(),
+                                 .result = output.data(),
+                                 .rows = shape.rows,
+                                 .channels = shape.channels,
+                                 .factor = factor.data(),
+                                 .offset = offset.data(),
+                                 .mean = mean.data(),
+                                 .bounds = {.low = 0},
+                                 .form = quantizes ? &form : nullptr,
+                                 .inside = quantizes ? inside_range(form) : InsideRange{},
+                                 .rounding = quantizes};
+  std::vector<float> totals(kNumNormalizeSums * shape.channels);
+  normalize_sums(run, totals.data());
+  add_bits(totals, bits);
+  normalize_backward(run, factor.data(), mean.data());
+  add_bits(output, bits);
+  return bits;
+}
+
+TEST(BatchNorm, EveryInstructionSetGivesTheSameBits) {
+  for (const Shape shape :
+       {Shape{1, 1}, Shape{3, 5}, Shape{7, 16}, Shape{128, 24}, Shape{64, 67}}) {
+    for (const bool quantizes : {false, true}) {
+      std::vector<std::uint32_t> first;
+      for_each_instruction_set([&](const std::string& name) {
+        const std::vector<std::uint32_t> bits = run_all(shape, quantizes);
+        if (first.empty()) first = bits;
+        EXPECT_EQ(bits, first) << name << " " << shape.rows << "x" << shape.channels;
+      });
+    }
+  }
+}
+
+TEST(BatchNorm, InsideRangeIsExact) {
+  const std::vector<QuantizerForm> forms{{.scale = 0.1F, .zero = 0, .low = 0, .high = 255},
+                                         {.scale = 0.037F, .zero = 131, .low = 0, .high = 255},
+                                         {.scale = 3.3F, .zero = 0, .low = -127, .high = 127},
+                                         {.scale = 1e-7F, .zero = 3, .low = -8, .high = 7}};
+  for (const QuantizerForm& form : forms) {
+    const InsideRange range = inside_range(form);
+    const auto code = [&](float value) { return std::nearbyint(value / form.scale) + form.zero; };
+    EXPECT_LE(code(range.to), form.high);
+    EXPECT_GT(code(std::nextafter(range.to, 3e38F)), form.high);
+    EXPECT_GE(code(range.from), form.low);
+    EXPECT_LT(code(std::nextafter(range.from, -3e38F)), form.low);
+  }
+}
+
+}  // namespace
+}  // namespace espalier::exec::simd

@@ -1,0 +1,124 @@
+#include "espalier/passes/insert_training_quantizers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "espalier/exec/program.h"
+#include "espalier/ops/estimator.h"
+#include "espalier/passes/fake_quantize_node.h"
+#include "tests/kit/expect_error.h"
+#include "tests/kit/graph_text.h"
+#include "tests/passes/rewrite_check.h"
+#include "tests/passes/training_flow.h"
+
+namespace espalier::passes {
+namespace {
+
+using passes_test::training_case;
+using passes_test::TrainingCase;
+
+const ir::Node& quantizer_of(const ir::Graph& graph, const std::string& value) {
+  for (const ir::Use& use : graph.find_value(value)->uses()) {
+    if (is_fake_quantize(*use.node)) return *use.node;
+  }
+  throw std::runtime_error("no quantizer behind " + value);
+}
+
+TEST(InsertTrainingQuantizers, KeepsBatchNormalizationBehindQuantizedLayers) {
+  const TrainingCase row = training_case({});
+  const std::string text = kit::to_text(row.training);
+  EXPECT_THAT(text, testing::HasSubstr("a_unfolded = Conv(x_dequantized, w1_dequantized) [conv1]"));
+  EXPECT_THAT(text, testing::HasSubstr("a = BatchNormalization(a_unfolded, "));
+  EXPECT_THAT(text, testing::HasSubstr("r_dequantized = FakeQuantize(r, r_scale, r_zero_point, "
+                                       "r_state) [r_fake_quantize]"));
+  EXPECT_THAT(text, testing::HasSubstr("s = Add(e_dequantized, r_dequantized) [add]"));
+  EXPECT_EQ(quantizer_of(row.training, "r").get_string("estimator", ""), "moving_average_abs_max");
+  EXPECT_EQ(quantizer_of(row.training, "w1").get_string("role", ""), "weight");
+}
+
+TEST(InsertTrainingQuantizers, StartsFromTheCalibratedRanges) {
+  const TrainingCase plain = training_case({});
+  const float start = plain.plan.activations.at("r").params.scale[0];
+  const struct {
+    std::string estimator;
+    std::vector<double> state;
+  } rows[] = {{"moving_average_abs_max", {double{start} * 255 * 10, 10}},
+              {"moving_average_min_max", {0, double{start} * 255 * 10, 10}},
+              {"pact", {double{start} * 255}},
+              {"range_abs_max", {1, 1, double{start} * 255, 0, 0}},
+              {"lsq_plus", {0}},
+              {"lsq", {}},
+              {"abs_max", {}}};
+  for (const auto& row : rows) {
+    const TrainingCase made =
+        training_case({.activations = {.estimator = row.estimator}, .window = 3});
+    const ir::Node& node = quantizer_of(made.training, "r");
+    EXPECT_NEAR(node.input(1)->constant().item<double>(), double{start}, 1e-8) << row.estimator;
+    const ir::Value* state = node.input(ops::kEstimatorState);
+    ASSERT_EQ(state != nullptr, !row.state.empty()) << row.estimator;
+    if (state == nullptr) continue;
+    const std::vector<double> values = kit::values_of(state->constant());
+    ASSERT_EQ(values.size(), row.state.size());
+    for (std::size_t index = 0; index < values.size(); ++index) {
+      EXPECT_NEAR(values[index], row.state[index], 1e-4) << row.estimator;
+    }
+  }
+}
+
+TEST(InsertTrainingQuantizers, MagnitudesOfTwoSidedValuesTakeTheMiddleCode) {
+  const TrainingCase made = training_case({});
+  const ir::Node& node = quantizer_of(made.training, "x");  // calibrated: [-2, 3]
+  EXPECT_EQ(node.input(2)->constant().item<std::int32_t>(), 128);
+  EXPECT_NEAR(node.input(1)->constant().item<double>() * 127, 3, 0.02);
+}
+
+TEST(InsertTrainingQuantizers, TheTrainingGraphTrainsAndObserves) {
+  for (const BatchNormForm form : {BatchNormForm::Live, BatchNormForm::Folded}) {
+    TrainingCase made =
+        training_case({.weights = {.estimator = "lsq", .per_channel = true}, .batch_norm = form});
+    const exec::Program program =
+        exec::Program::compile(made.training, {.mode = exec::Mode::Training});
+    for (const std::string name : {"w1", "w2", "w3", "w4", "w1_scale", "g1", "c4"}) {
+      EXPECT_TRUE(program.parameters().contains(name)) << name;
+    }
+    EXPECT_TRUE(program.buffers().contains("r_state"));
+    EXPECT_TRUE(program.buffers().contains("variance1"));
+    const Tensor before = made.training.find_value("w1")->constant().clone();
+    passes_test::train_a_little(made.training);
+    EXPECT_NE(kit::bit_difference(made.training.find_value("w1")->constant(), before), "");
+  }
+}
+
+TEST(InsertTrainingQuantizers, RulesChooseOtherQuantizers) {
+  const TrainingCase made =
+      training_case({.rules = {{.pattern = "conv2",
+                                .weights = {.estimator = "lsq", .per_channel = false},
+                                .activations = {.estimator = "pact"}},
+                               {.pattern = "Gemm", .weights = {}, .activations = {}}}});
+  EXPECT_EQ(quantizer_of(made.training, "w2").get_string("estimator", ""), "lsq");
+  EXPECT_FALSE(quantizer_of(made.training, "w2").has("axis"));
+  EXPECT_EQ(quantizer_of(made.training, "r").get_string("estimator", ""), "pact");
+  EXPECT_EQ(quantizer_of(made.training, "w4").get_string("estimator", ""), "");
+  EXPECT_EQ(quantizer_of(made.training, "w1").get_string("estimator", ""), "abs_max");
+  kit::expect_user_error(
+      [] {
+        (void)training_case({.rules = {{.pattern = "conv9", .weights = {}, .activations = {}}}});
+      },
+      "a rule for quantizers matches no quantized layer: got 'conv9'");
+}
+
+TEST(InsertTrainingQuantizers, RefusesThePlanOfAnotherModel) {
+  TrainingCase made = training_case({});
+  ir::Graph other = made.model.clone();
+  ir::Value& weight = *other.find_value("w1");
+  other.set_constant(weight, weight.constant() + 1);
+  kit::expect_user_error(
+      [&] { passes_test::apply(insert_training_quantizers(made.plan, {}), other); },
+      "cannot train with the quantization plan");
+  kit::expect_user_error(
+      [&] { passes_test::apply(insert_training_quantizers(made.plan, {.window = 0}), other); },
+      "bad window of range_abs_max: got 0");
+}
+
+}  // namespace
+}  // namespace espalier::passes
