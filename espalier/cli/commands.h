@@ -9,6 +9,8 @@ namespace espalier::cli {
 RunCommand add_quantize(CLI::App& app);
 RunCommand add_train(CLI::App& app);
 RunCommand add_evaluate(CLI::App& app);
+RunCommand add_predict(CLI::App& app);
+RunCommand add_export(CLI::App& app);
 RunCommand add_verify(CLI::App& app);
 RunCommand add_bench(CLI::App& app);
 RunCommand add_inspect(CLI::App& app);

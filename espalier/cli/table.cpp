@@ -10,6 +10,8 @@ std::span<const Command> commands() {
       Command{"quantize", "Quantize a trained ONNX model to a verified INT8 file", add_quantize},
       Command{"train", "Run a recipe: train, quantize, export", add_train},
       Command{"evaluate", "Metrics of a model on labelled images, in any engine", add_evaluate},
+      Command{"predict", "The most likely classes of images", add_predict},
+      Command{"export", "A checkpoint or run folder as an ONNX file", add_export},
       Command{"verify", "Prove an INT8 file against its float model in the engines", add_verify},
       Command{"bench", "Time models side by side, interleaved", add_bench},
       Command{"inspect", "What a model is made of, and what it costs", add_inspect},

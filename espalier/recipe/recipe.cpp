@@ -7,53 +7,21 @@
 #include "espalier/base/error.h"
 #include "espalier/base/name_match.h"
 #include "espalier/recipe/map_reader.h"
+#include "espalier/recipe/model_yaml.h"
 #include "espalier/recipe/stage_yaml.h"
+#include "espalier/recipe/train_yaml.h"
 
 namespace espalier::recipe {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// A path as written, tried against the working directory, then against the recipe's folder.
-fs::path resolve(const std::string& written, const fs::path& folder) {
-  const fs::path path(written);
-  if (path.is_absolute() || fs::exists(path)) return path;
-  return fs::exists(folder / path) ? folder / path : path;
-}
-
-ModelConfig parse_model(const YamlValue& map, const Recipe& recipe, const fs::path& folder) {
-  MapReader reader(map, "'model'");
-  ModelConfig model;
-  const std::string zoo_name = reader.text("zoo", "");
-  const std::string file = reader.text("onnx", "");
-  if (zoo_name.empty() == file.empty()) {
-    throw base::UserError(
-        {.what = "'model' needs one of the keys 'zoo' and 'onnx'", .where = map.where()});
-  }
-  if (!file.empty()) {
-    model.source = ModelFile{.path = resolve(file, folder)};
-  } else {
-    const MapReader::IntegerRange sizes{.low = 1, .high = 1'000'000};
-    model.source =
-        ZooModel{.name = zoo_name,
-                 .options = {.classes = reader.integer("classes", 0, sizes),
-                             .scale = reader.number("scale", 1.0, {.low = 0.01, .high = 16}),
-                             .image_size = reader.integer("image_size", 0, sizes),
-                             .channels = reader.integer("channels", 0, sizes),
-                             .seed = recipe.seed}};
-  }
-  const std::string weights = reader.text("weights", "");
-  if (!weights.empty()) model.weights = resolve(weights, folder);
-  reader.finish();
-  return model;
-}
-
 /// A data split given as a path or in place.
 std::optional<data::DataConfig> parse_split(const YamlValue* value, const fs::path& folder,
                                             bool training) {
   if (value == nullptr) return std::nullopt;
   const DataSplits splits = value->kind == YamlValue::Kind::Scalar
-                                ? load_data(resolve(value->scalar, folder))
+                                ? load_data(resolve_path(value->scalar, folder))
                                 : parse_data(*value, folder);
   return training ? splits.for_training() : splits.for_evaluation();
 }
@@ -139,10 +107,11 @@ std::string stage_name(const Stage& stage) {
 Recipe parse_recipe(const YamlValue& document, const std::filesystem::path& folder) {
   MapReader reader(document, "the recipe");
   Recipe recipe;
+  recipe.folder = folder;
   static_cast<void>(read_integer(reader.require("version"), "version", 1, 1));
   recipe.seed =
       static_cast<std::uint64_t>(reader.integer("seed", 0, {.low = 0, .high = INT64_MAX}));
-  recipe.model = parse_model(reader.require("model"), recipe, folder);
+  recipe.model = parse_model(reader.require("model"), recipe.seed, folder);
   if (const YamlValue* value = reader.find("data")) parse_data_block(*value, folder, recipe);
   if (const YamlValue* value = reader.find("metrics")) recipe.metrics = parse_metrics(*value);
   const YamlValue& stages = reader.require("stages");

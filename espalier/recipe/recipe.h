@@ -10,6 +10,7 @@
 #include "espalier/quant/planner.h"
 #include "espalier/recipe/data_yaml.h"
 #include "espalier/recipe/yaml.h"
+#include "espalier/train/distillation.h"
 #include "espalier/train/loop.h"
 #include "espalier/zoo/table.h"
 
@@ -51,10 +52,56 @@ struct VerifyConfig {
   std::vector<std::string> engines = {"onnxruntime", "openvino"};
 };
 
+/// One term of a loss.
+struct LossConfig {
+  enum class Kind {
+    CrossEntropy,  ///< of the labels
+    Divergence,    ///< of the teacher's softened outputs: `temperature`
+    SoftLabel,     ///< cross entropy on them: `temperatures`
+    Feature,       ///< mean square difference of a value: student[0], teacher[0]
+    Flow           ///< of the flow between two values: student[0..1], teacher[0..1]
+  };
+  Kind kind = Kind::CrossEntropy;
+  double weight = 1;
+  double smoothing = 0;
+  double temperature = 4;
+  train::SoftLabelTemperatures temperatures = {};
+  std::vector<std::string> student = {};  ///< names of values
+  std::vector<std::string> teacher = {};
+};
+
+/// Who is learned from; nothing: the model as it enters the stage.
+using TeacherConfig = std::optional<ModelConfig>;
+
+/// Strategy `distil`: more terms for some epochs.
+struct DistilConfig {
+  TeacherConfig teacher = {};
+  std::vector<LossConfig> losses = {};
+};
+
+/// Strategy `freeze`: parameters and buffers keep their values.
+struct FreezeConfig {
+  std::vector<std::string> match = {};  ///< globs
+};
+
+/// Strategy `export`: writes the model as the last epoch of the span was evaluated.
+struct EpochExportConfig {
+  std::string file = {};  ///< in the run folder
+  int opset = 17;
+};
+
+/// What begins and ends between epochs of a training.
+struct StrategyConfig {
+  train::EpochSpan span = {};
+  std::variant<DistilConfig, FreezeConfig, EpochExportConfig> what = FreezeConfig{};
+};
+
 /// Stage `train`: float training.
 struct TrainStage {
   train::TrainOptions options;
-  double smoothing = 0;
+  std::vector<LossConfig> losses = {{}};
+  TeacherConfig teacher = {};  ///< of the terms in `losses` that have one
+  std::vector<StrategyConfig> strategies = {};
 };
 
 /// Stage `quantize`, mode `ptq`.
@@ -81,6 +128,7 @@ struct Recipe {
   std::vector<train::TopK> metrics = {{.k = 1}};
   std::vector<Stage> stages = {};
   std::filesystem::path output = "runs/recipe";
+  std::filesystem::path folder = ".";  ///< where relative paths are tried, second
   std::string resolved = {};  ///< the document after overrides, for config.yaml and checkpoints
 };
 

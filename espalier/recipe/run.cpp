@@ -9,9 +9,11 @@
 #include "espalier/recipe/plan_yaml.h"
 #include "espalier/recipe/quantization.h"
 #include "espalier/recipe/report.h"
+#include "espalier/recipe/resuming.h"
 #include "espalier/recipe/run_folder.h"
 #include "espalier/recipe/training.h"
 #include "espalier/train/checkpoint.h"
+#include "espalier/train/checkpoint_folder.h"
 
 namespace espalier::recipe {
 namespace {
@@ -28,30 +30,57 @@ std::string stage_file(std::size_t index) {
   return fmt::format("stage-{}.espalier", index);
 }
 
+std::string stage_folder(std::size_t index) {
+  return fmt::format("checkpoints/stage-{}", index);
+}
+
+/// What an earlier run left of a training stage.
+struct Left {
+  Reuse reuse = Reuse::Anew;
+  std::optional<train::Checkpoint> finished = std::nullopt;
+};
+
+Left look_for(std::size_t index, const Recipe& recipe, const RunFolder& folder) {
+  const std::filesystem::path done = folder.path() / "checkpoints" / stage_file(index);
+  if (std::filesystem::exists(done)) {
+    train::Checkpoint checkpoint = train::read_checkpoint(done);
+    const std::string config = checkpoint.state ? checkpoint.state->config : "";
+    return {.reuse = reuse_of(recipe, index, config), .finished = std::move(checkpoint)};
+  }
+  const auto newest = train::CheckpointFolder(folder.path() / stage_folder(index), 1).latest();
+  if (!newest) return {};
+  const Reuse reuse = reuse_of(recipe, index, newest->state->config);
+  return {.reuse = reuse == Reuse::Anew ? Reuse::Anew : Reuse::Continue};
+}
+
 /// Trains, or takes the result of an earlier run that finished this stage.
 void run_train_stage(const TrainStage& stage, std::size_t index, const Recipe& recipe,
                      const RunOptions& options, const RunFolder& folder, Progress& progress) {
-  const std::filesystem::path done = folder.path() / "checkpoints" / stage_file(index);
-  if (options.resume && std::filesystem::exists(done)) {
-    train::Checkpoint checkpoint = train::read_checkpoint(done);
+  Left left = options.resume ? look_for(index, recipe, folder) : Left{};
+  if (left.finished && left.reuse == Reuse::Finished) {
     base::log_info("stage {} (train) was finished before", index);
-    progress.graph = std::move(checkpoint.graph);
-    progress.training.emplace(TrainingOutcome{
-        .best = progress.graph.clone(), .state = checkpoint.state.value_or(train::TrainState{})});
+    progress.graph = std::move(left.finished->graph);
+    progress.training.emplace(
+        TrainingOutcome{.best = progress.graph.clone(),
+                        .state = left.finished->state.value_or(train::TrainState{})});
     return;
   }
-  TrainingOutcome outcome =
-      run_training({.graph = progress.graph,
-                    .data = recipe.data,
-                    .stage = stage,
-                    .seed = recipe.seed,
-                    .folder = folder.path(),
-                    .checkpoint_folder = fmt::format("checkpoints/stage-{}", index),
-                    .resume = options.resume,
-                    .config = recipe.resolved,
-                    .progress = options.progress});
+  if (left.finished) {
+    base::log_info("stage {} (train) was finished with another recipe: it {}", index,
+                   left.reuse == Reuse::Anew ? "starts anew" : "goes on with this one");
+  }
+  TrainingOutcome outcome = run_training({.graph = progress.graph,
+                                          .data = recipe.data,
+                                          .stage = stage,
+                                          .seed = recipe.seed,
+                                          .folder = folder.path(),
+                                          .checkpoint_folder = stage_folder(index),
+                                          .resume = left.reuse != Reuse::Anew,
+                                          .config = recipe.resolved,
+                                          .progress = options.progress});
   progress.graph = outcome.best.clone();
-  train::write_checkpoint(done, {.graph = outcome.best.clone(), .state = outcome.state});
+  train::write_checkpoint(folder.path() / "checkpoints" / stage_file(index),
+                          {.graph = outcome.best.clone(), .state = outcome.state});
   progress.training.emplace(std::move(outcome));
 }
 
@@ -107,6 +136,9 @@ RunResult run_recipe(const Recipe& recipe, const RunOptions& options) {
   check_order(recipe);
   Progress progress{.graph = load_model(recipe.model), .opset = export_opset(recipe)};
   const RunFolder folder(options.output);
+  if (options.resume && folder.has("config.yaml")) {
+    log_recipe_changes(folder.read("config.yaml"), recipe);
+  }
   folder.write("config.yaml", recipe.resolved);
   for (std::size_t index = 0; index < recipe.stages.size(); ++index) {
     const Stage& stage = recipe.stages[index];

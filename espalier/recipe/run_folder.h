@@ -26,4 +26,15 @@ class RunFolder {
   std::filesystem::path path_;
 };
 
+/// @name What a path means that may be a run folder; any other path comes back as it is
+/// @{
+
+/// model.onnx, which ships. Throws UserError when the run has none yet.
+[[nodiscard]] std::filesystem::path shipped_model(const std::filesystem::path& path);
+/// What training gave: the result of the last finished training stage, else the best model of the
+/// stage under way, else its newest checkpoint, else model.onnx. Throws UserError without any.
+[[nodiscard]] std::filesystem::path trained_model(const std::filesystem::path& path);
+
+/// @}
+
 }  // namespace espalier::recipe

@@ -5,10 +5,9 @@
 
 namespace espalier::recipe {
 
-/// @name One stage of a recipe from its map
+/// @name One stage of a recipe from its map (stage `train`: train_yaml.h)
 /// Throw UserError with file and line, UnsupportedError for what is valid but not there.
 /// @{
-[[nodiscard]] TrainStage parse_train_stage(const YamlValue& map, const Recipe& recipe);
 [[nodiscard]] QuantizeStage parse_quantize_stage(const YamlValue& map);
 [[nodiscard]] ExportStage parse_export_stage(const YamlValue& map);
 /// @}

@@ -6,6 +6,8 @@
 
 #include "espalier/base/error.h"
 #include "espalier/base/log.h"
+#include "espalier/recipe/losses.h"
+#include "espalier/recipe/strategies.h"
 #include "espalier/report/tensorboard.h"
 #include "espalier/train/checkpoint_folder.h"
 #include "espalier/train/loader_source.h"
@@ -39,6 +41,7 @@ class Reporter {
         events_.add_scalar("train/" + name, value, report.step);
       }
       events_.add_scalar("train/lr", report.lr, report.step);
+      events_.add_scalar("train/gradient_norm", report.gradient_norm, report.step);
       events_.add_scalar("train/images_per_second", report.samples_per_second, report.step);
     }
     const auto loss = report.means.find("loss");
@@ -84,22 +87,27 @@ TrainingOutcome run_training(const TrainingRequest& request) {
     evaluation_loader.emplace(data::make_loader(*request.data.eval, request.seed));
     evaluation.emplace(*evaluation_loader);
   }
-  exec::Program program = exec::Program::compile(request.graph, {.mode = exec::Mode::Training});
+  const StudentFeatures features(request.graph, request.stage);
+  exec::Program program = features.compile(request.graph);
+  const StrategyContext context{
+      .self = request.graph, .features = features, .folder = request.folder};
+  const auto strategies = make_strategies(request.stage, context);
   Reporter reporter(request, training.batches_per_epoch(), resume_step(options.checkpoints));
-  const train::TrainJob job{.graph = request.graph,
-                            .program = program,
-                            .data = training,
-                            .evaluation = evaluation ? &*evaluation : nullptr,
-                            .losses = {train::cross_entropy(request.stage.smoothing)},
-                            .callbacks = reporter.callbacks()};
-  const train::TrainResult result = train::train(job, options);
+  train::TrainJob job{
+      .graph = request.graph,
+      .program = program,
+      .data = training,
+      .evaluation = evaluation ? &*evaluation : nullptr,
+      .losses = make_losses(request.stage.losses, request.stage.teacher, request.graph, features),
+      .callbacks = reporter.callbacks(),
+      .compile = [&](const ir::Graph& graph) { return features.compile(graph); }};
+  for (const auto& strategy : strategies) job.strategies.push_back(strategy.get());
+  train::TrainResult result = train::train(job, options);
   TrainingOutcome outcome{
-      .best = request.graph.clone(), .state = result.state, .seconds = result.seconds};
+      .best = std::move(result.model), .state = result.state, .seconds = result.seconds};
   const train::CheckpointFolder folder(options.checkpoints.folder, options.checkpoints.keep);
   if (evaluation && std::filesystem::exists(folder.best_path())) {
     outcome.best = train::read_checkpoint(folder.best_path()).graph;
-  } else {
-    program.write_back(outcome.best);
   }
   return outcome;
 }

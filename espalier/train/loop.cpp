@@ -16,7 +16,9 @@
 #include "espalier/train/checkpoint_folder.h"
 #include "espalier/train/denormals.h"
 #include "espalier/train/evaluate.h"
+#include "espalier/train/job_check.h"
 #include "espalier/train/not_finite.h"
+#include "espalier/train/resume.h"
 #include "espalier/train/step_timer.h"
 
 namespace espalier::train {
@@ -41,6 +43,22 @@ void seed_step(std::uint64_t seed, std::int64_t step) {
   generator.set_current_seed(base::mix(seed, static_cast<std::uint64_t>(step)));
 }
 
+/// Computes with the averages, where they are kept, in its scope.
+class WithAverages {
+ public:
+  explicit WithAverages(std::optional<Average>& average) : average_(average) {
+    if (average_) average_->exchange();
+  }
+  WithAverages(const WithAverages&) = delete;
+  WithAverages& operator=(const WithAverages&) = delete;
+  ~WithAverages() {
+    if (average_) average_->exchange();
+  }
+
+ private:
+  std::optional<Average>& average_;
+};
+
 /// One call of train().
 class Run {
  public:
@@ -48,13 +66,12 @@ class Run {
       : job_(job),
         options_(checked(options)),
         steps_per_epoch_(job.data.batches_per_epoch()),
-        optimizer_(make_optimizer(
-            options.optimizer, job.program.parameters(),
-            group_parameters(job.graph, names_of(job.program.parameters()), options.groups))),
+        graph_(job.graph.clone()),
         schedule_(options.schedule, steps_per_epoch_, options.epochs) {
     if (!options.checkpoints.folder.empty()) {
       folder_.emplace(options.checkpoints.folder, options.checkpoints.keep);
     }
+    prepare_updates();
     state_.steps_per_epoch = steps_per_epoch_;
     state_.seed = options.seed;
     state_.best_metric = job.evaluation == nullptr ? "" : options.best_metric;
@@ -68,6 +85,7 @@ class Run {
     result.resumed_at = resume();
     job_.program.set_training(true);
     while (state_.epoch < options_.epochs) run_epoch();
+    result.model = evaluated_model();
     result.state = state_;
     result.seconds = seconds_since(start);
     return result;
@@ -75,32 +93,27 @@ class Run {
 
  private:
   const TrainOptions& checked(const TrainOptions& options) const {
-    base::check(options.epochs >= 1, "epochs: got {}, expected 1 or more", options.epochs);
-    base::check(options.evaluate_every_epochs >= 1,
-                "epochs between evaluations: got {}, expected 1 or more",
-                options.evaluate_every_epochs);
-    base::check(options.checkpoints.every_steps >= 0,
-                "steps between checkpoints: got {}, expected 0 or more",
-                options.checkpoints.every_steps);
-    base::check(!options.checkpoints.resume || !options.checkpoints.folder.empty(),
-                "cannot resume without a folder of checkpoints");
-    base::invariant(!job_.losses.empty(), "training without a loss");
-    if (job_.evaluation == nullptr) return options;
-    std::vector<std::string> known{"loss"};
-    for (const TopK& metric : options.metrics) known.push_back(metric.name());
-    for (const LossTerm& loss : job_.losses) {
-      if (job_.losses.size() > 1) known.push_back(loss.name);
-    }
-    if (std::ranges::find(known, options.best_metric) == known.end()) {
-      throw base::UserError({.what = "the metric that decides the best model is not measured",
-                             .got = fmt::format("'{}'", options.best_metric),
-                             .expected = fmt::format("{}", fmt::join(known, ", "))});
-    }
+    check_job(job_, options);
     return options;
+  }
+
+  /// Optimizer and average of the program as it is.
+  void prepare_updates() {
+    const exec::TensorMap& parameters = job_.program.parameters();
+    optimizer_ = make_optimizer(options_.optimizer, parameters,
+                                group_parameters(graph_, names_of(parameters), options_.groups));
+    average_.reset();
+    if (options_.ema.decay > 0) {
+      average_.emplace(options_.ema, averaged_tensors(graph_, job_.program));
+    }
   }
 
   void describe_run() {
     state_.optimizer = optimizer_->describe();
+    if (const std::string clip = describe_clip(options_.clip); !clip.empty()) {
+      state_.optimizer += ", " + clip;
+    }
+    if (average_) state_.optimizer += fmt::format(", ema {}", options_.ema.decay);
     state_.schedule = schedule_.describe();
     state_.config = options_.checkpoints.config;
     state_.threads = at::get_num_threads();
@@ -122,8 +135,7 @@ class Run {
       start_anew();
       return std::nullopt;
     }
-    restore_tensors(*checkpoint);
-    restore_state(*checkpoint->state);
+    restore(*checkpoint);
     base::log_info(
         "resumed at epoch {}, step {}: weights, optimizer state, data position, best "
         "{} restored",
@@ -141,62 +153,93 @@ class Run {
     folder_->save(checkpoint());
   }
 
-  void restore_tensors(const Checkpoint& checkpoint) {
-    exec::TensorMap tensors;
-    const auto collect = [&](const exec::TensorMap& wanted) {
-      for (const auto& [name, tensor] : wanted) {
-        const ir::Value* value = checkpoint.graph.find_value(name);
-        if (value == nullptr || !value->is_initializer()) {
-          throw base::UserError({.what = "the checkpoint is of another model",
-                                 .where = fmt::format("parameter '{}'", name),
-                                 .got = "nothing",
-                                 .expected = "its values"});
-        }
-        tensors.emplace(name, value->constant());
-      }
-    };
-    collect(job_.program.parameters());
-    collect(job_.program.buffers());
-    job_.program.load(tensors);
-    optimizer_->load_slots(checkpoint.slots);
+  void restore(const Checkpoint& checkpoint) {
+    const std::string optimizer_before = checkpoint.state->optimizer;
+    take_over(*checkpoint.state, state_);
+    const bool rewritten = std::ranges::any_of(job_.strategies, [&](const Strategy* strategy) {
+      return strategy->rewrites() && has_started(*strategy);
+    });
+    if (rewritten) {
+      graph_ = checkpoint.graph.clone();
+      compile();
+      prepare_updates();
+    }
+    job_.program.load(matching_tensors(checkpoint.graph, job_.program));
+    restore_slots(checkpoint.slots, optimizer_before);
+    for (Strategy* strategy : job_.strategies) {
+      const bool over = state_.epoch > strategy->span().end;
+      if (has_started(*strategy) && !over) strategy->on_resume(graph_, job_.program);
+    }
   }
 
-  /// Takes the position over; keeps what this run was asked to be, and warns where that differs.
-  void restore_state(const TrainState& saved) {
-    const auto warn = [](std::string_view what, const auto& before, const auto& now) {
-      if (before == now) return;
-      base::log_warning(
-          "the checkpoint was made with {} '{}', this run has '{}': it will not end "
-          "with the same bytes",
-          what, before, now);
-    };
-    warn("seed", saved.seed, state_.seed);
-    warn("threads", saved.threads, state_.threads);
-    warn("instruction set", saved.instruction_set, state_.instruction_set);
-    warn("optimizer", saved.optimizer, state_.optimizer);
-    warn("schedule", saved.schedule, state_.schedule);
-    warn("steps an epoch", saved.steps_per_epoch, state_.steps_per_epoch);
-    for (const auto& [name, version] : state_.versions) {
-      const auto before = saved.versions.find(name);
-      warn(name, before == saved.versions.end() ? std::string("none") : before->second, version);
+  void restore_slots(const exec::TensorMap& slots, const std::string& optimizer_before) {
+    exec::TensorMap own;
+    exec::TensorMap averages;
+    for (const auto& [name, tensor] : slots) {
+      (Average::is_slot(name) ? averages : own).emplace(name, tensor);
     }
-    state_.epoch = saved.epoch;
-    state_.step_in_epoch = saved.step_in_epoch;
-    state_.data_offset = saved.data_offset;
-    state_.step = saved.step;
-    state_.meters = saved.meters;
-    state_.history = saved.history;
-    if (saved.best_metric == state_.best_metric) {
-      state_.best_value = saved.best_value;
-      state_.best_epoch = saved.best_epoch;
-    } else if (!saved.best_metric.empty() && !state_.best_metric.empty()) {
-      base::log_warning("the best {} of the checkpoint does not count for this run's {}",
-                        saved.best_metric, state_.best_metric);
+    if (optimizer_before == state_.optimizer) {
+      optimizer_->load_slots(own);
+    } else {
+      const std::size_t taken = optimizer_->adopt_slots(own);
+      base::log_warning("another optimizer takes {} of its {} state tensors from the checkpoint",
+                        taken, optimizer_->slots().size());
     }
+    if (!average_) return;
+    // Those without a saved one start with the restored weights.
+    average_.emplace(options_.ema, averaged_tensors(graph_, job_.program));
+    if (average_->adopt_slots(averages) == 0) {
+      base::log_warning("the checkpoint has no moving average: it starts with the weights");
+    }
+  }
+
+  /// True when the position lies behind the first step of the strategy.
+  [[nodiscard]] bool has_started(const Strategy& strategy) const {
+    const std::int64_t start = strategy.span().start;
+    return state_.epoch > start || (state_.epoch == start && state_.step_in_epoch > 0);
+  }
+
+  void compile() {
+    job_.program = job_.compile ? job_.compile(graph_)
+                                : exec::Program::compile(graph_, {.mode = exec::Mode::Training});
+    job_.program.set_training(true);
+  }
+
+  /// Lets strategies begin and says what the epoch is trained with.
+  void begin_epoch() {
+    epoch_ = state_.epoch + 1;
+    for (Strategy* strategy : job_.strategies) {
+      if (strategy->span().start == state_.epoch && state_.step_in_epoch == 0) start(*strategy);
+    }
+    EpochPlan plan;
+    for (const FreezeRule& rule : options_.freezes) {
+      if (state_.epoch >= rule.from_epoch) plan.frozen.push_back(rule.pattern);
+    }
+    for (Strategy* strategy : job_.strategies) {
+      if (strategy->span().contains(state_.epoch)) strategy->on_epoch(state_.epoch, plan);
+    }
+    losses_ = job_.losses;
+    std::ranges::move(plan.losses, std::back_inserter(losses_));
+    freezer_.apply(job_.program, plan.frozen);
+  }
+
+  void start(Strategy& strategy) {
+    base::log_info("epoch {}: {}", state_.epoch + 1, strategy.describe());
+    job_.program.write_back(graph_);
+    if (!strategy.on_start(graph_, job_.program)) return;
+    exec::TensorMap slots = optimizer_->slots();
+    if (average_) slots.merge(average_->slots());
+    compile();
+    prepare_updates();
+    optimizer_->adopt_slots(slots);
+    if (average_) average_->adopt_slots(slots);
+    state_.best_value = 0;
+    state_.best_epoch = 0;
   }
 
   void run_epoch() {
     const Clock::time_point start = Clock::now();
+    begin_epoch();
     meters_.restore(state_.meters);
     timer_.start_epoch();
     job_.data.start({.epoch = state_.epoch, .offset = state_.data_offset});
@@ -218,44 +261,82 @@ class Run {
     const double lr = schedule_.at(state_.epoch * steps_per_epoch_ + state_.step_in_epoch);
     seed_step(options_.seed, state_.step);
     const std::vector<Tensor> outputs = job_.program.run(std::span(&batch.images, 1));
-    Tensor total;
     std::vector<double> terms;
-    for (const LossTerm& term : job_.losses) {
+    const Tensor total = weighted_sum(outputs, batch, terms);
+    base::check(total.requires_grad(), "nothing is left to train: every parameter is frozen");
+    total.backward();
+    const double norm = gradient_norm(job_.program.parameters());
+    if (!std::isfinite(norm)) check_gradients();
+    clip_gradients(job_.program.parameters(), options_.clip, norm);
+    optimizer_->step(lr);
+    optimizer_->clear_gradients();
+    freezer_.restore_buffers();
+    const MetricValues values = measure(outputs, batch, terms, losses_, options_.metrics, meters_);
+    ++state_.step;
+    ++state_.step_in_epoch;
+    if (average_) average_->update(state_.step);
+    state_.data_offset = job_.data.position().offset;
+    timer_.add(seconds_since(start), reader, batch.images.size(0));
+    report_step(lr, norm, values);
+  }
+
+  [[nodiscard]] Tensor weighted_sum(std::span<const Tensor> outputs, const data::Batch& batch,
+                                    std::vector<double>& terms) const {
+    Tensor total;
+    for (const LossTerm& term : losses_) {
       const Tensor loss = term.function(outputs, batch);
       terms.push_back(loss.item<double>());
-      if (!std::isfinite(terms.back())) fail_not_finite(term.name, terms.back(), batch);
+      if (!std::isfinite(terms.back())) {
+        seed_step(options_.seed, state_.step);  // Dropout as in the step that failed.
+        fail_not_finite(
+            {.what = "the " + term.name,
+             .origin = find_not_finite(graph_, job_.program, std::span(&batch.images, 1)),
+             .got = fmt::format("{}", terms.back())});
+      }
       const Tensor weighted = term.weight == 1.0 ? loss : loss * term.weight;
       total = total.defined() ? total + weighted : weighted;
     }
-    total.backward();
-    optimizer_->step(lr);
-    optimizer_->clear_gradients();
-    const MetricValues values =
-        measure(outputs, batch, terms, job_.losses, options_.metrics, meters_);
-    ++state_.step;
-    ++state_.step_in_epoch;
-    state_.data_offset = job_.data.position().offset;
-    timer_.add(seconds_since(start), reader, batch.images.size(0));
-    report_step(lr, values);
+    return total;
   }
 
-  [[noreturn]] void fail_not_finite(const std::string& term, double value,
-                                    const data::Batch& batch) const {
-    const std::string origin =
-        find_not_finite(job_.graph, job_.program, std::span(&batch.images, 1));
+  void check_gradients() const {
+    const std::string origin = find_bad_gradient(graph_, job_.program);
+    // Squares of large float64 gradients may overflow where no element does.
+    if (!origin.empty()) fail_not_finite({.what = "a gradient", .origin = origin, .got = ""});
+  }
+
+  /// Keeps numbers that are not finite out of the file.
+  void check_state() const {
+    const std::string origin = find_bad_state(graph_, job_.program);
+    if (origin.empty()) return;
+    fail_not_finite({.what = "a parameter or running statistic",
+                     .origin = origin,
+                     .got = "",
+                     .step = state_.step});
+  }
+
+  /// Which number is not finite, and the first layer where it is so.
+  struct BadNumber {
+    std::string what;
+    std::string origin;
+    std::string got;
+    std::int64_t step = -1;  ///< from 1; -1: the step under way
+  };
+
+  [[noreturn]] void fail_not_finite(BadNumber bad) const {
     std::string kept = "no checkpoint was written yet";
     if (folder_ && !folder_->files().empty()) {
       kept = fmt::format("the last good checkpoint is '{}'", folder_->files().back().string());
     }
     throw base::UserError(
-        {.what = fmt::format("training stopped: the {} is not a finite number", term),
-         .where = fmt::format("epoch {}, step {}, first in {}", state_.epoch + 1, state_.step + 1,
-                              origin),
-         .got = fmt::format("{}", value),
+        {.what = fmt::format("training stopped: {} is not a finite number", bad.what),
+         .where = fmt::format("epoch {}, step {}, first in {}", epoch_,
+                              bad.step < 0 ? state_.step + 1 : bad.step, bad.origin),
+         .got = std::move(bad.got),
          .hint = fmt::format("a smaller learning rate or a warm-up usually helps; {}", kept)});
   }
 
-  void report_step(double lr, const MetricValues& values) const {
+  void report_step(double lr, double norm, const MetricValues& values) const {
     if (!job_.callbacks.on_step) return;
     const bool due =
         options_.log_every_steps > 0 && (state_.step_in_epoch % options_.log_every_steps == 0 ||
@@ -269,6 +350,7 @@ class Run {
                             .step = state_.step,
                             .log_due = due,
                             .lr = lr,
+                            .gradient_norm = norm,
                             .values = values,
                             .means = meters_.means(),
                             .batch_cost = timer_.batch_cost(),
@@ -297,23 +379,56 @@ class Run {
     report.best_value = state_.best_value;
     report.best_epoch = state_.best_epoch;
     report.seconds = seconds_since(start);
+    end_strategies(report.record);
     if (folder_) {
       const Checkpoint whole = checkpoint();
-      if (report.improved) folder_->save_best(whole);
+      if (report.improved) save_best(whole);
       folder_->save(whole);
     }
     if (job_.callbacks.on_epoch) job_.callbacks.on_epoch(report);
   }
 
+  /// Calls on_end of the strategies whose last epoch has just finished.
+  void end_strategies(const EpochRecord& record) {
+    for (Strategy* strategy : job_.strategies) {
+      if (strategy->span().end + 1 == state_.epoch) strategy->on_end(evaluated_model(), record);
+    }
+  }
+
+  void save_best(const Checkpoint& whole) {
+    if (!average_) return folder_->save_best(whole);
+    folder_->save_best({.graph = evaluated_model(), .state = whole.state, .slots = whole.slots});
+  }
+
+  /// The graph with the weights that evaluations see.
+  [[nodiscard]] ir::Graph evaluated_model() {
+    const WithAverages averages(average_);
+    ir::Graph model = graph_.clone();
+    job_.program.write_back(model);
+    return model;
+  }
+
   MetricValues run_evaluation() {
     job_.program.set_training(false);
     try {
+      const WithAverages averages(average_);
       MetricValues values = evaluate(job_.program, *job_.evaluation, job_.losses, options_.metrics);
+      check_evaluation(values);
       job_.program.set_training(true);
       return values;
     } catch (const base::Interrupted&) {
-      stop();
+      base::log_info("the evaluation was interrupted");
     }
+    stop();  // Outside the scope of the averages: checkpoints hold the weights themselves.
+  }
+
+  void check_evaluation(const MetricValues& values) const {
+    if (std::isfinite(values.at("loss"))) return;
+    const std::string origin = find_bad_state(graph_, job_.program);
+    fail_not_finite({.what = "the loss of the evaluation",
+                     .origin = origin.empty() ? "the images of the evaluation" : origin,
+                     .got = fmt::format("{}", values.at("loss")),
+                     .step = state_.step});
   }
 
   /// True when the record's evaluation is the best so far, which it then becomes.
@@ -329,8 +444,10 @@ class Run {
   }
 
   [[nodiscard]] Checkpoint checkpoint() {
+    check_state();
     state_.meters = meters_.state();
-    Checkpoint result{.graph = job_.graph.clone(), .state = state_, .slots = optimizer_->slots()};
+    Checkpoint result{.graph = graph_.clone(), .state = state_, .slots = optimizer_->slots()};
+    if (average_) result.slots.merge(average_->slots());
     job_.program.write_back(result.graph);
     return result;
   }
@@ -346,7 +463,12 @@ class Run {
   const TrainJob& job_;
   const TrainOptions& options_;
   std::int64_t steps_per_epoch_;
+  ir::Graph graph_;  ///< what the program is compiled from; its weights may be older
   std::unique_ptr<Optimizer> optimizer_;
+  std::optional<Average> average_;
+  Freezer freezer_;
+  std::vector<LossTerm> losses_;  ///< of the epoch under way
+  std::int64_t epoch_ = 0;        ///< the one under way, from 1, until the next begins
   Schedule schedule_;
   std::optional<CheckpointFolder> folder_;
   TrainState state_;

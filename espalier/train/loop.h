@@ -9,13 +9,17 @@
 
 #include "espalier/exec/program.h"
 #include "espalier/ir/graph.h"
+#include "espalier/train/average.h"
 #include "espalier/train/batch_source.h"
 #include "espalier/train/checkpoint.h"
+#include "espalier/train/freeze.h"
+#include "espalier/train/gradients.h"
 #include "espalier/train/loss.h"
 #include "espalier/train/metric.h"
 #include "espalier/train/optimizer.h"
 #include "espalier/train/parameter_groups.h"
 #include "espalier/train/schedule.h"
+#include "espalier/train/strategy.h"
 
 namespace espalier::train {
 
@@ -32,6 +36,9 @@ struct TrainOptions {
   std::uint64_t seed = 0;
   OptimizerOptions optimizer = SgdOptions{};
   GroupOptions groups = {};
+  ClipOptions clip = {};
+  EmaOptions ema = {};  ///< with an average, it is what is evaluated, kept as best, and delivered
+  std::vector<FreezeRule> freezes = {};
   ScheduleOptions schedule = {};
   std::vector<TopK> metrics = {{.k = 1}};
   std::int64_t evaluate_every_epochs = 1;  ///< and after the last one
@@ -49,10 +56,11 @@ struct StepReport {
   std::int64_t step = 0;  ///< finished steps of all epochs
   bool log_due = false;   ///< every log_every_steps, and at the end of the epoch
   double lr = 0;
-  MetricValues values;     ///< of this batch: "loss", the terms when several, every metric
-  MetricValues means;      ///< over the epoch so far
-  double batch_cost = 0;   ///< mean of a whole step; the first 5 of an epoch do not count
-  double reader_cost = 0;  ///< mean wait for the batch
+  double gradient_norm = 0;  ///< of all parameters together, before clipping
+  MetricValues values;       ///< of this batch: "loss", the terms when several, every metric
+  MetricValues means;        ///< over the epoch so far
+  double batch_cost = 0;     ///< mean of a whole step; the first 5 of an epoch do not count
+  double reader_cost = 0;    ///< mean wait for the batch
   double samples_per_second = 0;
   double eta = 0;
 };
@@ -75,17 +83,21 @@ struct Callbacks {
 };
 
 /// What is trained, on what. The loop knows nothing of compression: the graph may hold FakeQuantize
-/// nodes, and a distillation is a loss term.
+/// nodes, a distillation is a loss term, and what begins or ends between epochs is a strategy.
 struct TrainJob {
   const ir::Graph& graph;  ///< what the program was compiled from; written to checkpoints
-  exec::Program& program;  ///< mode Training; holds the trained parameters at the end
+  exec::Program& program;  ///< mode Training; replaced when a strategy changes the graph
   BatchSource& data;
   BatchSource* evaluation = nullptr;  ///< null: no evaluation, no best model
   std::vector<LossTerm> losses = {};
   Callbacks callbacks = {};
+  std::vector<Strategy*> strategies = {};  ///< borrowed; called in this order
+  /// Makes the program of a graph that a strategy changed; empty: compiled for training.
+  std::function<exec::Program(const ir::Graph&)> compile = {};
 };
 
 struct TrainResult {
+  ir::Graph model;  ///< as the last epoch was evaluated: the averages, where they are kept
   TrainState state;
   /// Where the run continued, in finished steps; nothing when it started anew.
   std::optional<std::int64_t> resumed_at = {};
@@ -95,8 +107,10 @@ struct TrainResult {
 /// Trains. Bit-exact for the same seed, thread count and instruction set, whether in one go or
 /// resumed; a checkpoint of other threads or instructions resumes with a warning. On a signal
 /// (base::interrupted) writes a checkpoint and throws Interrupted. A loss that is not finite throws
-/// UserError naming the step and the first node that gave such a value; the last good checkpoint
-/// stays. Denormal numbers are flushed to zero while it runs.
+/// UserError naming the step and the first layer that gave such a value, and so does a gradient,
+/// before it reaches a parameter: no checkpoint holds such numbers, and the last one stays. A
+/// resumed run takes an optimizer of another kind, new numbers and new strategies from its options,
+/// not from the checkpoint. Denormal numbers are flushed to zero while it runs.
 TrainResult train(const TrainJob& job, const TrainOptions& options);
 
 }  // namespace espalier::train

@@ -1,10 +1,13 @@
 #include "espalier/train/not_finite.h"
 
+#include <set>
 #include <vector>
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/isfinite.h>
 #include <fmt/format.h>
+
+#include "espalier/ops/weight.h"
 
 namespace espalier::train {
 namespace {
@@ -32,6 +35,33 @@ std::string find_bad_node(const ir::Graph& trained, std::span<const Tensor> inpu
   return culprit;
 }
 
+/// A tensor of a program and the node that reads it first.
+struct Owned {
+  std::string name;
+  const ir::Node& reader;
+  Tensor tensor;
+
+  [[nodiscard]] std::string label() const {
+    return fmt::format("'{}' of {}", name, reader.label());
+  }
+};
+
+/// Tensors of the map in the order in which the graph's nodes read them.
+std::vector<Owned> in_graph_order(const ir::Graph& graph, const exec::TensorMap& tensors) {
+  std::vector<Owned> list;
+  std::set<std::string> seen;
+  for (const ir::Node* node : graph.nodes()) {
+    for (const ir::Value* input : node->inputs()) {
+      const ir::Value* initializer = input == nullptr ? nullptr : ops::initializer_behind(input);
+      if (initializer == nullptr) continue;
+      const auto place = tensors.find(initializer->name());
+      if (place == tensors.end() || !seen.insert(initializer->name()).second) continue;
+      list.push_back({.name = initializer->name(), .reader = *node, .tensor = place->second});
+    }
+  }
+  return list;
+}
+
 }  // namespace
 
 std::string find_not_finite(const ir::Graph& graph, const exec::Program& program,
@@ -40,13 +70,32 @@ std::string find_not_finite(const ir::Graph& graph, const exec::Program& program
   for (const Tensor& input : inputs) {
     if (has_bad_number(input)) return "the batch";
   }
-  for (const auto& [name, tensor] : program.parameters()) {
-    if (has_bad_number(tensor)) return fmt::format("parameter '{}'", name);
+  for (const Owned& one : in_graph_order(graph, program.parameters())) {
+    if (has_bad_number(one.tensor)) return "parameter " + one.label();
   }
   ir::Graph trained = graph.clone();
   program.write_back(trained);
   const std::string culprit = find_bad_node(trained, inputs);
   return culprit.empty() ? "the loss" : culprit;
+}
+
+std::string find_bad_gradient(const ir::Graph& graph, const exec::Program& program) {
+  std::string culprit;
+  for (const Owned& one : in_graph_order(graph, program.parameters())) {
+    const Tensor& gradient = one.tensor.grad();
+    if (gradient.defined() && has_bad_number(gradient)) culprit = "the gradient of " + one.label();
+  }
+  return culprit;
+}
+
+std::string find_bad_state(const ir::Graph& graph, const exec::Program& program) {
+  const at::NoGradGuard no_gradients;
+  exec::TensorMap tensors = program.parameters();
+  tensors.insert(program.buffers().begin(), program.buffers().end());
+  for (const Owned& one : in_graph_order(graph, tensors)) {
+    if (has_bad_number(one.tensor)) return one.label();
+  }
+  return "";
 }
 
 }  // namespace espalier::train

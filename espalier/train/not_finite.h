@@ -8,10 +8,24 @@
 
 namespace espalier::train {
 
-/// Where a loss that is not finite comes from: the first parameter that holds such a number, else
-/// the first node whose output does when the batch is run again with every value watched, else the
-/// loss itself. `graph` is what `program` was compiled from; `program` is in training behaviour.
+/// @name Where a number that is not finite comes from
+/// `graph` is what `program` was compiled from. Layers are in the order of the graph.
+/// @{
+
+/// Of a loss: the batch, else the first layer with such a parameter, else the first node whose
+/// output holds such a number when the batch is run again with every value watched (in the present
+/// behaviour of the random generator), else the loss itself.
 [[nodiscard]] std::string find_not_finite(const ir::Graph& graph, const exec::Program& program,
                                           std::span<const Tensor> inputs);
+
+/// Of the gradients: the layer nearest to the loss whose parameter has one, which is the first that
+/// the backward pass met; empty when all are finite.
+[[nodiscard]] std::string find_bad_gradient(const ir::Graph& graph, const exec::Program& program);
+
+/// The first layer with a parameter or running statistic that is not finite; empty when there is
+/// none.
+[[nodiscard]] std::string find_bad_state(const ir::Graph& graph, const exec::Program& program);
+
+/// @}
 
 }  // namespace espalier::train

@@ -2,7 +2,10 @@
 
 #include <set>
 
+#include <ATen/ops/empty_like.h>
+
 #include "espalier/base/check.h"
+#include "espalier/train/adam.h"
 #include "espalier/train/sgd.h"
 
 namespace espalier::train {
@@ -42,7 +45,33 @@ std::vector<OptimizedParameter> collect(const exec::TensorMap& parameters,
   return list;
 }
 
+Tensor aligned_gradient(const Tensor& value) {
+  const Tensor& gradient = value.grad();
+  const bool aligned = !gradient.defined() || (gradient.scalar_type() == value.scalar_type() &&
+                                               gradient.strides() == value.strides());
+  if (aligned) return gradient;
+  Tensor copy = at::empty_like(value.detach());
+  copy.copy_(gradient);
+  return copy;
+}
+
 }  // namespace
+
+Optimizer::Optimizer(std::vector<OptimizedParameter> parameters)
+    : parameters_(std::move(parameters)) {
+  for (const OptimizedParameter& parameter : parameters_) {
+    base::invariant(parameter.value.is_non_overlapping_and_dense(),
+                    "the parameter '{}' has gaps in memory", parameter.name);
+  }
+}
+
+std::vector<Tensor> Optimizer::aligned_gradients() const {
+  std::vector<Tensor> gradients;
+  for (const OptimizedParameter& parameter : parameters_) {
+    gradients.push_back(aligned_gradient(parameter.value));
+  }
+  return gradients;
+}
 
 void Optimizer::clear_gradients() {
   for (OptimizedParameter& parameter : parameters_) parameter.value.mutable_grad().reset();
@@ -64,6 +93,17 @@ void Optimizer::load_slots(const exec::TensorMap& saved) {
   for (const auto& [name, tensor] : own) tensor.copy_(saved.at(name));
 }
 
+std::size_t Optimizer::adopt_slots(const exec::TensorMap& saved) {
+  std::size_t taken = 0;
+  for (const auto& [name, tensor] : slots()) {
+    const auto place = saved.find(name);
+    if (place == saved.end() || place->second.sizes() != tensor.sizes()) continue;
+    tensor.copy_(place->second);
+    ++taken;
+  }
+  return taken;
+}
+
 std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
                                           const exec::TensorMap& parameters,
                                           const std::vector<ParameterGroup>& groups) {
@@ -72,6 +112,9 @@ std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
     std::vector<OptimizedParameter>& list;
     std::unique_ptr<Optimizer> operator()(const SgdOptions& sgd) const {
       return make_sgd(sgd, std::move(list));
+    }
+    std::unique_ptr<Optimizer> operator()(const AdamOptions& adam) const {
+      return make_adam(adam, std::move(list));
     }
   };
   return std::visit(Rows{list}, options);

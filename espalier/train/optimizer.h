@@ -19,9 +19,22 @@ struct SgdOptions {
   bool nesterov = false;
 };
 
+/// Adam (Kingma and Ba, ICLR 2015), and with decoupled decay AdamW (Loshchilov and Hutter, ICLR
+/// 2019), at the t-th update of a parameter:
+///   g = gradient + (decoupled ? 0 : weight_decay * p)
+///   m = beta1 * m + (1 - beta1) * g;  v = beta2 * v + (1 - beta2) * g^2
+///   p -= lr * (m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)
+///              + (decoupled ? weight_decay * p : 0))
+struct AdamOptions {
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  bool decoupled_decay = false;
+};
+
 /// Every optimizer there is; a new one is a struct here, a class in its own file, and a row of
 /// make_optimizer.
-using OptimizerOptions = std::variant<SgdOptions>;
+using OptimizerOptions = std::variant<SgdOptions, AdamOptions>;
 
 /// A parameter with the numbers of its group.
 struct OptimizedParameter {
@@ -36,8 +49,8 @@ class Optimizer {
  public:
   virtual ~Optimizer() = default;
 
-  /// One update with the rate `lr` (times each group's lr_scale). Parameters without a gradient
-  /// stay as they are.
+  /// One update with the rate `lr` (times each group's lr_scale). Parameters without a gradient,
+  /// as frozen ones are, stay as they are with all their state.
   virtual void step(double lr) = 0;
   /// State tensors, "<slot>/<parameter>"; they share memory with the optimizer's.
   [[nodiscard]] virtual exec::TensorMap slots() const = 0;
@@ -49,11 +62,17 @@ class Optimizer {
   /// Copies saved slots. Throws UserError naming a slot that is missing, unknown, or of another
   /// shape.
   void load_slots(const exec::TensorMap& saved);
+  /// Copies the saved slots that have a place of the same name and shape here; the others start as
+  /// they are. Gives how many were taken. For a graph that was changed in the middle of a training.
+  std::size_t adopt_slots(const exec::TensorMap& saved);
 
  protected:
-  explicit Optimizer(std::vector<OptimizedParameter> parameters)
-      : parameters_(std::move(parameters)) {}
+  /// Every parameter must fill its memory without gaps.
+  explicit Optimizer(std::vector<OptimizedParameter> parameters);
   [[nodiscard]] const std::vector<OptimizedParameter>& parameters() const { return parameters_; }
+  /// The gradient of each parameter in the parameter's type and memory layout; undefined where
+  /// there is none.
+  [[nodiscard]] std::vector<Tensor> aligned_gradients() const;
 
  private:
   std::vector<OptimizedParameter> parameters_;

@@ -14,6 +14,7 @@ namespace {
 struct Role {
   bool norm = false;
   bool bias = false;
+  bool quantizer = false;
 };
 
 /// Looks at the uses of a value, also behind nodes that only quantize or rename it.
@@ -23,6 +24,7 @@ void collect_role(const ir::Value& value, Role& role) {
     if (facts == nullptr) continue;
     if (facts->kind == ops::OpKind::Normalization) role.norm = true;
     if (facts->bias == static_cast<int>(use.index)) role.bias = true;
+    if (facts->kind == ops::OpKind::Quantize && use.index > 0) role.quantizer = true;
     const bool passes_on = facts->kind == ops::OpKind::Quantize || use.node->is("Identity");
     if (passes_on && use.index == 0 && use.node->output() != nullptr) {
       collect_role(*use.node->output(), role);
@@ -35,13 +37,27 @@ void check_options(const GroupOptions& options) {
     base::check(std::isfinite(decay) && decay >= 0,
                 "weight decay: got {}, expected a number of 0 or more", decay);
   };
+  const auto check_scale = [](std::string_view of, double scale) {
+    base::check(std::isfinite(scale) && scale >= 0,
+                "learning rate scale of {}: got {}, expected a number of 0 or more", of, scale);
+  };
   check_decay(options.weight_decay);
+  check_scale("quantizers", options.quantizer_lr_scale);
   for (const GroupRule& rule : options.rules) {
-    check_decay(rule.weight_decay);
-    base::check(std::isfinite(rule.lr_scale) && rule.lr_scale >= 0,
-                "learning rate scale of '{}': got {}, expected a number of 0 or more", rule.pattern,
-                rule.lr_scale);
+    if (rule.weight_decay) check_decay(*rule.weight_decay);
+    if (rule.lr_scale) check_scale(fmt::format("'{}'", rule.pattern), *rule.lr_scale);
   }
+}
+
+/// The numbers of a parameter without a rule.
+ParameterGroup numbers_by_role(const ir::Value& value, const GroupOptions& options) {
+  Role role;
+  collect_role(value, role);
+  const bool spared = role.quantizer || (role.norm && !options.decay_norms) ||
+                      (role.bias && !role.norm && !options.decay_biases);
+  return {.names = {},
+          .weight_decay = spared ? 0 : options.weight_decay,
+          .lr_scale = role.quantizer ? options.quantizer_lr_scale : 1};
 }
 
 }  // namespace
@@ -55,30 +71,20 @@ std::vector<ParameterGroup> group_parameters(const ir::Graph& graph,
   for (const std::string& name : parameters) {
     const ir::Value* value = graph.find_value(name);
     base::invariant(value != nullptr, "the graph has no parameter '{}'", name);
-    double decay = options.weight_decay;
-    double lr_scale = 1;
+    ParameterGroup numbers = numbers_by_role(*value, options);
     const auto rule = std::ranges::find_if(options.rules, [&](const GroupRule& candidate) {
       return base::matches_glob(candidate.pattern, name);
     });
     if (rule != options.rules.end()) {
       used[static_cast<std::size_t>(rule - options.rules.begin())] = true;
-      decay = rule->weight_decay;
-      lr_scale = rule->lr_scale;
-    } else {
-      Role role;
-      collect_role(*value, role);
-      if ((role.norm && !options.decay_norms) ||
-          (role.bias && !role.norm && !options.decay_biases)) {
-        decay = 0;
-      }
+      numbers.weight_decay = rule->weight_decay.value_or(numbers.weight_decay);
+      numbers.lr_scale = rule->lr_scale.value_or(numbers.lr_scale);
     }
     const auto group = std::ranges::find_if(groups, [&](const ParameterGroup& candidate) {
-      return candidate.weight_decay == decay && candidate.lr_scale == lr_scale;
+      return candidate.weight_decay == numbers.weight_decay &&
+             candidate.lr_scale == numbers.lr_scale;
     });
-    ParameterGroup& home = group != groups.end()
-                               ? *group
-                               : groups.emplace_back(ParameterGroup{
-                                     .names = {}, .weight_decay = decay, .lr_scale = lr_scale});
+    ParameterGroup& home = group != groups.end() ? *group : groups.emplace_back(std::move(numbers));
     home.names.push_back(name);
   }
   for (std::size_t index = 0; index < used.size(); ++index) {

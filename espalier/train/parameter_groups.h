@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,17 +15,21 @@ struct ParameterGroup {
   double lr_scale = 1;
 };
 
-/// Overrides for the parameters whose name matches a glob.
+/// Overrides for the parameters whose name matches a glob; what is left open stays as without the
+/// rule.
 struct GroupRule {
   std::string pattern;
-  double weight_decay = 0;
-  double lr_scale = 1;
+  std::optional<double> weight_decay = std::nullopt;
+  std::optional<double> lr_scale = std::nullopt;
 };
 
 struct GroupOptions {
   double weight_decay = 0;
   bool decay_norms = true;   ///< false: scale and offset of normalizations get no weight decay
   bool decay_biases = true;  ///< false: biases of convolutions and matrix products get none
+  /// Learned scales, offsets and clip values of quantizers: they are no weights, so that they get
+  /// no weight decay unless a rule says so, and may learn at a pace of their own.
+  double quantizer_lr_scale = 1;
   std::vector<GroupRule> rules = {};  ///< the first match decides
 };
 

@@ -2,16 +2,13 @@
 
 #include <cmath>
 
-#include <ATen/Parallel.h>
-#include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros_like.h>
 
 #include "espalier/base/check.h"
+#include "espalier/train/element_ranges.h"
 
 namespace espalier::train {
 namespace {
-
-constexpr std::int64_t kPieceElements = 16384;
 
 /// The numbers of one update.
 template <typename Real>
@@ -57,37 +54,27 @@ void update(const Piece<Real>& piece) {
   }
 }
 
-/// The gradient with the memory layout of the parameter.
-Tensor aligned_gradient(const Tensor& value) {
-  const Tensor& gradient = value.grad();
-  if (gradient.scalar_type() == value.scalar_type() && gradient.strides() == value.strides()) {
-    return gradient;
-  }
-  Tensor aligned = at::empty_like(value.detach());
-  aligned.copy_(gradient);
-  return aligned;
-}
-
 class Sgd final : public Optimizer {
  public:
   Sgd(const SgdOptions& options, std::vector<OptimizedParameter> list)
       : Optimizer(std::move(list)), options_(options) {
     for (const OptimizedParameter& parameter : parameters()) {
-      base::invariant(parameter.value.is_non_overlapping_and_dense(),
-                      "the parameter '{}' has gaps in memory", parameter.name);
       velocities_.push_back(options.momentum > 0 ? at::zeros_like(parameter.value.detach())
                                                  : Tensor());
     }
   }
 
   void step(double lr) override {
-    std::vector<Tensor> gradients;
-    for (const OptimizedParameter& parameter : parameters()) {
-      gradients.push_back(parameter.value.grad().defined() ? aligned_gradient(parameter.value)
-                                                           : Tensor());
-    }
-    update_all<float>(lr, gradients, at::kFloat);
-    update_all<double>(lr, gradients, at::kDouble);
+    const std::vector<Tensor> gradients = aligned_gradients();
+    const std::vector<ElementRange> ranges = split_elements(gradients);
+    for_each_range(ranges, [&](std::size_t index) {
+      const ElementRange& range = ranges[index];
+      if (gradients[range.tensor].scalar_type() == at::kFloat) {
+        update_range<float>(range, gradients[range.tensor], lr);
+      } else {
+        update_range<double>(range, gradients[range.tensor], lr);
+      }
+    });
   }
 
   [[nodiscard]] exec::TensorMap slots() const override {
@@ -107,36 +94,18 @@ class Sgd final : public Optimizer {
 
  private:
   template <typename Real>
-  void update_all(double lr, const std::vector<Tensor>& gradients, at::ScalarType type) {
-    std::vector<Piece<Real>> pieces;
-    for (std::size_t index = 0; index < parameters().size(); ++index) {
-      const OptimizedParameter& parameter = parameters()[index];
-      if (!gradients[index].defined() || parameter.value.scalar_type() != type) continue;
-      const Rule<Real> rule{.momentum = static_cast<Real>(options_.momentum),
-                            .decay = static_cast<Real>(parameter.weight_decay),
-                            .rate = static_cast<Real>(lr * parameter.lr_scale),
-                            .nesterov = options_.nesterov};
-      // detach() shares the memory and does not record the change in the autograd graph.
-      Real* value = parameter.value.detach().template mutable_data_ptr<Real>();
-      const Real* gradient = gradients[index].template const_data_ptr<Real>();
-      Real* velocity = velocities_[index].defined()
-                           ? velocities_[index].template mutable_data_ptr<Real>()
-                           : nullptr;
-      const std::int64_t total = parameter.value.numel();
-      for (std::int64_t start = 0; start < total; start += kPieceElements) {
-        pieces.push_back({.value = value + start,
-                          .gradient = gradient + start,
-                          .velocity = velocity == nullptr ? nullptr : velocity + start,
-                          .count = std::min(kPieceElements, total - start),
-                          .rule = rule});
-      }
-    }
-    at::parallel_for(0, static_cast<std::int64_t>(pieces.size()), 4,
-                     [&](std::int64_t begin, std::int64_t end) {
-                       for (std::int64_t index = begin; index < end; ++index) {
-                         update(pieces[static_cast<std::size_t>(index)]);
-                       }
-                     });
+  void update_range(const ElementRange& range, const Tensor& gradient, double lr) const {
+    const OptimizedParameter& parameter = parameters()[range.tensor];
+    const Tensor& velocity = velocities_[range.tensor];
+    Real* state = velocity.defined() ? velocity.mutable_data_ptr<Real>() + range.begin : nullptr;
+    update<Real>({.value = parameter.value.mutable_data_ptr<Real>() + range.begin,
+                  .gradient = gradient.const_data_ptr<Real>() + range.begin,
+                  .velocity = state,
+                  .count = range.end - range.begin,
+                  .rule = {.momentum = static_cast<Real>(options_.momentum),
+                           .decay = static_cast<Real>(parameter.weight_decay),
+                           .rate = static_cast<Real>(lr * parameter.lr_scale),
+                           .nesterov = options_.nesterov}});
   }
 
   SgdOptions options_;

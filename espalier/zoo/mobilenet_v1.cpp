@@ -53,7 +53,8 @@ ir::Graph mobilenet_v1(const ZooOptions& options) {
   };
   Builder builder("MobileNetV1", options.seed);
   Flow flow = builder.image("image", options.channels, options.image_size, options.image_size);
-  flow = conv_bn(flow, {.name = "conv1", .channels = scaled(kStem), .stride = 2});
+  const std::int64_t stride = options.stem == Stem::Cifar ? 1 : 2;
+  flow = conv_bn(flow, {.name = "conv1", .channels = scaled(kStem), .stride = stride});
   for (const Block& block : kBlocks) {
     const std::string name(block.name);
     flow = conv_bn(flow, {.name = name + "_dw",

@@ -59,8 +59,12 @@ Flow residual_block(const Flow& input, const std::string& name, const Depth& dep
 ir::Graph resnet(const Depth& depth, const ZooOptions& options) {
   Builder builder(std::string(depth.name), options.seed);
   Flow flow = builder.image("image", options.channels, options.image_size, options.image_size);
-  flow = conv_bn(flow, {.name = "conv1", .channels = kStem, .kernel = 7, .stride = 2}).relu();
-  flow = flow.max_pool({.kernel = 3, .stride = 2, .padding = 1, .name = "pool1"});
+  if (options.stem == Stem::Cifar) {
+    flow = conv_bn(flow, {.name = "conv1", .channels = kStem}).relu();
+  } else {
+    flow = conv_bn(flow, {.name = "conv1", .channels = kStem, .kernel = 7, .stride = 2}).relu();
+    flow = flow.max_pool({.kernel = 3, .stride = 2, .padding = 1, .name = "pool1"});
+  }
   for (int stage = 0; stage < 4; ++stage) {
     for (int block = 0; block < depth.blocks[static_cast<std::size_t>(stage)]; ++block) {
       const bool first = block == 0;

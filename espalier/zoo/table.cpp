@@ -20,12 +20,15 @@ struct Row {
 
 const std::vector<Row>& table() {
   static const std::vector<Row> rows = {
-      {{"FashionCNN", "small CNN for 28 x 28 images", 10, 28, 1, false}, fashion_cnn},
-      {{"ResNet20", "residual network in the CIFAR form", 10, 32, 3, false}, resnet20},
-      {{"MobileNetV1", "depthwise separable, width multiplier", 1000, 224, 3, true}, mobilenet_v1},
-      {{"ResNet18", "residual network, basic blocks", 1000, 224, 3, false}, resnet18},
-      {{"ResNet34", "residual network, basic blocks", 1000, 224, 3, false}, resnet34},
-      {{"ResNet50", "residual network, bottlenecks v1.5", 1000, 224, 3, false}, resnet50},
+      {{"FashionCNN", "small CNN for 28 x 28 images", 10, 28, 1, false, false}, fashion_cnn},
+      {{"ResNet20", "residual network in the CIFAR form", 10, 32, 3, false, false}, resnet20},
+      {{"MobileNetV1", "depthwise separable, width multiplier", 1000, 224, 3, true, true},
+       mobilenet_v1},
+      {{"MobileNetV2", "inverted residuals, width multiplier", 1000, 224, 3, true, true},
+       mobilenet_v2},
+      {{"ResNet18", "residual network, basic blocks", 1000, 224, 3, false, true}, resnet18},
+      {{"ResNet34", "residual network, basic blocks", 1000, 224, 3, false, true}, resnet34},
+      {{"ResNet50", "residual network, bottlenecks v1.5", 1000, 224, 3, false, true}, resnet50},
   };
   return rows;
 }
@@ -77,6 +80,13 @@ ir::Graph build(std::string_view name, const ZooOptions& options) {
                            .hint = "this family has no width multiplier"});
   }
   check_range(family, "scale", filled.scale, 0.01, 16);
+  if (!family.stems && filled.stem != Stem::ImageNet) {
+    throw base::UserError({.what = fmt::format("cannot build the model '{}'", family.name),
+                           .where = "stem",
+                           .got = "'cifar'",
+                           .expected = "none",
+                           .hint = "this family has one form only"});
+  }
   return row->build(filled);
 }
 

@@ -9,6 +9,12 @@
 
 namespace espalier::zoo {
 
+/// How a network for large images begins.
+enum class Stem {
+  ImageNet,  ///< as published: for 224 x 224
+  Cifar      ///< without the first reductions, for about 32 x 32: docs/recipes.md
+};
+
 /// What can be chosen about a model. Zero means the family's own default.
 struct ZooOptions {
   std::int64_t classes = 0;     ///< outputs of the classifier
@@ -16,6 +22,7 @@ struct ZooOptions {
   std::int64_t image_size = 0;  ///< height and width of the input
   std::int64_t channels = 0;    ///< of the input
   std::uint64_t seed = 0;       ///< of the initial weights
+  Stem stem = Stem::ImageNet;   ///< families without a choice refuse Cifar
 };
 
 /// What the table says about a family.
@@ -26,6 +33,7 @@ struct Family {
   std::int64_t image_size;
   std::int64_t channels;
   bool scalable;  ///< has a width multiplier
+  bool stems;     ///< has a form for small images
 };
 
 /// All families in the order of the table.

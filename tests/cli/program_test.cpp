@@ -111,6 +111,24 @@ TEST_F(Program, QuantizeWritesARunFolderAndItsReportAgain) {
   EXPECT_EQ(folder_.read("run/report.html"), page);
 }
 
+TEST_F(Program, ExportAndPredictPrintJsonLast) {
+  const std::string file = folder_.file("again.onnx");
+  const Finished exported =
+      run({"export", model(), "-o", file, "--form", "folded", "--opset", "18", "--json"});
+  ASSERT_EQ(exported.code, 0) << exported.err;
+  EXPECT_NE(exported.out.find("written: " + file), std::string::npos) << exported.out;
+  EXPECT_EQ(report::parse_json(last_line(exported.out), "out").at("form").as_string(), "folded");
+  const Finished predicted =
+      run({"predict", file, "--data", data(), "--top", "2", "--samples", "3", "--json", "-q"});
+  ASSERT_EQ(predicted.code, 0) << predicted.err;
+  const report::Json json = report::parse_json(predicted.out, "out");
+  EXPECT_EQ(json.at("images").as_integer(), 3);
+  EXPECT_EQ(json.at("predictions").items()[0].at("top").items().size(), 2U);
+  EXPECT_EQ(run({"export", model()}).code, 2);
+  EXPECT_EQ(run({"export", model(), "-o", file, "--form", "int4"}).code, 2);
+  EXPECT_EQ(run({"predict", model()}).code, 2);
+}
+
 TEST_F(Program, AFailedBoundExitsWithOne) {
   const Finished result =
       run({"verify", model(), "--float", model(), "--data", data(), "--latency-rounds", "0"});

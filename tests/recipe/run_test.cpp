@@ -56,6 +56,52 @@ TEST(Run, SameSeedSameBytesAndResumeRepeatsNothing) {
   EXPECT_EQ(folder.read("a/model.onnx"), folder.read("b/model.onnx"));
 }
 
+/// A training of a few steps with the keys of its stage.
+std::string short_training(const std::string& keys) {
+  return "version: 1\nseed: 3\nmodel: {zoo: FashionCNN, classes: 4}\n"
+         "data: {train: {dataset: {name: Synthetic, size: 28, channels: 1, classes: 4, count: 16,\n"
+         "  transform_ops: [{ToCHWImage: }]}, sampler: {batch_size: 8}, loader: {num_workers: "
+         "0}},\n"
+         "  eval: {dataset: {name: Synthetic, size: 28, channels: 1, classes: 4, count: 8,\n"
+         "  transform_ops: [{ToCHWImage: }]}, loader: {num_workers: 0}}}\n"
+         "stages:\n  - train: {" +
+         keys + "}\n";
+}
+
+TEST(Run, AnEditedRecipeWinsOnResume) {
+  const kit::TemporaryFolder folder;
+  static_cast<void>(run_recipe(parse(short_training("epochs: 1")), quiet(folder.path() / "run")));
+  const Recipe edited = parse(short_training("epochs: 2, ema: {decay: 0.9}"));
+  const RunResult result = run_recipe(edited, quiet(folder.path() / "run", true));
+  EXPECT_EQ(result.report.at("training").at("epochs").items().size(), 2U);
+  const std::string log = folder.read("run/log.txt");
+  for (const char* line :
+       {"the recipe was edited since the run began: stages.0.train.epochs: 1 -> 2",
+        "the recipe was edited since the run began: stages.0.train.ema: {decay: 0.9} (new)",
+        "stage 0 (train) was finished with another recipe: it goes on with this one",
+        "resumed at epoch 2, step 2"}) {
+    EXPECT_NE(log.find(line), std::string::npos) << line;
+  }
+  static_cast<void>(run_recipe(edited, quiet(folder.path() / "run", true)));
+  EXPECT_NE(folder.read("run/log.txt").find("stage 0 (train) was finished before"),
+            std::string::npos);
+}
+
+TEST(Run, StrategiesActInTheirEpochs) {
+  const kit::TemporaryFolder folder;
+  const Recipe recipe = parse(short_training(
+      "epochs: 2, clip: {global_norm: 1}, optimizer: {adamw: {weight_decay: 0.01}}, strategies: [\n"
+      "  {distil: {end_epoch: 0, loss: [{distil_kl: {weight: 0.5}}]}},\n"
+      "  {freeze: {start_epoch: 1, match: ['*.mean']}}, {export: {end_epoch: 0}}]"));
+  const RunResult result = run_recipe(recipe, quiet(folder.path() / "run"));
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "run/epoch-0.onnx"));
+  const std::string log = folder.read("run/log.txt");
+  EXPECT_NE(log.find("epoch 1: distil, epochs 0 to 0"), std::string::npos);
+  EXPECT_NE(log.find("epoch 2: freeze *.mean, epochs 1 to 1"), std::string::npos);
+  EXPECT_NE(log.find("distil_kl: "), std::string::npos);
+  EXPECT_EQ(folder.read("run/epoch-0.onnx").empty(), false);
+}
+
 TEST(Run, RefusesStagesAfterQuantization) {
   const kit::TemporaryFolder folder;
   const Recipe recipe =

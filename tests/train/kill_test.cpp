@@ -21,11 +21,18 @@ using std::chrono::milliseconds;
 
 constexpr const char* kFinal = "step-00000012.espalier";
 
-pid_t start(const std::string& folder, int pause_milliseconds) {
-  const std::string pause = std::to_string(pause_milliseconds);
+/// What the driver trains: see train_driver.cpp.
+struct Task {
+  const char* kind;
+  int pause_milliseconds = 0;
+};
+
+pid_t start(const std::string& folder, const Task& task) {
+  const std::string pause = std::to_string(task.pause_milliseconds);
   std::string program = ESPALIER_TRAIN_DRIVER;
   std::vector<char*> arguments{program.data(), const_cast<char*>(folder.c_str()),
-                               const_cast<char*>(pause.c_str()), nullptr};
+                               const_cast<char*>(pause.c_str()), const_cast<char*>(task.kind),
+                               nullptr};
   pid_t process = 0;
   EXPECT_EQ(::posix_spawn(&process, program.c_str(), nullptr, nullptr, arguments.data(), environ),
             0);
@@ -50,38 +57,39 @@ bool wait_for_checkpoint(const kit::TemporaryFolder& folder) {
   return false;
 }
 
-std::string unbroken_bytes() {
+std::string unbroken_bytes(const char* kind) {
   const kit::TemporaryFolder folder;
-  EXPECT_EQ(wait_for(start(folder.path().string(), 0)), 0);
+  EXPECT_EQ(wait_for(start(folder.path().string(), {.kind = kind})), 0);
   return folder.read(kFinal);
 }
 
 TEST(Kill, AKilledRunEndsWithTheSameBytes) {
-  const std::string expected = unbroken_bytes();
+  const std::string expected = unbroken_bytes("elaborate");
   ASSERT_FALSE(expected.empty());
   const kit::TemporaryFolder folder;
   base::Random random(static_cast<std::uint64_t>(::getpid()));
-  for (int round = 0; round < 2; ++round) {
-    const pid_t process = start(folder.path().string(), 50);
+  for (int round = 0; round < 3; ++round) {
+    const pid_t process =
+        start(folder.path().string(), {.kind = "elaborate", .pause_milliseconds = 20});
     EXPECT_TRUE(wait_for_checkpoint(folder));
-    std::this_thread::sleep_for(milliseconds(random.below(400)));
+    std::this_thread::sleep_for(milliseconds(random.below(250)));
     ::kill(process, SIGKILL);
     const int code = wait_for(process);
     EXPECT_TRUE(code == 128 + SIGKILL || code == 0) << code;
   }
-  EXPECT_EQ(wait_for(start(folder.path().string(), 0)), 0);
+  EXPECT_EQ(wait_for(start(folder.path().string(), {.kind = "elaborate"})), 0);
   EXPECT_EQ(folder.read(kFinal), expected);
   EXPECT_EQ(folder.files().size(), 3U) << "best and two steps: no leftovers";
 }
 
 TEST(Kill, AnInterruptedRunSavesAndExitsWith130) {
-  const std::string expected = unbroken_bytes();
+  const std::string expected = unbroken_bytes("plain");
   const kit::TemporaryFolder folder;
-  const pid_t process = start(folder.path().string(), 100);
+  const pid_t process = start(folder.path().string(), {.kind = "plain", .pause_milliseconds = 100});
   EXPECT_TRUE(wait_for_checkpoint(folder));
   ::kill(process, SIGTERM);
   EXPECT_EQ(wait_for(process), 130);
-  EXPECT_EQ(wait_for(start(folder.path().string(), 0)), 0);
+  EXPECT_EQ(wait_for(start(folder.path().string(), {.kind = "plain"})), 0);
   EXPECT_EQ(folder.read(kFinal), expected);
 }
 

@@ -34,7 +34,34 @@ TEST(NotFinite, NamesParametersBatchesAndTheLoss) {
   EXPECT_EQ(find(graph, images), "the loss");
   EXPECT_EQ(find(graph, at::full({2, 1, 8, 8}, kNan)), "the batch");
   graph.set_constant(*graph.find_value("head.bias"), at::full({4}, kNan));
-  EXPECT_EQ(find(graph, images), "parameter 'head.bias'");
+  EXPECT_EQ(find(graph, images), "parameter 'head.bias' of node 'head' (Gemm)");
+  // In the order of the graph, not of the names.
+  graph.set_constant(*graph.find_value("norm.offset"), at::full({6}, kNan));
+  EXPECT_EQ(find(graph, images), "parameter 'norm.offset' of node 'norm' (BatchNormalization)");
+}
+
+TEST(NotFinite, NamesTheGradientNearestToTheLoss) {
+  const ir::Graph graph = synthetic_model(3);
+  const exec::Program program = exec::Program::compile(graph, {.mode = exec::Mode::Training});
+  const auto spoil = [&](const std::string& name) {
+    Tensor parameter = program.parameters().at(name);
+    parameter.mutable_grad() = at::full_like(parameter.detach(), kNan);
+  };
+  EXPECT_EQ(find_bad_gradient(graph, program), "");
+  spoil("conv.weight");
+  EXPECT_EQ(find_bad_gradient(graph, program),
+            "the gradient of 'conv.weight' of node 'conv' (Conv)");
+  spoil("norm.scale");
+  EXPECT_EQ(find_bad_gradient(graph, program),
+            "the gradient of 'norm.scale' of node 'norm' (BatchNormalization)");
+}
+
+TEST(NotFinite, NamesParametersAndRunningStatistics) {
+  const ir::Graph graph = synthetic_model(3);
+  const exec::Program program = exec::Program::compile(graph, {.mode = exec::Mode::Training});
+  EXPECT_EQ(find_bad_state(graph, program), "");
+  program.buffers().at("norm.variance").fill_(kNan);
+  EXPECT_EQ(find_bad_state(graph, program), "'norm.variance' of node 'norm' (BatchNormalization)");
 }
 
 }  // namespace

@@ -40,6 +40,21 @@ TEST(Optimizer, SlotsComeBack) {
   EXPECT_THAT(other->slots().at("momentum/b"), kit::IsCloseTo(kit::tensor_of({2.5F, 3, 3.5F})));
 }
 
+TEST(Optimizer, AdoptsTheSlotsThatFit) {
+  const auto optimizer = make_optimizer(SgdOptions{}, parameters(), kGroups);
+  EXPECT_EQ(optimizer->adopt_slots({{"momentum/a", kit::tensor_of({7, 8})},
+                                    {"momentum/b", kit::tensor_of({7, 8})},
+                                    {"momentum/c", kit::tensor_of({7, 8})}}),
+            1U);
+  EXPECT_THAT(optimizer->slots().at("momentum/a"), kit::HasSameBits(kit::tensor_of({7, 8})));
+  EXPECT_THAT(optimizer->slots().at("momentum/b"), kit::HasSameBits(kit::tensor_of({0, 0, 0})));
+}
+
+TEST(Optimizer, EveryKindHasARow) {
+  EXPECT_EQ(make_optimizer(SgdOptions{}, parameters(), kGroups)->describe().substr(0, 4), "sgd ");
+  EXPECT_EQ(make_optimizer(AdamOptions{}, parameters(), kGroups)->describe().substr(0, 5), "adam ");
+}
+
 TEST(Optimizer, RefusesSlotsThatDoNotFit) {
   const auto optimizer = make_optimizer(SgdOptions{}, parameters(), kGroups);
   const Tensor two = kit::tensor_of({1, 2});

@@ -68,6 +68,38 @@ TEST(ParameterGroups, TheFirstMatchingRuleDecides) {
   EXPECT_EQ(groups[2].lr_scale, 10.0);
 }
 
+TEST(ParameterGroups, ARuleLeavesOpenWhatItDoesNotSay) {
+  const auto groups = group_parameters(
+      model(), kParameters, {.weight_decay = 1e-4, .rules = {{.pattern = "fc.*", .lr_scale = 10}}});
+  ASSERT_EQ(groups.size(), 2U);
+  EXPECT_THAT(groups[1].names, ElementsAre("fc.bias", "fc.weight"));
+  EXPECT_EQ(groups[1].weight_decay, 1e-4);
+  EXPECT_EQ(groups[1].lr_scale, 10.0);
+}
+
+TEST(ParameterGroups, WhatQuantizersLearnGetsNoWeightDecayAndItsOwnRate) {
+  ir::Graph graph = model();
+  ir::Node& user = *graph.find_value("fc.weight")->uses().at(0).node;
+  ir::Value& scale = graph.add_initializer("fc.weight_scale", at::full({}, 0.1F));
+  ir::Value& zero = graph.add_initializer("fc.weight_zero", at::zeros({}));
+  ir::Node& quantize =
+      graph.insert_before(user, {.op = "FakeQuantize",
+                                 .inputs = {graph.find_value("fc.weight"), &scale, &zero},
+                                 .domain = std::string(ir::kEspalierDomain)});
+  graph.set_input(user, 1, quantize.output());
+  std::vector<std::string> names = kParameters;
+  names.emplace_back("fc.weight_scale");
+  auto groups = group_parameters(graph, names, {.weight_decay = 1e-4, .quantizer_lr_scale = 0.1});
+  ASSERT_EQ(groups.size(), 2U);
+  EXPECT_EQ(groups[0].names, kParameters) << "a weight behind a quantizer is a weight";
+  EXPECT_THAT(groups[1].names, ElementsAre("fc.weight_scale"));
+  EXPECT_EQ(groups[1].weight_decay, 0.0);
+  EXPECT_EQ(groups[1].lr_scale, 0.1);
+  groups = group_parameters(
+      graph, names, {.weight_decay = 1e-4, .rules = {{.pattern = "*_scale", .weight_decay = 0.5}}});
+  EXPECT_EQ(groups[1].weight_decay, 0.5) << "a rule decides";
+}
+
 TEST(ParameterGroups, RefusesBadRules) {
   kit::expect_user_error(
       [] { (void)group_parameters(model(), kParameters, {.rules = {{.pattern = "fc.weigt"}}}); },
@@ -80,6 +112,9 @@ TEST(ParameterGroups, RefusesBadRules) {
                                {.rules = {{.pattern = "fc.*", .lr_scale = -1}}});
       },
       "learning rate scale of 'fc.*': got -1");
+  kit::expect_user_error(
+      [] { (void)group_parameters(model(), kParameters, {.quantizer_lr_scale = -1}); },
+      "learning rate scale of quantizers: got -1");
 }
 
 }  // namespace

@@ -68,6 +68,32 @@ TrainOptions synthetic_options() {
   return options;
 }
 
+TrainOptions elaborate_options() {
+  TrainOptions options = synthetic_options();
+  options.optimizer = AdamOptions{.decoupled_decay = true};
+  options.schedule.shape = CosineSchedule{.lr = 0.01};
+  options.clip = {.kind = ClipOptions::Kind::GlobalNorm, .limit = 0.5};
+  options.ema = {.decay = 0.8};
+  options.freezes = {{.pattern = "conv.weight", .from_epoch = 1},
+                     {.pattern = "norm.mean", .from_epoch = 1},
+                     {.pattern = "norm.variance", .from_epoch = 2}};
+  return options;
+}
+
+bool GainStrategy::on_start(ir::Graph& graph, const exec::Program&) {
+  for (ir::Node* node : graph.nodes()) {
+    if (!node->is("Relu")) continue;
+    ir::Value& gain = graph.add_initializer("gain", at::ones({6, 1, 1}));
+    ir::Node& user = *node->output()->uses().at(0).node;
+    ir::Node& multiply = graph.insert_before(
+        user, {.op = "Mul", .inputs = {node->output(), &gain}, .name = "gain_mul"});
+    multiply.output()->set_type(node->output()->type());
+    graph.set_input(user, 0, multiply.output());
+    return true;
+  }
+  return false;
+}
+
 TrainResult SyntheticRun::operator()() const {
   const ir::Graph graph = synthetic_model(3);
   exec::Program program = exec::Program::compile(graph, {.mode = exec::Mode::Training});
@@ -78,7 +104,8 @@ TrainResult SyntheticRun::operator()() const {
                 .data = source,
                 .evaluation = &evaluation,
                 .losses = {cross_entropy(0.1)},
-                .callbacks = callbacks},
+                .callbacks = callbacks,
+                .strategies = strategies},
                options);
 }
 

@@ -40,11 +40,29 @@ class SyntheticSource final : public BatchSource {
 /// BatchNorm, evaluation.
 [[nodiscard]] TrainOptions synthetic_options();
 
+/// The same with what else a checkpoint has to carry: AdamW, a moving average, clipping, frozen
+/// parameters and buffers.
+[[nodiscard]] TrainOptions elaborate_options();
+
+/// Multiplies the output of the ReLU by a trained factor per channel, from its start on.
+class GainStrategy final : public Strategy {
+ public:
+  explicit GainStrategy(EpochSpan span) : span_(span) {}
+  [[nodiscard]] std::string describe() const override { return "gain"; }
+  [[nodiscard]] EpochSpan span() const override { return span_; }
+  bool on_start(ir::Graph& graph, const exec::Program& program) override;
+  [[nodiscard]] bool rewrites() const override { return true; }
+
+ private:
+  EpochSpan span_;
+};
+
 /// One training run of the task: its own program and sources.
 struct SyntheticRun {
   SyntheticSource::Options data = {};
   TrainOptions options = synthetic_options();
   Callbacks callbacks = {};
+  std::vector<Strategy*> strategies = {};
 
   TrainResult operator()() const;
 };

@@ -1,5 +1,7 @@
 // Trains the synthetic task in a process of its own, for tests that kill it:
-//   train_driver FOLDER PAUSE_MILLISECONDS          trains, resuming what the folder holds
+//   train_driver FOLDER PAUSE_MILLISECONDS KIND     trains, resuming what the folder holds; KIND is
+//                                                   'plain' or 'elaborate' (AdamW, moving average,
+//                                                   freezing, a graph that changes on the way)
 //   train_driver --write-sample FILE                a checkpoint of the present format version
 #include <cstdio>
 #include <cstdlib>
@@ -17,12 +19,18 @@ namespace {
 
 int run(const std::vector<std::string>& arguments) {
   base::set_log_level(base::LogLevel::Warning);
-  if (arguments.size() != 2) {
-    std::fputs("usage: train_driver FOLDER PAUSE_MILLISECONDS | --write-sample FILE\n", stderr);
+  const bool sample = arguments.size() == 2 && arguments[0] == "--write-sample";
+  if (!sample && arguments.size() != 3) {
+    std::fputs("usage: train_driver FOLDER PAUSE_MILLISECONDS KIND | --write-sample FILE\n",
+               stderr);
     return 2;
   }
   SyntheticRun task;
-  const bool sample = arguments[0] == "--write-sample";
+  GainStrategy gain({.start = 1, .end = 2});
+  if (!sample && arguments[2] == "elaborate") {
+    task.options = elaborate_options();
+    task.strategies = {&gain};
+  }
   const std::string folder = sample ? arguments[1] + ".folder" : arguments[0];
   task.options.checkpoints.folder = folder;
   task.options.checkpoints.every_steps = 2;

@@ -39,7 +39,7 @@ INSTANTIATE_TEST_SUITE_P(Depths, ResNetCounts,
                          [](const auto& one) { return one.param.name; });
 
 TEST(ResNet, EveryFirstBlockHasAProjection) {
-  const ir::Graph& graph = built("ResNet34");
+  const ir::Graph& graph = built("ResNet18");
   for (const char* stage : {"res2a", "res3a", "res4a", "res5a"}) {
     EXPECT_NE(graph.find_node(std::string(stage) + "_branch1"), nullptr) << stage;
   }
@@ -60,6 +60,15 @@ TEST(ResNet, HasPaddlesNames) {
         "res5c_branch2c_weights", "fc_0.w_0", "fc_0.b_0"}) {
     EXPECT_NE(graph.find_value(name), nullptr) << name;
   }
+}
+
+TEST(ResNet, TheCifarStemKeepsTheSize) {
+  const ir::Graph graph = build("ResNet18", {.classes = 10, .image_size = 32, .stem = Stem::Cifar});
+  EXPECT_EQ(graph.find_value("conv1_weights")->constant().sizes().vec(),
+            (std::vector<std::int64_t>{64, 3, 3, 3}));
+  EXPECT_EQ(graph.find_node("pool1"), nullptr);
+  EXPECT_EQ(graph.find_node("res2b_branch2b")->output()->type().shape->at(2).size, 32);
+  EXPECT_EQ(graph.find_node("res5b_branch2b")->output()->type().shape->at(2).size, 4);
 }
 
 }  // namespace

@@ -1,0 +1,199 @@
+#include "espalier/recipe/exporting.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include <ATen/ops/abs.h>
+#include <ATen/ops/empty.h>
+#include <fmt/format.h>
+
+#include "espalier/base/error.h"
+#include "espalier/base/file.h"
+#include "espalier/base/random.h"
+#include "espalier/exec/program.h"
+#include "espalier/onnx/codec.h"
+#include "espalier/onnx/shapes.h"
+#include "espalier/ops/cost.h"
+#include "espalier/passes/pipelines.h"
+#include "espalier/recipe/plan_yaml.h"
+#include "espalier/recipe/quantization.h"
+#include "espalier/recipe/run_folder.h"
+#include "espalier/train/average.h"
+#include "espalier/train/checkpoint.h"
+#include "espalier/train/model_file.h"
+
+namespace espalier::recipe {
+namespace {
+
+using report::Json;
+
+/// The model to export and, of a checkpoint, where its training stood.
+struct Source {
+  ir::Graph graph;
+  std::optional<train::TrainState> state = std::nullopt;
+};
+
+/// Puts the averages of a checkpoint in the place of its weights.
+void take_averages(train::Checkpoint& checkpoint, const std::filesystem::path& path) {
+  std::size_t taken = 0;
+  for (ir::Value* value : checkpoint.graph.initializers()) {
+    const auto slot = checkpoint.slots.find("ema/" + value->name());
+    if (slot == checkpoint.slots.end()) continue;
+    checkpoint.graph.set_constant(*value, slot->second);
+    ++taken;
+  }
+  if (taken > 0) return;
+  throw base::UserError({.what = fmt::format("'{}' holds no moving average", path.string()),
+                         .hint = "best.espalier and the result of a stage hold it as their "
+                                 "weights: export them without --averaged"});
+}
+
+Source load_source(const ExportRequest& request) {
+  const std::filesystem::path path = trained_model(request.model);
+  const std::string bytes = base::read_file(path);
+  if (train::model_kind(bytes) != train::ModelKind::Checkpoint) {
+    if (request.averaged) {
+      throw base::UserError({.what = fmt::format("'{}' holds no moving average", path.string()),
+                             .got = "a file that is no checkpoint"});
+    }
+    return {.graph = train::load_model(path)};
+  }
+  train::Checkpoint checkpoint = train::decode_checkpoint(bytes, path.string());
+  if (request.averaged) take_averages(checkpoint, path);
+  return {.graph = std::move(checkpoint.graph), .state = std::move(checkpoint.state)};
+}
+
+void refuse_simulated(const ir::Graph& graph) {
+  for (const ir::Node* node : graph.nodes()) {
+    if (node->domain() != ir::kEspalierDomain) continue;
+    throw base::UnsupportedError({.what = "cannot export a graph of simulated quantization",
+                                  .where = node->label(),
+                                  .hint = "export the float model with a plan: --form qdq"});
+  }
+}
+
+std::string float_bytes(const Source& source, const ExportRequest& request) {
+  return onnx::encode(source.graph, {.opset = request.opset});
+}
+
+std::string folded_bytes(const Source& source, const ExportRequest& request) {
+  ir::Graph folded = source.graph.clone();
+  passes::run(folded, passes::prepare_for_quantization());
+  onnx::infer_shapes(folded);
+  return onnx::encode(folded, {.opset = request.opset});
+}
+
+std::string qdq_bytes(const Source& source, const ExportRequest& request) {
+  const std::filesystem::path path =
+      request.plan.empty() ? request.model / "plan.yaml" : request.plan;
+  if (request.plan.empty() && !std::filesystem::exists(path)) {
+    throw base::UserError({.what = "form 'qdq' needs a plan",
+                           .got = fmt::format("no '{}'", path.string()),
+                           .hint = "name one with --plan, or make one: espalier quantize"});
+  }
+  const quant::QuantPlan plan = load_plan(path);
+  if (!request.target.empty() && plan.target != request.target) {
+    throw base::UserError({.what = "the plan is for another target",
+                           .where = path.string(),
+                           .got = fmt::format("'{}'", plan.target),
+                           .expected = fmt::format("'{}'", request.target),
+                           .hint = "espalier quantize --target makes a plan for it"});
+  }
+  return apply_plan(source.graph, plan, request.opset);
+}
+
+/// Every form there is.
+struct Form {
+  std::string_view name;
+  std::string (*encode)(const Source& source, const ExportRequest& request);
+};
+constexpr std::array kForms{Form{"float", &float_bytes}, Form{"folded", &folded_bytes},
+                            Form{"qdq", &qdq_bytes}};
+
+/// Two random images for every input; nothing where a size beside the batch is open.
+std::optional<std::vector<Tensor>> random_inputs(const ir::Graph& graph) {
+  std::vector<Tensor> inputs;
+  for (const ir::Value* input : graph.inputs()) {
+    const ir::TypeInfo& type = input->type();
+    if (!type.shape || type.shape->empty() || !tensor::is_floating(type.dtype)) return std::nullopt;
+    std::vector<std::int64_t> sizes{type.shape->front().size.value_or(2)};
+    for (std::size_t axis = 1; axis < type.shape->size(); ++axis) {
+      if (!(*type.shape)[axis].known()) return std::nullopt;
+      sizes.push_back(*(*type.shape)[axis].size);
+    }
+    Tensor images = at::empty(sizes, at::kFloat);
+    base::Random random(1, inputs.size());
+    std::generate_n(images.mutable_data_ptr<float>(), images.numel(),
+                    [&] { return static_cast<float>(random.uniform(-1, 1)); });
+    inputs.push_back(std::move(images));
+  }
+  return inputs;
+}
+
+Json difference(const ir::Graph& original, const std::string& exported) {
+  const auto inputs = random_inputs(original);
+  if (!inputs) return {};
+  const ir::Graph again = onnx::decode(exported, {.name = "the exported file"});
+  const std::vector<Tensor> expected = exec::Program::compile(original, {}).run(*inputs);
+  const std::vector<Tensor> outputs = exec::Program::compile(again, {}).run(*inputs);
+  double worst = 0;
+  for (std::size_t index = 0; index < outputs.size(); ++index) {
+    const double largest = expected[index].abs().max().item<double>();
+    const double gap = (outputs[index] - expected[index]).abs().max().item<double>();
+    worst = std::max(worst, gap / std::max(largest, 1e-30));
+  }
+  return worst;
+}
+
+}  // namespace
+
+std::vector<std::string> export_forms() {
+  std::vector<std::string> names;
+  for (const Form& form : kForms) names.emplace_back(form.name);
+  return names;
+}
+
+report::Json export_model(const ExportRequest& request) {
+  const auto form = std::ranges::find(kForms, request.form, &Form::name);
+  if (form == kForms.end()) {
+    throw base::UserError(base::Problem{.what = "unknown form of an export",
+                                        .got = fmt::format("'{}'", request.form),
+                                        .expected = "float, folded or qdq"});
+  }
+  if (request.form != "qdq" && (!request.plan.empty() || !request.target.empty())) {
+    throw base::UserError(base::Problem{.what = "a plan and a target belong to form 'qdq'",
+                                        .got = fmt::format("form '{}'", request.form)});
+  }
+  const Source source = load_source(request);
+  refuse_simulated(source.graph);
+  const std::string bytes = form->encode(source, request);
+  Json json = Json::object();
+  json["model"] = trained_model(request.model).string();
+  json["output"] = request.output.string();
+  json["form"] = request.form;
+  json["opset"] = request.opset;
+  json["bytes"] = static_cast<std::int64_t>(bytes.size());
+  json["parameters"] = ops::parameters(source.graph);
+  json["macs"] = ops::total_macs(source.graph).macs;
+  json["difference"] = difference(source.graph, bytes);
+  if (source.state) {
+    json["epoch"] = source.state->epoch;
+    json["step"] = source.state->step;
+  }
+  base::write_file_atomic(request.output, bytes);
+  return json;
+}
+
+std::string export_text(const report::Json& json) {
+  std::string text = fmt::format("written: {} ({} bytes, form {}, opset {})\n",
+                                 json.at("output").as_string(), json.at("bytes").as_integer(),
+                                 json.at("form").as_string(), json.at("opset").as_integer());
+  if (!json.at("difference").is_null()) {
+    text += fmt::format("largest difference from the model on random images: {:.2e}\n",
+                        json.at("difference").as_number());
+  }
+  return text;
+}
+
+}  // namespace espalier::recipe

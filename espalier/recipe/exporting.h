@@ -1,0 +1,35 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "espalier/report/json.h"
+
+namespace espalier::recipe {
+
+struct ExportRequest {
+  std::filesystem::path model;  ///< checkpoint, ONNX file, or run folder (what training gave)
+  std::filesystem::path output;
+  /// "float": as trained. "folded": BatchNormalization in the weights, no Dropout, as quantization
+  /// prepares it. "qdq": a stored plan applied.
+  std::string form = "float";
+  std::filesystem::path plan = {};  ///< of form "qdq"; empty: plan.yaml of the run folder
+  std::string target = {};          ///< of form "qdq": must be the plan's; empty: whichever it is
+  int opset = 17;
+  bool averaged = false;  ///< the moving average of the weights that a checkpoint holds
+};
+
+/// The forms there are.
+[[nodiscard]] std::vector<std::string> export_forms();
+
+/// Writes an ONNX file, reads it again and runs it beside the model on random images. The facts:
+/// model, output, form, opset, bytes, parameters, macs, difference (largest difference of outputs
+/// relative to the largest output; null where the size of the input is open), and for a checkpoint
+/// epoch and step. Throws UserError and UnsupportedError for requests that do not fit.
+[[nodiscard]] report::Json export_model(const ExportRequest& request);
+
+/// The same for the terminal.
+[[nodiscard]] std::string export_text(const report::Json& json);
+
+}  // namespace espalier::recipe

@@ -1,0 +1,56 @@
+#include "espalier/recipe/resuming.h"
+
+#include <charconv>
+
+#include "espalier/base/log.h"
+#include "espalier/recipe/yaml_difference.h"
+
+namespace espalier::recipe {
+namespace {
+
+std::vector<YamlDifference> changes(const std::string& saved_config, const Recipe& recipe) {
+  return yaml_differences(parse_yaml(saved_config, "the earlier recipe"),
+                          parse_yaml(recipe.resolved, "the recipe"));
+}
+
+bool is_below(const std::string& path, std::string_view key) {
+  return path.starts_with(key) && (path.size() == key.size() || path[key.size()] == '.');
+}
+
+/// Number of the stage that a path lies in; nothing elsewhere.
+std::optional<std::size_t> stage_of(const std::string& path) {
+  constexpr std::string_view kStages = "stages.";
+  if (!path.starts_with(kStages)) return std::nullopt;
+  std::size_t stage = 0;
+  const char* begin = path.data() + kStages.size();
+  const auto [end, error] = std::from_chars(begin, path.data() + path.size(), stage);
+  return error == std::errc() ? std::optional(stage) : std::nullopt;
+}
+
+bool is_unread(const std::string& path) {
+  return is_below(path, "output") || is_below(path, "data.calibration") ||
+         is_below(path, "data.test");
+}
+
+}  // namespace
+
+Reuse reuse_of(const Recipe& recipe, std::size_t stage, const std::string& saved_config) {
+  if (saved_config.empty()) return Reuse::Finished;
+  Reuse reuse = Reuse::Finished;
+  for (const YamlDifference& change : changes(saved_config, recipe)) {
+    const std::optional<std::size_t> place = stage_of(change.path);
+    if (is_unread(change.path) || (place && *place > stage)) continue;
+    const bool before = is_below(change.path, "model") || (place && *place < stage);
+    if (before) return Reuse::Anew;
+    reuse = Reuse::Continue;
+  }
+  return reuse;
+}
+
+void log_recipe_changes(const std::string& saved_config, const Recipe& recipe) {
+  for (const YamlDifference& change : changes(saved_config, recipe)) {
+    base::log_warning("the recipe was edited since the run began: {}", to_text(change));
+  }
+}
+
+}  // namespace espalier::recipe

@@ -1,0 +1,127 @@
+#include "espalier/recipe/strategies.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "espalier/base/error.h"
+#include "espalier/base/log.h"
+#include "espalier/onnx/codec.h"
+#include "espalier/ops/facts.h"
+
+namespace espalier::recipe {
+namespace {
+
+/// What all strategies have: their epochs.
+class Spanned : public train::Strategy {
+ public:
+  explicit Spanned(const train::EpochSpan& span) : span_(span) {}
+  [[nodiscard]] train::EpochSpan span() const override { return span_; }
+
+ protected:
+  [[nodiscard]] std::string line(std::string_view what) const {
+    return fmt::format("{}, epochs {} to {}", what, span_.start, span_.end);
+  }
+
+ private:
+  train::EpochSpan span_;
+};
+
+/// More terms of the loss. The teacher is loaded at the start and let go at the end.
+class Distil final : public Spanned {
+ public:
+  Distil(const train::EpochSpan& span, const DistilConfig& config, const StrategyContext& context)
+      : Spanned(span), config_(config), context_(context) {}
+
+  [[nodiscard]] std::string describe() const override { return line("distil"); }
+  bool on_start(ir::Graph&, const exec::Program&) override {
+    load();
+    return false;
+  }
+  void on_resume(const ir::Graph&, const exec::Program&) override { load(); }
+  void on_epoch(std::int64_t, train::EpochPlan& plan) override {
+    plan.losses.insert(plan.losses.end(), terms_.begin(), terms_.end());
+  }
+  void on_end(const ir::Graph&, const train::EpochRecord&) override { terms_.clear(); }
+
+ private:
+  void load() {
+    terms_ = make_losses(config_.losses, config_.teacher, context_.self, context_.features);
+  }
+
+  const DistilConfig& config_;
+  const StrategyContext& context_;
+  std::vector<train::LossTerm> terms_;
+};
+
+class Freeze final : public Spanned {
+ public:
+  Freeze(const train::EpochSpan& span, const FreezeConfig& config)
+      : Spanned(span), config_(config) {}
+
+  [[nodiscard]] std::string describe() const override {
+    return line(fmt::format("freeze {}", fmt::join(config_.match, ", ")));
+  }
+  void on_epoch(std::int64_t, train::EpochPlan& plan) override {
+    plan.frozen.insert(plan.frozen.end(), config_.match.begin(), config_.match.end());
+  }
+
+ private:
+  const FreezeConfig& config_;
+};
+
+class EpochExport final : public Spanned {
+ public:
+  EpochExport(const train::EpochSpan& span, const EpochExportConfig& config,
+              const StrategyContext& context)
+      : Spanned(span), config_(config), path_(context.folder / config.file) {}
+
+  [[nodiscard]] std::string describe() const override {
+    return fmt::format("export '{}' after epoch {}", config_.file, span().end);
+  }
+  void on_end(const ir::Graph& model, const train::EpochRecord&) override {
+    for (const ir::Node* node : model.nodes()) {
+      if (node->domain() != ir::kEspalierDomain) continue;
+      throw base::UnsupportedError({.what = "cannot export the model in the middle of a training",
+                                    .where = node->label(),
+                                    .got = "simulated quantization",
+                                    .hint = "export the stage's result"});
+    }
+    onnx::save(model, path_, {.opset = config_.opset});
+    base::log_info("written: {}", path_.string());
+  }
+
+ private:
+  const EpochExportConfig& config_;
+  std::filesystem::path path_;
+};
+
+/// One row a kind.
+struct Rows {
+  const train::EpochSpan& span;
+  const StrategyContext& context;
+
+  std::unique_ptr<train::Strategy> operator()(const DistilConfig& config) const {
+    return std::make_unique<Distil>(span, config, context);
+  }
+  std::unique_ptr<train::Strategy> operator()(const FreezeConfig& config) const {
+    return std::make_unique<Freeze>(span, config);
+  }
+  std::unique_ptr<train::Strategy> operator()(const EpochExportConfig& config) const {
+    return std::make_unique<EpochExport>(span, config, context);
+  }
+};
+
+}  // namespace
+
+std::vector<std::unique_ptr<train::Strategy>> make_strategies(const TrainStage& stage,
+                                                              const StrategyContext& context) {
+  std::vector<std::unique_ptr<train::Strategy>> strategies;
+  for (const StrategyConfig& config : stage.strategies) {
+    strategies.push_back(std::visit(Rows{.span = config.span, .context = context}, config.what));
+  }
+  return strategies;
+}
+
+}  // namespace espalier::recipe

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "espalier/recipe/losses.h"
+#include "espalier/recipe/recipe.h"
+#include "espalier/train/strategy.h"
+
+namespace espalier::recipe {
+
+/// What strategies of a stage may use; borrowed for as long as they live.
+struct StrategyContext {
+  const ir::Graph& self;  ///< the model as it enters the stage
+  const StudentFeatures& features;
+  std::filesystem::path folder;  ///< of the run
+};
+
+/// The strategies of a stage, in its order: one row of a table for each kind of StrategyConfig.
+/// A new kind is an alternative of StrategyConfig::what, a row that parses it (strategy_yaml.cpp),
+/// and a row here that makes a train::Strategy.
+[[nodiscard]] std::vector<std::unique_ptr<train::Strategy>> make_strategies(
+    const TrainStage& stage, const StrategyContext& context);
+
+}  // namespace espalier::recipe

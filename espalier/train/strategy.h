@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "espalier/exec/program.h"
+#include "espalier/ir/graph.h"
+#include "espalier/train/checkpoint.h"
+#include "espalier/train/loss.h"
+
+namespace espalier::train {
+
+/// Epochs from 0, both ends included: a training of 30 epochs is 0 to 29.
+struct EpochSpan {
+  std::int64_t start = 0;
+  std::int64_t end = 0;
+  [[nodiscard]] bool contains(std::int64_t epoch) const { return start <= epoch && epoch <= end; }
+};
+
+/// What one epoch is trained with beside the job's own; strategies add to it.
+struct EpochPlan {
+  std::vector<std::string> frozen = {};  ///< globs of parameters and buffers that keep their values
+  std::vector<LossTerm> losses = {};     ///< training only: evaluations keep the job's terms
+};
+
+/// Something that changes a training between two epochs: quantization from an epoch on, a teacher
+/// for some epochs, a layer that is frozen, an export. The loop calls on_start, on_epoch and on_end
+/// in the order of its list; what a call throws ends the run. A call sees only what checkpoints
+/// hold, so that a resumed run does the same.
+class Strategy {
+ public:
+  virtual ~Strategy() = default;
+
+  /// One line for logs: "distil, epochs 0 to 9".
+  [[nodiscard]] virtual std::string describe() const = 0;
+  [[nodiscard]] virtual EpochSpan span() const = 0;
+
+  /// Before the first step of the epoch span().start. `graph` holds the weights trained so far.
+  /// Returns true when it changed the graph: the loop then compiles it anew, parameters that stay
+  /// keep their optimizer state, and the best model is looked for from here on.
+  virtual bool on_start(ir::Graph& graph, const exec::Program& program) {
+    static_cast<void>(graph);
+    static_cast<void>(program);
+    return false;
+  }
+  /// In place of on_start, when a run is resumed inside the span behind it. `graph` comes from the
+  /// checkpoint.
+  virtual void on_resume(const ir::Graph& graph, const exec::Program& program) {
+    static_cast<void>(graph);
+    static_cast<void>(program);
+  }
+  /// Before the first step of every epoch of the span, and when a run is resumed inside one.
+  virtual void on_epoch(std::int64_t epoch, EpochPlan& plan) {
+    static_cast<void>(epoch);
+    static_cast<void>(plan);
+  }
+  /// After the evaluation that closes the epoch span().end, before its checkpoint is written: a run
+  /// killed in between calls it again. `model` holds the weights that were evaluated.
+  virtual void on_end(const ir::Graph& model, const EpochRecord& record) {
+    static_cast<void>(model);
+    static_cast<void>(record);
+  }
+  /// True when on_start changes graphs: a resumed run then takes the graph from its checkpoint.
+  [[nodiscard]] virtual bool rewrites() const { return false; }
+};
+
+}  // namespace espalier::train

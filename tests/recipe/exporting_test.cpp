@@ -1,0 +1,153 @@
+#include "espalier/recipe/exporting.h"
+
+#include <gtest/gtest.h>
+
+#include "espalier/onnx/codec.h"
+#include "espalier/recipe/plan_yaml.h"
+#include "espalier/recipe/quantization.h"
+#include "espalier/train/checkpoint.h"
+#include "tests/kit/expect_error.h"
+#include "tests/kit/temporary_folder.h"
+#include "tests/kit/tensors.h"
+#include "tests/recipe/small_job.h"
+
+namespace espalier::recipe {
+namespace {
+
+ir::Graph model() {
+  return zoo::build("FashionCNN", {.classes = 4, .seed = 5});
+}
+
+train::TrainState state_of(std::int64_t epoch) {
+  train::TrainState state;
+  state.epoch = epoch;
+  state.step = 9;
+  return state;
+}
+
+const ir::Value& some_weight(const ir::Graph& graph) {
+  for (const ir::Value* value : graph.initializers()) {
+    if (value->constant().dim() == 4) return *value;
+  }
+  throw std::logic_error("no weight");
+}
+
+TEST(Exporting, WritesWhatACheckpointHolds) {
+  const kit::TemporaryFolder folder;
+  const ir::Graph graph = model();
+  const std::string weight = some_weight(graph).name();
+  train::write_checkpoint(
+      folder.path() / "c.bin",
+      {.graph = graph.clone(),
+       .state = state_of(2),
+       .slots = {{"ema/" + weight, at::zeros_like(some_weight(graph).constant())}}});
+  ExportRequest request{
+      .model = folder.path() / "c.bin", .output = folder.path() / "m.onnx", .opset = 18};
+  const report::Json json = export_model(request);
+  EXPECT_EQ(json.at("epoch").as_integer(), 2);
+  EXPECT_EQ(json.at("step").as_integer(), 9);
+  EXPECT_EQ(json.at("opset").as_integer(), 18);
+  EXPECT_EQ(json.at("bytes").as_integer(),
+            static_cast<std::int64_t>(std::filesystem::file_size(request.output)));
+  EXPECT_LE(json.at("difference").as_number(), 1e-6);
+  EXPECT_NE(export_text(json).find("written: "), std::string::npos);
+  EXPECT_THAT(onnx::load(request.output).find_value(weight)->constant(),
+              kit::HasSameBits(some_weight(graph).constant()));
+  request.averaged = true;
+  static_cast<void>(export_model(request));
+  EXPECT_EQ(onnx::load(request.output).find_value(weight)->constant().abs().max().item<float>(),
+            0.0F);
+}
+
+TEST(Exporting, FoldedHasNoNormalizationAndComputesTheSame) {
+  const kit::TemporaryFolder folder;
+  const report::Json json = export_model({.model = write_small_model(folder.path()),
+                                          .output = folder.path() / "folded.onnx",
+                                          .form = "folded"});
+  EXPECT_LE(json.at("difference").as_number(), 1e-5);
+  const ir::Graph written = onnx::load(folder.path() / "folded.onnx");
+  for (const ir::Node* node : written.nodes()) {
+    EXPECT_FALSE(node->is("BatchNormalization"));
+  }
+}
+
+TEST(Exporting, QdqAppliesTheStoredPlan) {
+  const kit::TemporaryFolder folder;
+  const std::filesystem::path float_model = write_small_model(folder.path());
+  const ir::Graph graph = onnx::load(float_model);
+  const QuantizationResult result =
+      quantize_model({.graph = graph,
+                      .data = synthetic_splits(24),
+                      .calibration = {.samples = 8},
+                      .stage = {.rounding = false, .verify = {.latency_rounds = 0, .engines = {}}},
+                      .progress = report::ProgressStyle::Quiet});
+  folder.write("plan.yaml", print_plan(result.plan));
+  ExportRequest request{.model = float_model,
+                        .output = folder.path() / "q.onnx",
+                        .form = "qdq",
+                        .plan = folder.file("plan.yaml"),
+                        .target = "x86"};
+  const report::Json json = export_model(request);
+  EXPECT_EQ(folder.read("q.onnx"), result.quantized_model);
+  EXPECT_LT(json.at("difference").as_number(), 0.2);
+  EXPECT_GT(json.at("difference").as_number(), 0);
+  request.target = "tensorrt";
+  kit::expect_user_error([&] { (void)export_model(request); }, "the plan is for another target");
+}
+
+TEST(Exporting, TakesTheTrainedModelOfARunFolder) {
+  const kit::TemporaryFolder folder;
+  const auto write = [&](const std::string& name, std::int64_t epoch) {
+    train::write_checkpoint(folder.file(name), {.graph = model(), .state = state_of(epoch)});
+  };
+  const auto epoch = [&] {
+    return export_model({.model = folder.path(), .output = folder.path() / "m.onnx"})
+        .at("epoch")
+        .as_integer();
+  };
+  kit::expect_user_error([&] { (void)epoch(); }, "is no run folder with a model");
+  write("checkpoints/stage-0/step-00000007.espalier", 1);
+  EXPECT_EQ(epoch(), 1);
+  write("checkpoints/stage-0/best.espalier", 2);
+  EXPECT_EQ(epoch(), 2);
+  write("checkpoints/stage-0.espalier", 3);
+  EXPECT_EQ(epoch(), 3);
+  write("checkpoints/stage-1/best.espalier", 4);
+  EXPECT_EQ(epoch(), 4) << "a later stage is under way";
+}
+
+TEST(Exporting, RefusesWhatDoesNotFit) {
+  const kit::TemporaryFolder folder;
+  const std::filesystem::path onnx_model = write_small_model(folder.path());
+  const std::filesystem::path output = folder.path() / "x.onnx";
+  const auto refused = [&](const ExportRequest& request, std::string_view text) {
+    kit::expect_user_error([&] { (void)export_model(request); }, text);
+    EXPECT_FALSE(std::filesystem::exists(request.output));
+  };
+  refused({.model = onnx_model, .output = output, .averaged = true},
+          "holds no moving average: got a file that is no checkpoint");
+  refused({.model = onnx_model, .output = output, .target = "x86"},
+          "a plan and a target belong to form 'qdq': got form 'float'");
+  refused({.model = onnx_model, .output = output, .form = "qdq"}, "form 'qdq' needs a plan");
+  refused({.model = onnx_model, .output = output, .form = "int4"},
+          "unknown form of an export: got 'int4', expected float, folded or qdq");
+  train::write_checkpoint(folder.path() / "c.bin", {.graph = model()});
+  kit::expect_user_error(
+      [&] {
+        (void)export_model({.model = folder.path() / "c.bin",
+                            .output = folder.path() / "x.onnx",
+                            .averaged = true});
+      },
+      "c.bin' holds no moving average (best.espalier");
+  ir::Graph simulated = model();
+  simulated.set_op(*simulated.nodes().front(), "FakeQuantize", std::string(ir::kEspalierDomain));
+  train::write_checkpoint(folder.path() / "q.bin", {.graph = std::move(simulated)});
+  kit::expect_unsupported(
+      [&] {
+        (void)export_model({.model = folder.path() / "q.bin", .output = folder.path() / "x.onnx"});
+      },
+      "cannot export a graph of simulated quantization");
+}
+
+}  // namespace
+}  // namespace espalier::recipe

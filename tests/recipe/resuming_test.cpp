@@ -1,0 +1,49 @@
+#include "espalier/recipe/resuming.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+namespace espalier::recipe {
+namespace {
+
+std::string text(const std::string& change = "") {
+  YamlValue document = parse_yaml(
+      "{version: 1, seed: 3, model: {zoo: FashionCNN},\n"
+      " data: {train: {dataset: {name: Synthetic}}, calibration: {samples: 8}},\n"
+      " stages: [{train: {epochs: 3}}, {train: {epochs: 2}}, {export: }], output: a}",
+      "r.yaml");
+  if (!change.empty()) override_yaml(document, change);
+  return print_yaml(document);
+}
+
+Reuse reuse(std::size_t stage, const std::string& change) {
+  return reuse_of(parse_recipe(parse_yaml(text(change), "r.yaml"), "."), stage, text());
+}
+
+TEST(Resuming, AnUnchangedRecipeKeepsTheResult) {
+  EXPECT_EQ(reuse(0, ""), Reuse::Finished);
+  EXPECT_EQ(reuse(1, ""), Reuse::Finished);
+  EXPECT_EQ(reuse_of(Recipe{}, 0, ""), Reuse::Finished) << "a file that does not tell";
+}
+
+TEST(Resuming, WhatNoTrainingReadsDoesNotCount) {
+  EXPECT_EQ(reuse(1, "output=b"), Reuse::Finished);
+  EXPECT_EQ(reuse(1, "data.calibration.samples=9"), Reuse::Finished);
+  EXPECT_EQ(reuse(1, "stages.2.export.opset=18"), Reuse::Finished);
+}
+
+TEST(Resuming, AStageGoesOnWithItsOwnChanges) {
+  EXPECT_EQ(reuse(0, "stages.0.train.epochs=5"), Reuse::Continue);
+  EXPECT_EQ(reuse(1, "stages.1.train.epochs=5"), Reuse::Continue);
+  EXPECT_EQ(reuse(0, "stages.1.train.epochs=5"), Reuse::Finished);
+  EXPECT_EQ(reuse(0, "seed=5"), Reuse::Continue);
+  EXPECT_EQ(reuse(0, "data.train.dataset.name=FashionMNIST"), Reuse::Continue);
+}
+
+TEST(Resuming, WhatAStageBeginsWithDecidesAnew) {
+  EXPECT_EQ(reuse(1, "stages.0.train.epochs=5"), Reuse::Anew);
+  EXPECT_EQ(reuse(0, "model.zoo=ResNet20"), Reuse::Anew);
+}
+
+}  // namespace
+}  // namespace espalier::recipe
