@@ -1,0 +1,95 @@
+#include "espalier/passes/draw_parameters.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include <ATen/ops/empty.h>
+
+#include "espalier/base/random.h"
+#include "espalier/ops/facts.h"
+#include "espalier/ops/weight.h"
+
+namespace espalier::passes {
+namespace {
+
+enum class Role { Weight, Scale, Offset, Mean, Variance };
+
+constexpr std::size_t kScalePort = 1;
+constexpr std::size_t kMeanPort = 3;
+
+Role role_of(const ir::Node& node, std::size_t port) {
+  const ops::OpFacts& facts = *ops::find(node);
+  if (ops::contains(facts.running_statistics, port) && facts.running_statistics != ops::kNoPorts) {
+    return port == kMeanPort ? Role::Mean : Role::Variance;
+  }
+  if (ops::weight_port(node) == port) return Role::Weight;
+  if (facts.kind == ops::OpKind::Normalization) {
+    return port == kScalePort ? Role::Scale : Role::Offset;
+  }
+  return node.is("Mul") ? Role::Scale : Role::Offset;
+}
+
+/// Products that each output element of the node sums up.
+double fan_in(const ir::Node& node, const Tensor& weight) {
+  const auto axis = ops::weight_axis(node);
+  const std::int64_t filters = axis ? weight.size(*axis) : 1;
+  const bool is_transposed = ops::kind_of(node) == ops::OpKind::ConvTranspose;
+  const std::int64_t groups = is_transposed ? node.get_int("group", 1) : 1;
+  return std::max(1.0, static_cast<double>(weight.numel() / std::max<std::int64_t>(filters, 1)) /
+                           static_cast<double>(groups));
+}
+
+double draw(Role role, double deviation, base::Random& random) {
+  switch (role) {
+    case Role::Weight:
+      return deviation * random.normal();
+    case Role::Scale: {
+      const double magnitude = random.uniform(0.5, 1.5);
+      return random.uniform() < 0.5 ? -magnitude : magnitude;
+    }
+    case Role::Variance:
+      return random.uniform(0.5, 1.5);
+    case Role::Offset:
+    case Role::Mean:
+      break;
+  }
+  return random.uniform(-0.5, 0.5);
+}
+
+std::uint64_t stream_of(const std::string& name) {
+  std::uint64_t stream = 0;
+  for (const char letter : name) stream = base::mix(stream, static_cast<unsigned char>(letter));
+  return stream;
+}
+
+Tensor draw_like(const Tensor& tensor, Role role, double deviation, base::Random random) {
+  Tensor drawn = at::empty(tensor.sizes(), at::kDouble);
+  auto* data = drawn.data_ptr<double>();
+  for (std::int64_t index = 0; index < drawn.numel(); ++index) {
+    data[index] = draw(role, deviation, random);
+  }
+  return drawn.to(tensor.scalar_type());
+}
+
+}  // namespace
+
+std::size_t draw_parameters(ir::Graph& graph, std::uint64_t seed) {
+  std::set<const ir::Value*> drawn;
+  for (ir::Node* node : graph.nodes()) {
+    std::vector<std::size_t> ports = ops::trainable_inputs(*node);
+    for (const std::size_t port : ops::running_statistics_inputs(*node)) ports.push_back(port);
+    for (const std::size_t port : ports) {
+      ir::Value* value = ops::initializer_behind(node->input(port));
+      if (!drawn.insert(value).second) continue;
+      const Role role = role_of(*node, port);
+      const double deviation =
+          role == Role::Weight ? std::sqrt(2.0 / fan_in(*node, value->constant())) : 0.0;
+      const base::Random random(seed, stream_of(value->name()));
+      graph.set_constant(*value, draw_like(value->constant(), role, deviation, random));
+    }
+  }
+  return drawn.size();
+}
+
+}  // namespace espalier::passes
