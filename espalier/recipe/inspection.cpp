@@ -16,54 +16,38 @@ namespace {
 
 using report::Align;
 using report::Json;
+using report::to_array;
 
 Json ports_json(const std::vector<analysis::PortSummary>& ports) {
-  Json list = Json::array();
-  for (const analysis::PortSummary& port : ports) {
-    Json json = Json::object();
-    json["name"] = port.name;
-    json["type"] = port.type;
-    list.push_back(json);
-  }
-  return list;
+  return to_array(ports, [](const analysis::PortSummary& port) {
+    return Json::object({{"name", port.name}, {"type", port.type}});
+  });
 }
 
 Json ops_json(const std::vector<analysis::OpSummary>& ops) {
-  Json list = Json::array();
-  for (const analysis::OpSummary& op : ops) {
-    Json json = Json::object();
-    json["op"] = op.op;
-    json["count"] = op.count;
-    json["macs"] = op.macs;
-    json["parameters"] = op.parameters;
-    list.push_back(json);
-  }
-  return list;
+  return to_array(ops, [](const analysis::OpSummary& op) {
+    return Json::object(
+        {{"op", op.op}, {"count", op.count}, {"macs", op.macs}, {"parameters", op.parameters}});
+  });
 }
 
 Json nodes_json(const analysis::CostTable& costs) {
-  Json list = Json::array();
-  for (const analysis::NodeCost& cost : costs.nodes) {
-    Json json = Json::object();
-    json["name"] = cost.node;
-    json["op"] = cost.op;
-    json["macs"] = cost.macs ? Json(*cost.macs) : Json();
-    json["parameters"] = cost.parameters;
-    json["output_bytes"] = cost.output_bytes;
-    list.push_back(json);
-  }
-  return list;
+  return to_array(costs.nodes, [](const analysis::NodeCost& cost) {
+    return Json::object({{"name", cost.node},
+                         {"op", cost.op},
+                         {"macs", cost.macs ? Json(*cost.macs) : Json()},
+                         {"parameters", cost.parameters},
+                         {"output_bytes", cost.output_bytes}});
+  });
 }
 
 void add_training(Json& json, const train::TrainState& state) {
-  Json training = Json::object();
-  training["epoch"] = state.epoch;
-  training["step"] = state.step;
-  training["optimizer"] = state.optimizer;
-  training["schedule"] = state.schedule;
-  training["best_metric"] = state.best_metric;
-  training["best_value"] = state.best_value;
-  json["training"] = training;
+  json["training"] = Json::object({{"epoch", state.epoch},
+                                   {"step", state.step},
+                                   {"optimizer", state.optimizer},
+                                   {"schedule", state.schedule},
+                                   {"best_metric", state.best_metric},
+                                   {"best_value", state.best_value}});
 }
 
 void append_ports(std::string& text, std::string_view title, const Json& ports) {

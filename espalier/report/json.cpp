@@ -96,6 +96,12 @@ Json Json::object() {
   return result;
 }
 
+Json Json::object(std::initializer_list<Member> members) {
+  Json result;
+  result.value_ = Object(members);
+  return result;
+}
+
 Json& Json::push_back(Json value) {
   if (is_null()) value_ = Array{};
   auto* items = std::get_if<Array>(&value_);

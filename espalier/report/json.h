@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,6 +32,8 @@ class Json {
 
   [[nodiscard]] static Json array() { return Json(Array{}); }
   [[nodiscard]] static Json object();
+  /// An object of these members; keys must differ.
+  [[nodiscard]] static Json object(std::initializer_list<Member> members);
 
   /// Adds to an array (null becomes one). InternalError on other kinds.
   Json& push_back(Json value);
@@ -71,6 +74,14 @@ class Json {
                Object>
       value_;
 };
+
+/// An array of what `convert` makes of each item.
+template <typename Items, typename Convert>
+[[nodiscard]] Json to_array(const Items& items, const Convert& convert) {
+  Json list = Json::array();
+  for (const auto& item : items) list.push_back(convert(item));
+  return list;
+}
 
 /// JSON text. `indent` < 0: one line. Numbers are the shortest that read back equal; NaN and
 /// infinities become null; bytes that are no UTF-8 become U+FFFD.

@@ -98,6 +98,15 @@ TEST(Json, LimitsNesting) {
                     "levels of nesting");
 }
 
+TEST(Json, MakesObjectsAndArraysAtOnce) {
+  const Json row = Json::object({{"name", "conv"}, {"macs", 3}});
+  EXPECT_EQ(to_text(row, -1), "{\"name\":\"conv\",\"macs\":3}");
+  EXPECT_EQ(Json::object({}), Json::object());
+  const Json list = to_array(std::vector<int>{1, 2}, [](int value) { return Json(value * 2); });
+  EXPECT_EQ(to_text(list, -1), "[2,4]");
+  EXPECT_EQ(to_array(std::vector<int>{}, [](int value) { return Json(value); }), Json::array());
+}
+
 TEST(Json, GuardsItsOwnUse) {
   Json text("x");
   kit::expect_internal_error([&] { text.push_back(1); }, "push_back on text");
