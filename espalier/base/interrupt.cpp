@@ -23,6 +23,8 @@ void watch_interrupts() {
   sigemptyset(&action.sa_mask);
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
+  // A file beyond the user's limit is an error of the write then, like a full disk.
+  ::signal(SIGXFSZ, SIG_IGN);
 }
 
 bool interrupted() noexcept {

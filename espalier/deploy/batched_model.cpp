@@ -28,14 +28,20 @@ std::optional<std::int64_t> fixed_batch(const ir::Graph& graph) {
 
 std::vector<Tensor> run_batched(EngineModel& model, std::span<const Tensor> inputs,
                                 std::optional<std::int64_t> batch) {
+  return run_batched(RunModel([&model](std::span<const Tensor> part) { return model.run(part); }),
+                     inputs, batch);
+}
+
+std::vector<Tensor> run_batched(const RunModel& run, std::span<const Tensor> inputs,
+                                std::optional<std::int64_t> batch) {
   const std::int64_t samples = inputs.empty() ? 0 : inputs.front().size(0);
-  if (!batch || *batch == samples || *batch < 1) return model.run(inputs);
+  if (!batch || *batch == samples || *batch < 1) return run(inputs);
   std::vector<std::vector<Tensor>> parts;
   for (std::int64_t first = 0; first < samples; first += *batch) {
     const std::int64_t count = std::min(*batch, samples - first);
     std::vector<Tensor> pieces;
     for (const Tensor& input : inputs) pieces.push_back(piece(input, first, count, *batch));
-    const std::vector<Tensor> outputs = model.run(pieces);
+    const std::vector<Tensor> outputs = run(pieces);
     parts.resize(outputs.size());
     for (std::size_t index = 0; index < outputs.size(); ++index) {
       parts[index].push_back(outputs[index].narrow(0, 0, count));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -17,6 +18,11 @@ namespace espalier::deploy {
 /// cut into pieces of that size (the last one filled up by repetition) and the outputs joined.
 /// Throws what the model throws.
 [[nodiscard]] std::vector<Tensor> run_batched(EngineModel& model, std::span<const Tensor> inputs,
+                                              std::optional<std::int64_t> batch);
+
+/// The same for anything that maps inputs to outputs.
+using RunModel = std::function<std::vector<Tensor>(std::span<const Tensor>)>;
+[[nodiscard]] std::vector<Tensor> run_batched(const RunModel& run, std::span<const Tensor> inputs,
                                               std::optional<std::int64_t> batch);
 
 }  // namespace espalier::deploy

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,12 +13,12 @@ namespace espalier::deploy {
 struct LayerCost {
   std::string name;  ///< node of the exported file, or the engine's layer where it covers none
   std::string type;  ///< the engine's word for the INT8 layer
-  double float_ms = 0;
+  std::optional<double> float_ms;  ///< nothing where no float layer covers one of its nodes
   double quantized_ms = 0;
 };
 
-/// INT8 layers that take longer than the float layers that share a covered node with them (0 ms
-/// where none does: conversions and reorderings), by lost time, at most `limit`.
+/// INT8 layers that take longer than the float layers that share a covered node with them (whole
+/// layers where none does: conversions and reorderings), by lost time, at most `limit`.
 [[nodiscard]] std::vector<LayerCost> slower_layers(std::span<const EngineLayer> float_layers,
                                                    std::span<const EngineLayer> quantized_layers,
                                                    std::size_t limit = 10);

@@ -49,9 +49,10 @@ std::string costs_text(const std::vector<LayerCost>& costs) {
   constexpr std::size_t kNamed = 3;
   for (std::size_t index = 0; index < std::min(kNamed, costs.size()); ++index) {
     const LayerCost& cost = costs[index];
-    text += fmt::format("{}'{}' ({}) {:.3f} -> {:.3f} ms",
-                        index == 0 ? "; layers that cost more: " : ", ", cost.name, cost.type,
-                        cost.float_ms, cost.quantized_ms);
+    const std::string before =
+        cost.float_ms ? fmt::format("{:.3f} -> ", *cost.float_ms) : std::string("new: ");
+    text += fmt::format("{}'{}' ({}) {}{:.3f} ms", index == 0 ? "; layers that cost more: " : ", ",
+                        cost.name, cost.type, before, cost.quantized_ms);
   }
   return text;
 }

@@ -8,6 +8,7 @@
 
 #include "espalier/base/error.h"
 #include "espalier/base/interrupt.h"
+#include "espalier/data/labels.h"
 #include "espalier/deploy/batched_model.h"
 #include "espalier/deploy/bench.h"
 #include "espalier/deploy/cpu.h"
@@ -93,6 +94,9 @@ class EngineCheck {
     noise_.add(expected, outputs);
     if (expected.empty() || outputs.empty()) return;
     kind_ = output_kind(expected.front());
+    if (kind_ == OutputKind::Scores && batch.labels.defined()) {
+      data::check_labels(batch, expected.front().size(1));
+    }
     agreement_.add(expected.front(), outputs.front(), kind_);
     float_accuracy_.add(expected.front(), batch.labels, kind_);
     accuracy_.add(outputs.front(), batch.labels, kind_);
@@ -154,7 +158,8 @@ class EngineCheck {
       return;
     }
     usable_ = attempt(report_.failures, "run the simulation of this engine", [&] {
-      simulation_agreement_.add(simulation_->run(inputs).front(), output, kind_);
+      const RunModel run = [this](std::span<const Tensor> part) { return simulation_->run(part); };
+      simulation_agreement_.add(run_batched(run, inputs, files_.batch).front(), output, kind_);
     });
   }
 

@@ -1,11 +1,13 @@
 #include "espalier/recipe/data_yaml.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
 #include <fmt/format.h>
 
 #include "espalier/base/error.h"
+#include "espalier/base/name_match.h"
 #include "espalier/recipe/map_reader.h"
 
 namespace espalier::recipe {
@@ -46,6 +48,13 @@ data::Parameter to_parameter(const YamlValue& value, std::string_view key) {
                          .where = value.where(),
                          .got = value.describe(),
                          .expected = "a text, a number, true, false or a list of numbers"});
+}
+
+/// True for what no parameter of a data set can be.
+bool is_nested(const YamlValue& value) {
+  return value.kind == Kind::Map || std::ranges::any_of(value.items, [](const YamlValue& item) {
+           return item.kind != Kind::Scalar;
+         });
 }
 
 data::Parameters to_parameters(const YamlValue& map, std::string_view what) {
@@ -117,9 +126,16 @@ data::DatasetConfig parse_dataset(const YamlValue& block, const std::filesystem:
                              .folder = folder,
                              .where = block.where()};
   if (const YamlValue* part = reader.find("held_out")) config.part = parse_part(*part);
+  static const std::vector<std::string> kOwnKeys{"name", "transform_ops", "held_out"};
   for (const auto& [key, value] : block.entries) {
-    const bool read = key == "name" || key == "transform_ops" || key == "held_out";
+    const bool read = std::ranges::find(kOwnKeys, key) != kOwnKeys.end();
     if (read || value.kind == Kind::Null) continue;
+    const std::string nearest = base::nearest_name(key, kOwnKeys);
+    if (!nearest.empty() && is_nested(value)) {
+      throw base::UserError({.what = fmt::format("unknown key '{}' in 'dataset'", key),
+                             .where = value.where(),
+                             .hint = fmt::format("did you mean '{}'", nearest)});
+    }
     config.parameters[key] = to_parameter(value, key);
   }
   return config;

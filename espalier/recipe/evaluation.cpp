@@ -5,15 +5,20 @@
 
 #include <ATen/ops/abs.h>
 #include <ATen/ops/argmax.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/max.h>
 #include <fmt/format.h>
 
 #include "espalier/base/error.h"
 #include "espalier/base/interrupt.h"
+#include "espalier/base/log.h"
+#include "espalier/data/labels.h"
 #include "espalier/data/loader.h"
 #include "espalier/data/subset.h"
+#include "espalier/deploy/batched_model.h"
 #include "espalier/deploy/engine.h"
 #include "espalier/exec/program.h"
+#include "espalier/recipe/model_input.h"
 #include "espalier/recipe/model_source.h"
 #include "espalier/train/checkpoint.h"
 #include "espalier/train/model_file.h"
@@ -42,6 +47,23 @@ void check_scores(const Tensor& scores, const EvaluationRequest& request) {
        .expected = "scores of shape [batch, classes]"});
 }
 
+/// The batch size that the file fixes; nothing for files that only the engine can read.
+std::optional<std::int64_t> batch_of(const std::filesystem::path& model) {
+  try {
+    return deploy::fixed_batch(train::load_model(model));
+  } catch (const base::UnsupportedError&) {
+    return std::nullopt;
+  }
+}
+
+void check_first_batch(const EvaluationRequest& request, const Tensor& images) {
+  try {
+    check_images(train::load_model(request.model), images, request.data.source);
+  } catch (const base::UnsupportedError&) {
+    // Only the engine can read the file: it says itself what does not fit.
+  }
+}
+
 /// Adds what two runners say about one batch.
 void compare(const Tensor& first, const Tensor& second, Comparison& comparison) {
   const Tensor left = first.to(at::kDouble);
@@ -68,13 +90,20 @@ void compare(const Tensor& first, const Tensor& second, Comparison& comparison) 
 
 Runner open_runner(const std::filesystem::path& model, const std::string& engine, int threads) {
   if (engine == "espalier") {
-    auto program =
-        std::make_shared<exec::Program>(exec::Program::compile(train::load_model(model), {}));
-    return [program](std::span<const Tensor> inputs) { return program->run(inputs); };
+    const ir::Graph graph = train::load_model(model);
+    auto program = std::make_shared<exec::Program>(exec::Program::compile(graph, {}));
+    const deploy::RunModel run = [program](std::span<const Tensor> inputs) {
+      return program->run(inputs);
+    };
+    return [run, batch = deploy::fixed_batch(graph)](std::span<const Tensor> inputs) {
+      return deploy::run_batched(run, inputs, batch);
+    };
   }
   std::shared_ptr<deploy::EngineModel> loaded =
       deploy::open_engine(engine).load(onnx_bytes(model), {.threads = threads});
-  return [loaded](std::span<const Tensor> inputs) { return loaded->run(inputs); };
+  return [loaded, batch = batch_of(model)](std::span<const Tensor> inputs) {
+    return deploy::run_batched(*loaded, inputs, batch);
+  };
 }
 
 EvaluationResult evaluate_model(const EvaluationRequest& request) {
@@ -94,19 +123,26 @@ EvaluationResult evaluate_model(const EvaluationRequest& request) {
   loader.start();
   while (const std::optional<data::Batch> batch = loader.next()) {
     base::stop_if_interrupted();
+    if (result.images == 0) check_first_batch(request, batch->images);
     const std::vector<Tensor> inputs{batch->images};
     const Tensor scores = run(inputs).at(0);
     check_scores(scores, request);
+    data::check_labels(*batch, scores.size(1));
     for (const train::TopK& metric : request.metrics) {
       if (metric.k > scores.size(1)) continue;
       correct[metric.name()] += train::count_top_k(scores, batch->labels, metric.k);
     }
     result.images += scores.size(0);
     result.labelled += batch->labels.ge(0).sum().item<std::int64_t>();
+    result.not_finite += at::isfinite(scores).all(1).logical_not().sum().item<std::int64_t>();
     if (other) compare(scores, other(inputs).at(0), *result.comparison);
     progress.update(result.images);
   }
   progress.finish();
+  if (result.not_finite > 0) {
+    base::log_warning("{} of {} images have scores that are NaN or infinite", result.not_finite,
+                      result.images);
+  }
   if (result.labelled == 0 && !other) {
     throw base::UserError({.what = "nothing to evaluate: the images have no labels",
                            .where = request.data.source,
@@ -127,6 +163,7 @@ report::Json to_json(const EvaluationResult& result) {
   for (const auto& [name, value] : result.metrics) json["metrics"][name] = value;
   json["images"] = result.images;
   json["labelled"] = result.labelled;
+  json["not_finite"] = result.not_finite;
   json["seconds"] = result.seconds;
   if (result.comparison) {
     report::Json comparison = report::Json::object();

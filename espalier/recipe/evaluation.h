@@ -44,6 +44,7 @@ struct EvaluationResult {
   std::map<std::string, double> metrics;  ///< percent
   std::int64_t images = 0;
   std::int64_t labelled = 0;
+  std::int64_t not_finite = 0;  ///< images with NaN or infinite scores: their class means nothing
   double seconds = 0;
   std::optional<Comparison> comparison;
 };

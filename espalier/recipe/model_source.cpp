@@ -61,6 +61,11 @@ ir::Graph load_model(const ModelConfig& config) {
   return graph;
 }
 
+std::string model_title(const ModelConfig& config) {
+  if (const auto* file = std::get_if<ModelFile>(&config.source)) return file->path.stem().string();
+  return std::get<ZooModel>(config.source).name;
+}
+
 std::string onnx_bytes(const std::filesystem::path& model) {
   std::string bytes = base::read_file(model);
   if (train::model_kind(bytes) == train::ModelKind::Onnx) return bytes;

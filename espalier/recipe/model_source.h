@@ -17,6 +17,9 @@ namespace espalier::recipe {
 /// missing from the file.
 void load_weights(ir::Graph& graph, const std::filesystem::path& file);
 
+/// What people call the model: the stem of its file, or the family's name.
+[[nodiscard]] std::string model_title(const ModelConfig& config);
+
 /// The bytes an engine loads: an ONNX file as it is, a checkpoint's graph exported.
 [[nodiscard]] std::string onnx_bytes(const std::filesystem::path& model);
 

@@ -1,13 +1,31 @@
 #include "espalier/recipe/model_yaml.h"
 
+#include <algorithm>
 #include <array>
 
+#include <fmt/format.h>
+
 #include "espalier/base/error.h"
+#include "espalier/base/name_match.h"
 #include "espalier/recipe/map_reader.h"
 
 namespace espalier::recipe {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+void check_family(const std::string& name, const YamlValue& place) {
+  std::vector<std::string> known;
+  for (const zoo::Family& family : zoo::families()) known.emplace_back(family.name);
+  if (std::ranges::find(known, name) != known.end()) return;
+  throw base::UserError({.what = "unknown model of the zoo",
+                         .where = place.where(),
+                         .got = fmt::format("'{}'", name),
+                         .hint = base::suggest_name(name, known)});
+}
+
+}  // namespace
 
 fs::path resolve_path(const std::string& written, const fs::path& folder) {
   const fs::path path(written);
@@ -27,6 +45,7 @@ ModelConfig parse_model(const YamlValue& map, std::uint64_t seed, const fs::path
   if (!file.empty()) {
     model.source = ModelFile{.path = resolve_path(file, folder)};
   } else {
+    check_family(zoo_name, *map.find("zoo"));
     static constexpr std::array<std::string_view, 2> kStems{"imagenet", "cifar"};
     const zoo::Stem stem = reader.choice("stem", kStems, kStems[0]) == kStems[1]
                                ? zoo::Stem::Cifar

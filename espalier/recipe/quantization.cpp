@@ -1,11 +1,15 @@
 #include "espalier/recipe/quantization.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include <ATen/ops/sum.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "espalier/base/error.h"
 #include "espalier/base/log.h"
+#include "espalier/deploy/batched_model.h"
 #include "espalier/deploy/cpu.h"
 #include "espalier/exec/program.h"
 #include "espalier/onnx/codec.h"
@@ -18,11 +22,14 @@
 #include "espalier/quant/rounding.h"
 #include "espalier/recipe/batches.h"
 #include "espalier/recipe/layer_quality.h"
+#include "espalier/recipe/model_input.h"
 
 namespace espalier::recipe {
 namespace {
 
 constexpr std::int64_t kJudgingBatch = 64;
+/// Judging images that are looked at layer by layer and operator by operator.
+constexpr std::int64_t kCheckedImages = 16;
 /// Calibration images on which whole plans are compared.
 constexpr std::int64_t kErrorImages = 64;
 
@@ -54,7 +61,8 @@ void prepare(ir::Graph& graph, std::vector<passes::PassRecord>& records) {
 quant::Statistics calibrate(const ir::Graph& prepared, const QuantizationData& data,
                             const QuantizationRequest& request) {
   const std::vector<std::string> values = quant::values_to_observe(prepared, request.stage.plan);
-  const auto total = static_cast<std::int64_t>(data.calibration->size());
+  const auto total =
+      static_cast<std::int64_t>(std::min(data.calibration->size(), request.calibration.samples));
   report::Progress progress(
       {.title = "calibrate", .total = total, .unit = "images", .style = request.progress});
   const auto micro_batch = static_cast<std::int64_t>(request.calibration.micro_batch);
@@ -68,17 +76,25 @@ quant::Statistics calibrate(const ir::Graph& prepared, const QuantizationData& d
   return statistics;
 }
 
+/// Outputs for any number of images, whatever batch the file fixes.
+std::vector<Tensor> run_graph(const ir::Graph& graph, std::span<const Tensor> images) {
+  const auto program = exec::Program::compile(graph, {});
+  const deploy::RunModel run = [&program](std::span<const Tensor> part) {
+    return program.run(part);
+  };
+  return deploy::run_batched(run, images, deploy::fixed_batch(graph));
+}
+
 /// Error of a plan: mean squared difference of the simulated outputs from the float ones on
 /// calibration images, relative to the float outputs' mean square.
 quant::PlanError output_error(const ir::Graph& prepared, const QuantizationData& data) {
   std::vector<Tensor> images = calibration_source(data, kErrorImages)();
-  const auto reference = exec::Program::compile(prepared, {});
-  std::vector<Tensor> expected = reference.run(images);
+  std::vector<Tensor> expected = run_graph(prepared, images);
   return [&prepared, images = std::move(images),
           expected = std::move(expected)](const quant::QuantPlan& plan) {
     ir::Graph simulated = prepared.clone();
     passes::run(simulated, {passes::insert_fake_quantize(plan)}, {.verify = false});
-    const std::vector<Tensor> outputs = exec::Program::compile(simulated, {}).run(images);
+    const std::vector<Tensor> outputs = run_graph(simulated, images);
     double noise = 0;
     double signal = 0;
     for (std::size_t index = 0; index < outputs.size(); ++index) {
@@ -128,22 +144,29 @@ deploy::VerifyReport verify_model(const QuantizationResult& result, const Quanti
                                   const QuantizationRequest& request) {
   const VerifyConfig& config = request.stage.verify;
   const exec::Program simulation = exec::Program::compile(result.simulated, {});
+  const deploy::RunModel simulate = [&simulation](std::span<const Tensor> inputs) {
+    return simulation.run(inputs);
+  };
+  const auto batch = deploy::fixed_batch(result.simulated);
   const auto total = static_cast<std::int64_t>(data.judging->size());
   report::Progress progress(
       {.title = "verify", .total = total, .unit = "images", .style = request.progress});
-  deploy::VerifyReport verification = deploy::verify(
-      {.float_model = result.float_model,
-       .quantized_model = result.quantized_model,
-       .simulate = [&](std::span<const Tensor> inputs) { return simulation.run(inputs); },
-       .batches = judging_source(data, kJudgingBatch),
-       .engines = config.engines,
-       .bounds = {.max_drop = config.max_drop,
-                  .min_agreement = config.min_agreement,
-                  .min_integer_mac_share = config.min_integer_mac_share,
-                  .allow_slower = config.allow_slower},
-       .threads = request.threads,
-       .latency_rounds = config.latency_rounds,
-       .progress = [&](std::int64_t done) { progress.update(done); }});
+  deploy::VerifyReport verification =
+      deploy::verify({.float_model = result.float_model,
+                      .quantized_model = result.quantized_model,
+                      .simulate =
+                          [&](std::span<const Tensor> inputs) {
+                            return deploy::run_batched(simulate, inputs, batch);
+                          },
+                      .batches = judging_source(data, kJudgingBatch),
+                      .engines = config.engines,
+                      .bounds = {.max_drop = config.max_drop,
+                                 .min_agreement = config.min_agreement,
+                                 .min_integer_mac_share = config.min_integer_mac_share,
+                                 .allow_slower = config.allow_slower},
+                      .threads = request.threads,
+                      .latency_rounds = config.latency_rounds,
+                      .progress = [&](std::int64_t done) { progress.update(done); }});
   progress.finish();
   return verification;
 }
@@ -152,6 +175,21 @@ deploy::VerifyReport verify_model(const QuantizationResult& result, const Quanti
 std::vector<Tensor> some_images(const QuantizationData& data, std::int64_t count) {
   const auto batch = judging_source(data, count)()();
   return batch ? std::vector<Tensor>{batch->images} : std::vector<Tensor>{};
+}
+
+/// A plan without weights would ship the float model as a quantized one.
+void refuse_empty(const quant::QuantPlan& plan, const ir::Graph& prepared) {
+  if (!plan.weights.empty()) return;
+  std::vector<std::string> reasons;
+  for (const quant::FloatNode& node : plan.float_nodes) {
+    if (reasons.size() < 3) {
+      reasons.push_back(fmt::format("'{}' ({}): {}", node.node, node.op, node.reason));
+    }
+  }
+  throw base::UserError(
+      {.what = fmt::format("nothing of the model '{}' can be quantized", prepared.name),
+       .got = reasons.empty() ? "no convolution or matrix product with constant weights"
+                              : fmt::format("{}", fmt::join(reasons, "; "))});
 }
 
 void warn_about_processor(const quant::PlanOptions& plan, std::vector<std::string>& notes) {
@@ -172,8 +210,10 @@ std::string apply_plan(const ir::Graph& graph, const quant::QuantPlan& plan, int
   return onnx::encode(prepared, {.opset = opset});
 }
 
-QuantizationResult quantize_model(const QuantizationRequest& request) {
+QuantizationResult quantize_model(const QuantizationRequest& asked) {
   QuantizationResult result;
+  QuantizationRequest request = asked;
+  check_quantizable(request.graph);
   warn_about_processor(request.stage.plan, result.notes);
   result.float_model = onnx::encode(request.graph, {.opset = request.opset});
   ir::Graph prepared = request.graph.clone();
@@ -184,7 +224,10 @@ QuantizationResult quantize_model(const QuantizationRequest& request) {
   const QuantizationData data =
       open_quantization_data(request.data, request.calibration, request.stage.verify.samples);
   result.judging_images = static_cast<std::int64_t>(data.judging->size());
+  const auto batch = deploy::fixed_batch(prepared);
+  request.calibration = fit_to_batch(request.calibration, batch, data.calibration->size());
   base::log_info("calibration on {}", data.description);
+  check_images(prepared, some_images(data, 1).at(0), request.data.source);
   quant::Statistics statistics;
   {
     const Stopwatch watch(result.seconds, "calibrate");
@@ -195,6 +238,7 @@ QuantizationResult quantize_model(const QuantizationRequest& request) {
     quant::PlanOptions options = request.stage.plan;
     options.error = output_error(prepared, data);
     result.plan = quant::make_plan(prepared, statistics, options);
+    refuse_empty(result.plan, prepared);
     result.plan.calibration =
         fmt::format("{}, micro-batch {}", data.description, request.calibration.micro_batch);
   }
@@ -211,7 +255,7 @@ QuantizationResult quantize_model(const QuantizationRequest& request) {
     result.quantized_model = onnx::encode(lowered, {.opset = request.opset});
   }
   const Stopwatch watch(result.seconds, "verify");
-  const std::vector<Tensor> images = some_images(data, 16);
+  const std::vector<Tensor> images = some_images(data, batch.value_or(kCheckedImages));
   result.layers = measure_layers(prepared, result.simulated, result.plan, images);
   result.verification = verify_model(result, data, request);
   result.operators = deploy::check_operators({.quantized_model = result.quantized_model,

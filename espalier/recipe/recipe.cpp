@@ -1,5 +1,6 @@
 #include "espalier/recipe/recipe.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>

@@ -9,6 +9,7 @@ namespace espalier::recipe {
 namespace {
 
 using report::Json;
+using report::to_array;
 
 Json metrics_json(const std::map<std::string, double>& metrics) {
   Json json = Json::object();
@@ -17,11 +18,8 @@ Json metrics_json(const std::map<std::string, double>& metrics) {
 }
 
 Json latency_json(const deploy::LatencySummary& latency) {
-  Json json = Json::object();
-  json["median"] = latency.median_ms;
-  json["p10"] = latency.p10_ms;
-  json["p90"] = latency.p90_ms;
-  return json;
+  return Json::object(
+      {{"median", latency.median_ms}, {"p10", latency.p10_ms}, {"p90", latency.p90_ms}});
 }
 
 Json optional_json(const std::optional<double>& value) {
@@ -50,29 +48,19 @@ Json side_json(const RunFacts& facts, bool compressed) {
 }
 
 Json mac_nodes_json(const std::vector<deploy::MacNode>& nodes) {
-  Json list = Json::array();
-  for (const deploy::MacNode& node : nodes) {
-    Json json = Json::object();
-    json["name"] = node.name;
-    json["op"] = node.op;
-    json["macs"] = node.macs;
-    json["layer"] = node.layer;
-    list.push_back(json);
-  }
-  return list;
+  return to_array(nodes, [](const deploy::MacNode& node) {
+    return Json::object(
+        {{"name", node.name}, {"op", node.op}, {"macs", node.macs}, {"layer", node.layer}});
+  });
 }
 
 Json slower_json(const std::vector<deploy::LayerCost>& layers) {
-  Json list = Json::array();
-  for (const deploy::LayerCost& layer : layers) {
-    Json json = Json::object();
-    json["name"] = layer.name;
-    json["type"] = layer.type;
-    json["float_ms"] = layer.float_ms;
-    json["quantized_ms"] = layer.quantized_ms;
-    list.push_back(json);
-  }
-  return list;
+  return to_array(layers, [](const deploy::LayerCost& layer) {
+    return Json::object({{"name", layer.name},
+                         {"type", layer.type},
+                         {"float_ms", optional_json(layer.float_ms)},
+                         {"quantized_ms", layer.quantized_ms}});
+  });
 }
 
 Json engine_json(const deploy::EngineReport& engine) {
@@ -88,11 +76,9 @@ Json engine_json(const deploy::EngineReport& engine) {
   json["float_metrics"] = metrics_json(engine.float_metrics);
   json["output_sqnr_db"] = optional_json(engine.output_sqnr_db);
   if (engine.speedup) {
-    Json speedup = Json::object();
-    speedup["ratio"] = engine.speedup->ratio;
-    speedup["low"] = engine.speedup->low;
-    speedup["high"] = engine.speedup->high;
-    json["speedup"] = speedup;
+    json["speedup"] = Json::object({{"ratio", engine.speedup->ratio},
+                                    {"low", engine.speedup->low},
+                                    {"high", engine.speedup->high}});
   }
   json["slower_layers"] = slower_json(engine.slower_layers);
   json["passed"] = engine.passed();
@@ -129,20 +115,16 @@ Json layer_json(const LayerQuality& layer, const quant::QuantPlan& plan) {
 }
 
 Json operators_json(const std::vector<deploy::OperatorDifference>& operators) {
-  Json list = Json::array();
-  for (const deploy::OperatorDifference& check : operators) {
-    Json json = Json::object();
-    json["engine"] = check.engine;
-    json["name"] = check.name;
-    json["op"] = check.op;
-    json["elements"] = check.elements;
-    json["different"] = check.different;
-    json["worst_step"] = check.worst_step;
-    json["passed"] = check.passed();
-    json["failure"] = check.failure;
-    list.push_back(json);
-  }
-  return list;
+  return to_array(operators, [](const deploy::OperatorDifference& check) {
+    return Json::object({{"engine", check.engine},
+                         {"name", check.name},
+                         {"op", check.op},
+                         {"elements", check.elements},
+                         {"different", check.different},
+                         {"worst_step", check.worst_step},
+                         {"passed", check.passed()},
+                         {"failure", check.failure}});
+  });
 }
 
 /// Smallest agreement over the engines.
@@ -165,49 +147,34 @@ void add_quantization(Json& json, const RunFacts& facts) {
   json["passed"] = result.verification.passed();
   json["failures"] = result.verification.reasons();
   json["notes"] = result.notes;
-  json["engines"] = Json::array();
-  for (const deploy::EngineReport& engine : result.verification.engines) {
-    json["engines"].push_back(engine_json(engine));
-  }
-  json["layers"] = Json::array();
-  for (const LayerQuality& layer : result.layers) {
-    json["layers"].push_back(layer_json(layer, result.plan));
-  }
-  json["float_nodes"] = Json::array();
-  for (const quant::FloatNode& node : result.plan.float_nodes) {
-    Json entry = Json::object();
-    entry["name"] = node.node;
-    entry["op"] = node.op;
-    entry["reason"] = node.reason;
-    json["float_nodes"].push_back(entry);
-  }
+  json["engines"] = to_array(result.verification.engines, engine_json);
+  json["layers"] = to_array(result.layers, [&result](const LayerQuality& layer) {
+    return layer_json(layer, result.plan);
+  });
+  json["float_nodes"] = to_array(result.plan.float_nodes, [](const quant::FloatNode& node) {
+    return Json::object({{"name", node.node}, {"op", node.op}, {"reason", node.reason}});
+  });
   json["operator_checks"] = operators_json(result.operators);
-  json["passes"] = Json::array();
-  for (const passes::PassRecord& record : result.passes) {
-    Json entry = Json::object();
-    entry["name"] = record.name;
-    entry["changes"] = static_cast<std::int64_t>(record.changes);
-    json["passes"].push_back(entry);
-  }
+  json["passes"] = to_array(result.passes, [](const passes::PassRecord& record) {
+    return Json::object(
+        {{"name", record.name}, {"changes", static_cast<std::int64_t>(record.changes)}});
+  });
 }
 
 void add_training(Json& json, const RunFacts& facts) {
-  Json training = Json::object();
-  training["seconds"] = facts.training_seconds;
-  training["optimizer"] = facts.training->optimizer;
-  training["schedule"] = facts.training->schedule;
-  training["best_metric"] = facts.training->best_metric;
-  training["best_value"] = facts.training->best_value;
-  training["best_epoch"] = facts.training->best_epoch;
-  training["epochs"] = Json::array();
-  for (const train::EpochRecord& record : facts.training->history) {
-    Json entry = Json::object();
-    entry["epoch"] = record.epoch;
-    entry["training"] = metrics_json(record.training);
-    entry["evaluation"] = metrics_json(record.evaluation);
-    training["epochs"].push_back(entry);
-  }
-  json["training"] = training;
+  const train::TrainState& state = *facts.training;
+  const auto epoch_json = [](const train::EpochRecord& record) {
+    return Json::object({{"epoch", record.epoch},
+                         {"training", metrics_json(record.training)},
+                         {"evaluation", metrics_json(record.evaluation)}});
+  };
+  json["training"] = Json::object({{"seconds", facts.training_seconds},
+                                   {"optimizer", state.optimizer},
+                                   {"schedule", state.schedule},
+                                   {"best_metric", state.best_metric},
+                                   {"best_value", state.best_value},
+                                   {"best_epoch", state.best_epoch},
+                                   {"epochs", to_array(state.history, epoch_json)}});
 }
 
 }  // namespace

@@ -174,6 +174,7 @@ Section engines_section(const Json& json) {
 /// Layers whose INT8 form costs more than the float one, where an engine was not faster.
 std::optional<Section> slower_section(const Json& json) {
   using Kind = DataTable::Kind;
+  using Cell = DataTable::Cell;
   DataTable table{.columns = {{.title = "Engine"},
                               {.title = "Layer", .kind = Kind::Code},
                               {.title = "Type", .kind = Kind::Code},
@@ -181,12 +182,15 @@ std::optional<Section> slower_section(const Json& json) {
                               {.title = "INT8 ms", .kind = Kind::Number, .digits = 4}}};
   for (const Json& engine : json.at("engines").items()) {
     for (const Json& layer : engine.at("slower_layers").items()) {
+      const Json& before = layer.at("float_ms");
       table.rows.push_back({engine.at("name").as_string(), layer.at("name").as_string(),
-                            layer.at("type").as_string(), layer.at("float_ms").as_number(),
+                            layer.at("type").as_string(),
+                            before.is_null() ? Cell() : Cell(before.as_number()),
                             layer.at("quantized_ms").as_number()});
     }
   }
   if (table.rows.empty()) return std::nullopt;
+  table.note = "A layer without a float time has no counterpart in the float file.";
   return Section{.title = "Layers that cost more in INT8", .blocks = {table}};
 }
 

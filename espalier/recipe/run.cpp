@@ -117,7 +117,7 @@ void check_order(const Recipe& recipe) {
 }
 
 RunFacts make_facts(const Recipe& recipe, const RunOptions& options, const Progress& progress) {
-  RunFacts facts{.title = progress.graph.name,
+  RunFacts facts{.title = model_title(recipe.model),
                  .command = options.command,
                  .seed = recipe.seed,
                  .threads = options.threads,

@@ -43,6 +43,7 @@ class Reporter {
       events_.add_scalar("train/lr", report.lr, report.step);
       events_.add_scalar("train/gradient_norm", report.gradient_norm, report.step);
       events_.add_scalar("train/images_per_second", report.samples_per_second, report.step);
+      events_.flush();
     }
     const auto loss = report.means.find("loss");
     progress_.update(report.step, loss == report.means.end()

@@ -7,6 +7,7 @@
 #include "espalier/data/subset.h"
 #include "espalier/deploy/verify.h"
 #include "espalier/recipe/evaluation.h"
+#include "espalier/recipe/model_input.h"
 #include "espalier/recipe/model_source.h"
 #include "espalier/recipe/report.h"
 
@@ -47,6 +48,9 @@ VerificationOutcome verify_files(const VerificationRequest& request) {
   result.quantized_model = onnx_bytes(request.quantized);
   result.judging_images = static_cast<std::int64_t>(images.dataset->size());
   const ir::Graph graph = load_model({.source = ModelFile{.path = request.original}});
+  if (const deploy::NextBatch next = images.batches(); const auto batch = next()) {
+    check_images(graph, batch->images, request.data.source);
+  }
   const Runner simulation = open_runner(request.quantized, "espalier", request.threads);
   report::Progress progress({.title = "verify",
                              .total = result.judging_images,
@@ -68,7 +72,7 @@ VerificationOutcome verify_files(const VerificationRequest& request) {
   progress.finish();
   VerificationOutcome outcome;
   outcome.passed = result.verification.passed();
-  outcome.json = report_json({.title = request.quantized.string(),
+  outcome.json = report_json({.title = request.quantized.stem().string(),
                               .seed = request.seed,
                               .threads = request.threads,
                               .graph = &graph,

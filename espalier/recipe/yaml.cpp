@@ -14,11 +14,25 @@ namespace {
 
 using Kind = YamlValue::Kind;
 
-[[noreturn]] void fail(const std::string& where, std::string got, std::string expected) {
+[[noreturn]] void fail(const std::string& where, std::string got, std::string expected,
+                       std::string hint = {}) {
   throw base::UserError({.what = "cannot read the YAML document",
                          .where = where,
                          .got = std::move(got),
-                         .expected = std::move(expected)});
+                         .expected = std::move(expected),
+                         .hint = std::move(hint)});
+}
+
+/// What the parser does not say about a line (counted from 0) that is indented with a tab.
+std::string tab_hint(std::string_view text, int line) {
+  for (; line > 0; --line) {
+    const std::size_t end = text.find('\n');
+    if (end == std::string_view::npos) return {};
+    text.remove_prefix(end + 1);
+  }
+  const std::size_t start = text.find_first_not_of(' ');
+  const bool tab = start != std::string_view::npos && text[start] == '\t';
+  return tab ? "the line is indented with a tab: YAML wants spaces" : "";
 }
 
 /// Copies the parser's tree into ours, within the limits.
@@ -184,6 +198,13 @@ void print(const YamlValue& value, int indent, std::string& text) {
 
 }  // namespace
 
+YamlValue::YamlValue() = default;
+YamlValue::YamlValue(const YamlValue& other) = default;
+YamlValue::YamlValue(YamlValue&& other) noexcept = default;
+YamlValue& YamlValue::operator=(const YamlValue& other) = default;
+YamlValue& YamlValue::operator=(YamlValue&& other) noexcept = default;
+YamlValue::~YamlValue() = default;
+
 std::string YamlValue::where() const {
   const std::string name = source ? *source : std::string("(made here)");
   return line > 0 ? fmt::format("{}:{}", name, line) : name;
@@ -218,7 +239,8 @@ YamlValue parse_yaml(std::string_view text, const std::string& source) {
   } catch (const YAML::Exception& problem) {
     const std::string where =
         problem.mark.is_null() ? source : fmt::format("{}:{}", source, problem.mark.line + 1);
-    fail(where, problem.msg, "valid YAML");
+    fail(where, problem.msg, "valid YAML",
+         problem.mark.is_null() ? "" : tab_hint(text, problem.mark.line));
   }
 }
 

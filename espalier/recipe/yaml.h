@@ -15,6 +15,14 @@ namespace espalier::recipe {
 struct YamlValue {
   enum class Kind { Null, Scalar, List, Map };
 
+  /// Defined in the source: clang 16 cannot make them while pairs of this type are incomplete.
+  YamlValue();
+  YamlValue(const YamlValue& other);
+  YamlValue(YamlValue&& other) noexcept;
+  YamlValue& operator=(const YamlValue& other);
+  YamlValue& operator=(YamlValue&& other) noexcept;
+  ~YamlValue();
+
   Kind kind = Kind::Null;
   std::string scalar;                                      ///< text of a Scalar
   bool quoted = false;                                     ///< written in quotes: never a number

@@ -4,26 +4,13 @@
 #include <ATen/ops/log_softmax.h>
 
 #include "espalier/base/check.h"
+#include "espalier/data/labels.h"
 
 namespace espalier::train {
 
 void check_labels(const data::Batch& batch, std::int64_t classes) {
-  const Tensor labels = batch.labels.to(at::kCPU, at::kLong).contiguous();
-  const std::int64_t* values = labels.const_data_ptr<std::int64_t>();
-  bool any = false;
-  for (std::int64_t index = 0; index < labels.numel(); ++index) {
-    any = any || values[index] >= 0;
-    if (values[index] < classes) continue;
-    const std::int64_t per_sample = labels.numel() / std::max<std::int64_t>(labels.size(0), 1);
-    const auto sample = static_cast<std::size_t>(index / per_sample);
-    throw base::UserError(
-        {.what = "a label is outside the classes of the model",
-         .where = sample < batch.indices.size()
-                      ? fmt::format("sample {} of the data set", batch.indices[sample])
-                      : "",
-         .got = fmt::format("{}", values[index]),
-         .expected = fmt::format("0 to {}", classes - 1)});
-  }
+  data::check_labels(batch, classes);
+  const bool any = (batch.labels >= 0).any().item<bool>();
   if (!any) {
     throw base::UserError(base::Problem{.what = "cannot train on a batch without labels",
                                         .hint = "the data set must give a label for its samples"});
@@ -38,7 +25,7 @@ LossTerm cross_entropy(double smoothing) {
             base::check(!outputs.empty() && outputs[0].dim() >= 2,
                         "cross entropy needs an output [N, classes]: got {} dimensions",
                         outputs.empty() ? 0 : outputs[0].dim());
-            check_labels(batch, outputs[0].size(1));
+            train::check_labels(batch, outputs[0].size(1));
             constexpr std::int64_t kLeftOut = -1;
             return at::cross_entropy_loss(
                 outputs[0].to(at::promote_types(outputs[0].scalar_type(), at::kFloat)),

@@ -20,6 +20,7 @@ TEST(LayerCosts, NamesLayersThatLostTimeWorstFirst) {
   const auto costs = slower_layers(float_layers, quantized_layers);
   EXPECT_THAT(costs,
               ElementsAre(Field(&LayerCost::name, "reorder"), Field(&LayerCost::name, "conv1")));
+  EXPECT_EQ(costs[0].float_ms, std::nullopt) << "nothing in the float file stands for it";
   EXPECT_EQ(costs[1].float_ms, 1.0);
   EXPECT_EQ(costs[1].quantized_ms, 1.5);
 }

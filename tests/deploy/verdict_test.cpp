@@ -92,12 +92,13 @@ TEST(Verdict, SlowerThanFloatFailsAndNamesLayers) {
   report.speedup = LatencyRatio{.ratio = 0.8, .low = 0.7, .high = 0.9};
   report.latency->median_ms = 2.5;
   report.slower_layers = {
-      {.name = "conv1", .type = "QLinearConv", .float_ms = 0.5, .quantized_ms = 0.75}};
+      {.name = "conv1", .type = "QLinearConv", .float_ms = 0.5, .quantized_ms = 0.75},
+      {.name = "reorder", .type = "Reorder", .float_ms = std::nullopt, .quantized_ms = 0.25}};
   judge(report, {});
   EXPECT_THAT(report.failures,
               ElementsAre("not faster than float: 2.500 ms against 2.000 ms, 0.80 times as fast "
                           "(95 %: 0.70 to 0.90); layers that cost more: 'conv1' (QLinearConv) "
-                          "0.500 -> 0.750 ms"));
+                          "0.500 -> 0.750 ms, 'reorder' (Reorder) new: 0.250 ms"));
 }
 
 TEST(Verdict, SlowerIsANoteWhereItIsAllowed) {

@@ -70,6 +70,8 @@ TEST(DataYaml, RefusesWhatItDoesNotKnow) {
   };
   refused("dataset: {name: X}\nsamplr: {}\n",
           "unknown key 'samplr' in the data block: d.yaml:2 (did you mean 'sampler')");
+  refused("dataset:\n  name: X\n  transform_opps: [{ToCHWImage: }]\n",
+          "unknown key 'transform_opps' in 'dataset': d.yaml:3 (did you mean 'transform_ops')");
   refused("dataset: {name: X}\nsampler: {batch_size: 0}\n", "an integer from 1 to 65536");
   refused("dataset: {}\n", "'dataset' lacks the key 'name'");
   refused("sampler: {}\n", "lacks the key 'dataset'");
@@ -90,6 +92,8 @@ TEST(DataYaml, AFolderOfImagesNeedsNoFile) {
   const DataSplits splits = open_data(folder.path(), {.size = 32});
   const data::DatasetConfig& dataset = splits.only->dataset;
   EXPECT_EQ(dataset.name, "ImageFolder");
+  kit::expect_user_error([&] { (void)data::open_dataset(dataset, data::BadSamples::Error); },
+                         "holds no image");
   ASSERT_EQ(dataset.transforms.size(), 5U);
   EXPECT_EQ(std::get<std::int64_t>(dataset.transforms[1].parameters.at("resize_short")), 37);
   EXPECT_EQ(std::get<std::int64_t>(dataset.transforms[2].parameters.at("size")), 32);

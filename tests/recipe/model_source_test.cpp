@@ -61,5 +61,11 @@ TEST(ModelSource, DescribesInputs) {
   EXPECT_EQ(describe_inputs(zoo::build("FashionCNN")), "image [batch, 1, 28, 28] float32");
 }
 
+TEST(ModelSource, ATitleIsWhatPeopleCallTheModel) {
+  EXPECT_EQ(model_title({.source = ModelFile{.path = "runs/resnet20_cifar10.onnx"}}),
+            "resnet20_cifar10");
+  EXPECT_EQ(model_title({.source = ZooModel{.name = "FashionCNN"}}), "FashionCNN");
+}
+
 }  // namespace
 }  // namespace espalier::recipe

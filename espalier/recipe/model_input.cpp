@@ -1,0 +1,79 @@
+#include "espalier/recipe/model_input.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "espalier/base/error.h"
+#include "espalier/base/log.h"
+#include "espalier/ops/facts.h"
+#include "espalier/recipe/model_source.h"
+
+namespace espalier::recipe {
+
+const ir::Value& image_input(const ir::Graph& graph) {
+  if (graph.inputs().size() == 1) return *graph.inputs().front();
+  throw base::UserError(
+      {.what = fmt::format("the model '{}' does not take images", graph.name),
+       .got = fmt::format("{} inputs: {}", graph.inputs().size(), describe_inputs(graph)),
+       .expected = "one input of images"});
+}
+
+void check_quantizable(const ir::Graph& graph) {
+  static_cast<void>(image_input(graph));
+  for (const ir::Node* node : graph.nodes()) {
+    if (ops::kind_of(*node) != ops::OpKind::Quantize) continue;
+    throw base::UserError({.what = fmt::format("the model '{}' is quantized already", graph.name),
+                           .where = node->label(),
+                           .expected = "a float model",
+                           .hint = "give the float model that it was made from"});
+  }
+  for (const ir::Value* constant : graph.initializers()) {
+    if (!at::isReducedFloatingType(constant->constant().scalar_type())) continue;
+    throw base::UnsupportedError({.what = fmt::format("cannot quantize the model '{}'", graph.name),
+                                  .where = fmt::format("initializer '{}'", constant->name()),
+                                  .got = std::string(tensor::to_string(constant->type().dtype)),
+                                  .expected = "float32",
+                                  .hint = "export the model in float32"});
+  }
+}
+
+void check_images(const ir::Graph& graph, const Tensor& images, const std::string& source) {
+  const ir::Value& input = image_input(graph);
+  const auto& shape = input.type().shape;
+  if (!shape) return;
+  const auto sizes = images.sizes();
+  bool fits = sizes.size() == shape->size();
+  for (std::size_t axis = 1; fits && axis < sizes.size(); ++axis) {
+    fits = !(*shape)[axis].known() || *(*shape)[axis].size == sizes[axis];
+  }
+  if (fits) return;
+  const tensor::Shape expected(shape->begin() + (shape->empty() ? 0 : 1), shape->end());
+  throw base::UserError(
+      {.what = "the images do not fit the model",
+       .where = fmt::format("input '{}'", input.name()),
+       .got = fmt::format("images of [{}]", fmt::join(sizes.slice(1), ", ")),
+       .expected = tensor::to_string(expected),
+       .hint = fmt::format("change the data set or its transforms in '{}'", source)});
+}
+
+CalibrationConfig fit_to_batch(const CalibrationConfig& config, std::optional<std::int64_t> batch,
+                               std::size_t images) {
+  CalibrationConfig fitted = config;
+  if (!batch) return fitted;
+  fitted.micro_batch = static_cast<std::size_t>(std::max<std::int64_t>(*batch, 1));
+  fitted.samples = std::min(config.samples, images) / fitted.micro_batch * fitted.micro_batch;
+  if (fitted.samples == 0) {
+    throw base::UserError({.what = "too few calibration images for the model's fixed batch",
+                           .got = fmt::format("{}", std::min(config.samples, images)),
+                           .expected = fmt::format("at least {}", fitted.micro_batch)});
+  }
+  if (fitted.micro_batch != config.micro_batch) {
+    base::log_info("the model fixes a batch of {}: micro-batches have that size",
+                   fitted.micro_batch);
+  }
+  return fitted;
+}
+
+}  // namespace espalier::recipe

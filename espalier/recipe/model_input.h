@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "espalier/ir/graph.h"
+#include "espalier/recipe/recipe.h"
+#include "espalier/tensor/tensor.h"
+
+namespace espalier::recipe {
+
+/// The input that takes the images. Throws UserError, which names them, when the model has none or
+/// several.
+[[nodiscard]] const ir::Value& image_input(const ir::Graph& graph);
+
+/// Refuses by name what post-training quantization cannot start from: UserError for several inputs
+/// and for a model that is quantized already, UnsupportedError for weights in 16-bit floats.
+void check_quantizable(const ir::Graph& graph);
+
+/// Throws UserError when images [samples, ...] of `source` do not have the sizes that the model's
+/// input declares behind its batch dimension.
+void check_images(const ir::Graph& graph, const Tensor& images, const std::string& source);
+
+/// A model whose file fixes the batch size is calibrated in micro-batches of that size, and on a
+/// multiple of it. Throws UserError when `images`, the number there are, is less than one batch.
+[[nodiscard]] CalibrationConfig fit_to_batch(const CalibrationConfig& config,
+                                             std::optional<std::int64_t> batch, std::size_t images);
+
+}  // namespace espalier::recipe
