@@ -1,20 +1,48 @@
 #include "espalier/cli/arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "espalier/base/error.h"
 
 namespace espalier::cli {
 
 void DataArguments::add_to(CLI::App& app, bool required) {
   app.add_option("--data", data, "A DATA.yaml, or a folder of images")->required(required);
-  app.add_option("--mean", folder.mean, "Folder of images: mean of each channel")->delimiter(',');
-  app.add_option("--std", folder.std_deviation, "Folder of images: deviation of each channel")
-      ->delimiter(',');
-  app.add_option("--size", folder.size, "Folder of images: height and width of the input")
-      ->check(CLI::Range(1, 65536));
+  folder_options = {
+      app.add_option("--mean", folder.mean, "Folder of images: mean of each channel")
+          ->delimiter(','),
+      app.add_option("--std", folder.std_deviation, "Folder of images: deviation of each channel")
+          ->delimiter(','),
+      app.add_option("--size", folder.size, "Folder of images: height and width of the input")
+          ->check(CLI::Range(1, 65536))};
 }
 
 recipe::DataSplits DataArguments::open() const {
+  for (const CLI::Option* option : folder_options) {
+    if (option->count() == 0 || std::filesystem::is_directory(data)) continue;
+    throw base::UserError({.what = fmt::format("{} is for a folder of images", option->get_name()),
+                           .got = fmt::format("the data file '{}'", data.string()),
+                           .hint = "a data file says it in its transform_ops"});
+  }
   return recipe::open_data(data, folder);
+}
+
+void add_verify_bounds(CLI::App& app, recipe::VerifyConfig& config) {
+  app.add_option("--max-drop", config.max_drop, "Points of top-1 that may be lost")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
+  app.add_option("--min-agreement", config.min_agreement, "Least share of equal predictions")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--min-integer-share", config.min_integer_mac_share,
+                 "Least share of MACs done in integers")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_flag("--allow-slower", config.allow_slower, "Accept INT8 slower than float");
+  app.add_option("--latency-rounds", config.latency_rounds, "0: no timing")
+      ->check(CLI::Range(0, 100000))
+      ->capture_default_str();
 }
 
 report::ProgressStyle progress_style(const CommonOptions& common) {

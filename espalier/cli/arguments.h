@@ -6,19 +6,30 @@
 
 #include "espalier/cli/command.h"
 #include "espalier/recipe/data_yaml.h"
+#include "espalier/recipe/recipe.h"
 #include "espalier/report/progress.h"
+
+namespace CLI {
+class Option;
+}
 
 namespace espalier::cli {
 
 /// Options of every command that reads images: `--data`, and for a plain folder `--mean`, `--std`,
-/// `--size`.
+/// `--size`, which a data file refuses.
 struct DataArguments {
   std::filesystem::path data;
   recipe::FolderOptions folder;
 
   void add_to(CLI::App& app, bool required);
   [[nodiscard]] recipe::DataSplits open() const;
+
+  std::vector<const CLI::Option*> folder_options = {};  ///< owned by the command
 };
+
+/// `--max-drop`, `--min-agreement`, `--min-integer-share`, `--allow-slower`, `--latency-rounds`:
+/// the bounds of an INT8 file.
+void add_verify_bounds(CLI::App& app, recipe::VerifyConfig& config);
 
 /// How progress is shown at this verbosity.
 [[nodiscard]] report::ProgressStyle progress_style(const CommonOptions& common);

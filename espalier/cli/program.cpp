@@ -6,6 +6,7 @@
 
 #include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include "espalier/base/interrupt.h"
@@ -24,8 +25,8 @@ void add_common(CLI::App& app, CommonOptions& common, int& verbose, bool& quiet)
   app.add_option("--threads", common.threads, "Threads (default: one per core)")
       ->check(CLI::Range(1, 1024));
   app.add_flag("--json", common.json, "Print one machine-readable line last");
-  app.add_flag("-v,--verbose", verbose, "Print more");
-  app.add_flag("-q,--quiet", quiet, "Print warnings and errors only");
+  CLI::Option* more = app.add_flag("-v,--verbose", verbose, "Print more");
+  app.add_flag("-q,--quiet", quiet, "Print warnings and errors only")->excludes(more);
 }
 
 void apply_common(CommonOptions& common, bool verbose, bool quiet) {
@@ -57,17 +58,34 @@ int report_error(ExitCode code, const char* text, const CommonOptions& common) {
   return static_cast<int>(code);
 }
 
+/// libtorch's messages go on with the place in its sources.
+std::string first_line(std::string_view text) {
+  return std::string(text.substr(0, text.find('\n')));
+}
+
 int run_guarded(const RunCommand& run, const CommonOptions& common) {
   try {
     const Outcome outcome = run(common);
     std::fflush(stderr);
     if (common.json) fmt::print("{}\n", outcome.json);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+      fmt::print(stderr, "error: cannot write the standard output\n");
+      return static_cast<int>(ExitCode::UserError);
+    }
     return static_cast<int>(outcome.code);
   } catch (const base::Error& problem) {
     return report_error(problem.exit_code(), problem.what(), common);
   } catch (const std::bad_alloc&) {
     return report_error(ExitCode::UserError, "out of memory (use a smaller batch or model)",
                         common);
+  } catch (const c10::OutOfMemoryError& problem) {
+    const std::string text = fmt::format("{} (use a smaller batch, image or model)",
+                                         first_line(problem.what_without_backtrace()));
+    return report_error(ExitCode::UserError, text.c_str(), common);
+  } catch (const c10::Error& problem) {
+    const std::string text =
+        fmt::format("internal error: {}", first_line(problem.what_without_backtrace()));
+    return report_error(ExitCode::Internal, text.c_str(), common);
   } catch (const std::exception& problem) {
     const std::string text = fmt::format("internal error: {}", problem.what());
     return report_error(ExitCode::Internal, text.c_str(), common);

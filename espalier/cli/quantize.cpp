@@ -52,23 +52,6 @@ void add_plan_options(CLI::App& app, Arguments& arguments) {
   app.add_flag("--no-rounding", arguments.no_rounding, "Round every weight to the nearest code");
 }
 
-void add_verify_options(CLI::App& app, recipe::VerifyConfig& verify) {
-  app.add_option("--max-drop", verify.max_drop, "Points of top-1 that may be lost")
-      ->capture_default_str();
-  app.add_option("--min-agreement", verify.min_agreement, "Least share of equal predictions")
-      ->capture_default_str();
-  app.add_option("--min-integer-share", verify.min_integer_mac_share,
-                 "Least share of MACs done in integers")
-      ->capture_default_str();
-  app.add_flag("--allow-slower", verify.allow_slower, "Accept INT8 slower than float");
-  app.add_option("--latency-rounds", verify.latency_rounds, "0: no timing")
-      ->check(CLI::Range(0, 100000))
-      ->capture_default_str();
-  app.add_option("--verify-samples", verify.samples, "Judging images (0: all)")
-      ->check(CLI::Range(0, 1'000'000'000))
-      ->capture_default_str();
-}
-
 Outcome run(const Arguments& arguments, const CommonOptions& common) {
   recipe::Recipe job;
   job.seed = common.seed;
@@ -116,7 +99,11 @@ RunCommand add_quantize(CLI::App& app) {
       ->check(CLI::Range(13, 23))
       ->capture_default_str();
   add_plan_options(app, *arguments);
-  add_verify_options(app, arguments->stage.verify);
+  recipe::VerifyConfig& verify = arguments->stage.verify;
+  add_verify_bounds(app, verify);
+  app.add_option("--verify-samples", verify.samples, "Judging images (0: all)")
+      ->check(CLI::Range(0, 1'000'000'000))
+      ->capture_default_str();
   return [arguments](const CommonOptions& common) { return run(*arguments, common); };
 }
 

@@ -39,16 +39,7 @@ RunCommand add_verify(CLI::App& app) {
   recipe::VerifyConfig& config = request.config;
   app.add_option("--engine", config.engines, "Engines (default: all)")
       ->check(CLI::IsMember(deploy::engine_names()));
-  app.add_option("--max-drop", config.max_drop, "Points of top-1 that may be lost")
-      ->capture_default_str();
-  app.add_option("--min-agreement", config.min_agreement, "Least share of equal predictions")
-      ->capture_default_str();
-  app.add_option("--min-integer-share", config.min_integer_mac_share,
-                 "Least share of MACs done in integers")
-      ->capture_default_str();
-  app.add_flag("--allow-slower", config.allow_slower, "Accept INT8 slower than float");
-  app.add_option("--latency-rounds", config.latency_rounds, "0: no timing")
-      ->check(CLI::Range(0, 100000));
+  add_verify_bounds(app, config);
   app.add_option("--samples", config.samples, "Images at most, drawn by the seed (0: all)")
       ->check(CLI::Range(0, 1'000'000'000));
   return [arguments](const CommonOptions& common) { return run(*arguments, common); };

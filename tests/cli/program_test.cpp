@@ -7,28 +7,11 @@
 #include "espalier/onnx/codec.h"
 #include "espalier/report/json.h"
 #include "espalier/zoo/table.h"
+#include "tests/cli/finished.h"
 #include "tests/kit/temporary_folder.h"
 
 namespace espalier::cli {
 namespace {
-
-struct Finished {
-  int code = 0;
-  std::string out;
-  std::string err;
-};
-
-Finished run(const std::vector<std::string>& words) {
-  std::vector<const char*> arguments{"espalier"};
-  for (const std::string& word : words) arguments.push_back(word.c_str());
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  Finished result;
-  result.code = run_program(static_cast<int>(arguments.size()), arguments.data());
-  result.out = testing::internal::GetCapturedStdout();
-  result.err = testing::internal::GetCapturedStderr();
-  return result;
-}
 
 std::string last_line(std::string text) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
