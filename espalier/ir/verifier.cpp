@@ -1,6 +1,7 @@
 #include "espalier/ir/verifier.h"
 
 #include <algorithm>
+#include <tuple>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -13,7 +14,39 @@ namespace {
 
 using Violations = std::vector<std::string>;
 
-void check_inputs(const Node& node, const std::unordered_set<const Value*>& available,
+using NodeSet = std::unordered_set<const Node*>;
+using ValueSet = std::unordered_set<const Value*>;
+
+/// All uses that values list, for questions that do not look through the uses of a value again.
+class ListedUses {
+ public:
+  void add(const Value& value) {
+    for (const Use& use : value.uses()) uses_.emplace_back(&value, use.node, use.index);
+  }
+  void sort() { std::ranges::sort(uses_); }
+  [[nodiscard]] bool holds_once(const Value& value, const Node& node, std::size_t index) const {
+    return std::ranges::equal_range(uses_, Entry(&value, &node, index)).size() == 1;
+  }
+
+ private:
+  using Entry = std::tuple<const Value*, const Node*, std::size_t>;
+  std::vector<Entry> uses_;
+};
+
+ListedUses listed_uses(const Graph& graph) {
+  ListedUses uses;
+  for (const Value* input : graph.inputs()) uses.add(*input);
+  for (const Value* constant : graph.initializers()) uses.add(*constant);
+  for (const Node* node : graph.nodes()) {
+    for (const Value* output : node->outputs()) {
+      if (output != nullptr) uses.add(*output);
+    }
+  }
+  uses.sort();
+  return uses;
+}
+
+void check_inputs(const Node& node, const ValueSet& available, const ListedUses& uses,
                   Violations& violations) {
   for (std::size_t index = 0; index < node.inputs().size(); ++index) {
     const Value* input = node.input(index);
@@ -23,8 +56,7 @@ void check_inputs(const Node& node, const std::unordered_set<const Value*>& avai
           fmt::format("{}: input {} is not computed before it", node.label(), index));
       continue;
     }
-    const Use use{.node = const_cast<Node*>(&node), .index = index};
-    if (std::ranges::count(input->uses(), use) != 1) {
+    if (!uses.holds_once(*input, node, index)) {
       violations.push_back(fmt::format("{}: input {} ('{}') does not list the node as its use",
                                        node.label(), index, input->name()));
     }
@@ -42,8 +74,6 @@ void check_outputs(const Node& node, Violations& violations) {
   }
 }
 
-using NodeSet = std::unordered_set<const Node*>;
-
 void check_value(const Graph& graph, const Value& value, const NodeSet& nodes,
                  Violations& violations) {
   for (const Use& use : value.uses()) {
@@ -55,12 +85,16 @@ void check_value(const Graph& graph, const Value& value, const NodeSet& nodes,
                                        use.node->label()));
     }
   }
-  const bool listed = std::ranges::find(graph.outputs(), &value) != graph.outputs().end();
-  if (listed != value.is_output()) {
-    violations.push_back(fmt::format("value '{}' is wrongly marked as output", value.name()));
-  }
   if (graph.find_value(value.name()) != &value) {
     violations.push_back(fmt::format("value '{}' is not found by its name", value.name()));
+  }
+}
+
+void check_output_marks(const Graph& graph, const ValueSet& values, Violations& violations) {
+  const ValueSet outputs(graph.outputs().begin(), graph.outputs().end());
+  for (const Value* value : values) {
+    if (outputs.contains(value) == value->is_output()) continue;
+    violations.push_back(fmt::format("value '{}' is wrongly marked as output", value->name()));
   }
 }
 
@@ -78,7 +112,8 @@ void check_initializer(const Value& value, Violations& violations) {
 
 std::vector<std::string> verify(const Graph& graph) {
   Violations violations;
-  std::unordered_set<const Value*> available(graph.inputs().begin(), graph.inputs().end());
+  const ListedUses uses = listed_uses(graph);
+  ValueSet available(graph.inputs().begin(), graph.inputs().end());
   for (const Value* constant : graph.initializers()) {
     available.insert(constant);
     check_initializer(*constant, violations);
@@ -86,7 +121,7 @@ std::vector<std::string> verify(const Graph& graph) {
   const std::vector<const Node*> nodes = graph.nodes();
   const NodeSet known(nodes.begin(), nodes.end());
   for (const Node* node : nodes) {
-    check_inputs(*node, available, violations);
+    check_inputs(*node, available, uses, violations);
     check_outputs(*node, violations);
     if (graph.find_node(node->name()) != node) {
       violations.push_back(fmt::format("{} is not found by its name", node->label()));
@@ -101,6 +136,7 @@ std::vector<std::string> verify(const Graph& graph) {
                                      graph.outputs()[index]->name()));
   }
   for (const Value* value : available) check_value(graph, *value, known, violations);
+  check_output_marks(graph, available, violations);
   if (graph.outputs().empty()) violations.emplace_back("the graph has no output");
   std::ranges::sort(violations);
   return violations;
