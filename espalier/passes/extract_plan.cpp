@@ -63,7 +63,7 @@ class Extractor {
 
   void take_out(ir::Node& node) {
     ir::Value& value = *node.input(ops::kQuantizedValue);
-    const std::vector<ir::Use> uses = node.output()->uses();
+    const std::list<ir::Use> uses = node.output()->uses();
     if (value.is_initializer()) {
       plan_.weights[value.name()] = {.params = params_of(node), .rounding = {}};
     } else {

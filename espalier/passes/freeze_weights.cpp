@@ -75,7 +75,7 @@ void freeze(ir::Graph& graph, ir::Node& layer, ir::Node& quantizer, std::size_t 
   // The uses of the layer's result move to the end of the new chain.
   ir::Value& result = *layer.output();
   const std::string name = result.name();
-  const std::vector<ir::Use> uses = result.uses();
+  const std::list<ir::Use> uses = result.uses();
   ir::Value& scale_value =
       graph.add_initializer(graph.unique_value_name(stem + "_dequantize_scale"), scale);
   ir::Node* last = &append(graph, layer, "Mul", scale_value);

@@ -1,6 +1,5 @@
 #include "espalier/recipe/recipe.h"
 
-#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>

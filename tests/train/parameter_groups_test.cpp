@@ -79,7 +79,7 @@ TEST(ParameterGroups, ARuleLeavesOpenWhatItDoesNotSay) {
 
 TEST(ParameterGroups, WhatQuantizersLearnGetsNoWeightDecayAndItsOwnRate) {
   ir::Graph graph = model();
-  ir::Node& user = *graph.find_value("fc.weight")->uses().at(0).node;
+  ir::Node& user = *graph.find_value("fc.weight")->uses().front().node;
   ir::Value& scale = graph.add_initializer("fc.weight_scale", at::full({}, 0.1F));
   ir::Value& zero = graph.add_initializer("fc.weight_zero", at::zeros({}));
   ir::Node& quantize =

@@ -84,7 +84,7 @@ bool GainStrategy::on_start(ir::Graph& graph, const exec::Program&) {
   for (ir::Node* node : graph.nodes()) {
     if (!node->is("Relu")) continue;
     ir::Value& gain = graph.add_initializer("gain", at::ones({6, 1, 1}));
-    ir::Node& user = *node->output()->uses().at(0).node;
+    ir::Node& user = *node->output()->uses().front().node;
     ir::Node& multiply = graph.insert_before(
         user, {.op = "Mul", .inputs = {node->output(), &gain}, .name = "gain_mul"});
     multiply.output()->set_type(node->output()->type());
