@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "espalier/onnx/codec.h"
+#include "espalier/passes/fake_quantize_node.h"
 #include "espalier/recipe/plan_yaml.h"
 #include "espalier/recipe/quantization.h"
 #include "espalier/train/checkpoint.h"
@@ -140,7 +141,8 @@ TEST(Exporting, RefusesWhatDoesNotFit) {
       },
       "c.bin' holds no moving average (best.espalier");
   ir::Graph simulated = model();
-  simulated.set_op(*simulated.nodes().front(), "FakeQuantize", std::string(ir::kEspalierDomain));
+  passes::add_fake_quantize(simulated, *simulated.inputs().front(),
+                            {.grid = {.bits = 8}, .scale = {0.1F}, .zero_point = {0}});
   train::write_checkpoint(folder.path() / "q.bin", {.graph = std::move(simulated)});
   kit::expect_unsupported(
       [&] {

@@ -54,7 +54,7 @@ TEST(LossYaml, ReadsTeachers) {
   const TeacherConfig teacher = parse_teacher(parse_yaml("{zoo: ResNet20}", "l.yaml"), recipe);
   EXPECT_EQ(std::get<ZooModel>(teacher->source).name, "ResNet20");
   kit::expect_user_error([&] { (void)parse_teacher(parse_yaml("selve", "l.yaml"), recipe); },
-                         "bad value of 'teacher': l.yaml:1: got the text 'selve'");
+                         "bad value of 'teacher': l.yaml:1: got 'selve'");
 }
 
 }  // namespace

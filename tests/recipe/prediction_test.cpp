@@ -122,7 +122,7 @@ TEST(Prediction, RefusesWhatItCannotDo) {
                           "got an output of shape [1, 4, 8, 8], expected scores");
   request.model = folder.path();
   kit::expect_user_error([&] { (void)predict_images(request); },
-                         "is no run folder with a model, expected model.onnx in it");
+                         "is no run folder with a model: expected model.onnx in it");
 }
 
 }  // namespace

@@ -44,7 +44,12 @@ TEST(Run, TrainsQuantizesAndProves) {
 
 TEST(Run, SameSeedSameBytesAndResumeRepeatsNothing) {
   const kit::TemporaryFolder folder;
-  const Recipe recipe = parse(small_recipe());
+  Recipe recipe = parse(small_recipe());
+  // The engines have their say in the test above.
+  std::get<TrainStage>(recipe.stages[0]).options.epochs = 1;
+  std::get<QuantizeStage>(recipe.stages[1]).verify = {
+      .latency_rounds = 0, .samples = 8, .engines = {}};
+  recipe.calibration = {.samples = 8, .micro_batch = 2};
   static_cast<void>(run_recipe(recipe, quiet(folder.path() / "a")));
   static_cast<void>(run_recipe(recipe, quiet(folder.path() / "b")));
   EXPECT_EQ(folder.read("a/model.onnx"), folder.read("b/model.onnx"));
@@ -130,13 +135,13 @@ TEST(Quantization, PlansDoNotDependOnThreads) {
   const kit::TemporaryFolder folder;
   const Recipe recipe = parse(
       "version: 1\nmodel: {zoo: FashionCNN, classes: 4}\nstages:\n"
-      "  - quantize: {verify: {latency_rounds: 0}}\n");
+      "  - quantize: {verify: {latency_rounds: 0, engines: []}}\n");
   const ir::Graph graph = zoo::build("FashionCNN", {.classes = 4});
   std::string models[2];
   for (int threads = 1; threads <= 2; ++threads) {
     models[threads - 1] = quantize_model({.graph = graph,
-                                          .data = synthetic_splits(64),
-                                          .calibration = {.samples = 32, .micro_batch = 4},
+                                          .data = synthetic_splits(24),
+                                          .calibration = {.samples = 12, .micro_batch = 2},
                                           .stage = std::get<QuantizeStage>(recipe.stages.front()),
                                           .threads = threads,
                                           .progress = report::ProgressStyle::Quiet})
@@ -149,9 +154,9 @@ TEST(Quantization, AStoredPlanGivesTheSameModel) {
   const ir::Graph graph = zoo::build("FashionCNN", {.classes = 4});
   const QuantizationResult result =
       quantize_model({.graph = graph,
-                      .data = synthetic_splits(64),
-                      .calibration = {.samples = 32},
-                      .stage = {.verify = {.latency_rounds = 0, .engines = {"onnxruntime"}}},
+                      .data = synthetic_splits(24),
+                      .calibration = {.samples = 12},
+                      .stage = {.verify = {.latency_rounds = 0, .engines = {}}},
                       .progress = report::ProgressStyle::Quiet});
   EXPECT_EQ(apply_plan(graph, result.plan, 17), result.quantized_model);
   const ir::Graph other = zoo::build("FashionCNN", {.classes = 4, .seed = 1});

@@ -339,6 +339,39 @@ TEST(Train, AGradientThatIsNotFiniteNeverReachesAParameter) {
   }
 }
 
+TEST(Train, AnEvaluationThatIsNotFiniteStopsTheRun) {
+  class BadImages final : public BatchSource {
+   public:
+    [[nodiscard]] std::int64_t batches_per_epoch() const override { return 1; }
+    void start(SourcePosition) override { given_ = false; }
+    [[nodiscard]] std::optional<data::Batch> next() override {
+      if (std::exchange(given_, true)) return std::nullopt;
+      return data::Batch{.images = at::full({2, 1, 8, 8}, std::nanf("")),
+                         .labels = at::zeros({2}, at::kLong),
+                         .indices = {0, 1}};
+    }
+    [[nodiscard]] SourcePosition position() const override { return {}; }
+
+   private:
+    bool given_ = false;
+  };
+  const ir::Graph graph = synthetic_model(3);
+  exec::Program program = exec::Program::compile(graph, {.mode = exec::Mode::Training});
+  SyntheticSource source({});
+  BadImages evaluation;
+  kit::expect_user_error(
+      [&] {
+        train({.graph = graph,
+               .program = program,
+               .data = source,
+               .evaluation = &evaluation,
+               .losses = {cross_entropy()}},
+              synthetic_options());
+      },
+      "training stopped: the loss of the evaluation is not a finite number: epoch 1, step 4, first "
+      "in the images of the evaluation: got nan");
+}
+
 TEST(Train, RefusesTheCheckpointOfAnotherModel) {
   const kit::TemporaryFolder folder;
   into(folder)();
