@@ -97,11 +97,15 @@ void find_weakest(const ir::Graph& graph, const Tensors& inputs, CutCheck& check
   }
 }
 
-/// The last weight of the graph that loses input channels, or else filters.
-const prune::Axis* find_victim(const prune::Removal& removal) {
+/// The last weight of the graph that loses input channels, or else filters; null when there is none
+/// that outputs depend on.
+const prune::Axis* find_victim(const ir::Graph& graph, const prune::Removal& removal) {
+  ir::Graph live = graph.clone();
+  live.erase_dead();
   const prune::Axis* victim = nullptr;
   const auto consider = [&](const prune::Axis& axis) {
-    const bool can_differ = axis.value->is_initializer() && removal.cuts(axis);
+    const bool can_differ = axis.value->is_initializer() && removal.cuts(axis) &&
+                            live.find_value(axis.value->name()) != nullptr;
     if (can_differ) victim = &axis;
   };
   for (const prune::LayerAxes& layer : removal.map().layers()) consider(layer.filters);
@@ -116,7 +120,7 @@ std::optional<ir::Graph> cut_wrongly(const ir::Graph& graph, const prune::PruneP
   ir::Graph wrong = graph.clone();
   const prune::ChannelMap map(wrong);
   const prune::Removal removal = prune::resolve(plan, map, wrong);
-  const prune::Axis* victim = find_victim(removal);
+  const prune::Axis* victim = find_victim(wrong, removal);
   if (victim == nullptr) return std::nullopt;
   const std::string name = victim->value->name();
   const auto axis = static_cast<std::int64_t>(victim->axis);
