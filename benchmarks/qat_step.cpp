@@ -104,7 +104,7 @@ Numbers qat_step_child(std::span<const std::string> arguments) {
   const ir::Graph graph =
       zoo::build(arguments[0], {.classes = kClasses, .image_size = size, .seed = 1});
   const bool plain = arguments[3] == kFloat;
-  TrainingStep step(plain ? graph
+  TrainingStep step(plain ? graph.clone()
                           : qat_graph(graph, make_images(8, size, /*seed=*/2), arguments[3]));
   const data::Batch batch = make_batch(count, size, kClasses);
   const std::vector<deploy::LatencySubject> subjects = {

@@ -9,9 +9,9 @@
 namespace espalier::passes {
 
 /// FakeQuantize of the domain "espalier": inputs value, scale (float32: a scalar, or one a
-/// channel), zero_point (int32, same shape; float32 while an estimator changes it); attributes qmin,
-/// qmax, axis (per channel only). Computes tensor::fake_quantize. In training graphs also input
-/// state and attributes estimator (ops/estimator.h), role, rate, symmetric.
+/// channel), zero_point (int32, same shape; float32 while an estimator changes it); attributes
+/// qmin, qmax, axis (per channel only). Computes tensor::fake_quantize. In training graphs also
+/// input state and attributes estimator (ops/estimator.h), role, rate, symmetric.
 inline constexpr std::string_view kFakeQuantize = "FakeQuantize";
 
 [[nodiscard]] bool is_fake_quantize(const ir::Node& node);

@@ -6,9 +6,9 @@
 #include "espalier/ops/cost.h"
 #include "espalier/passes/check_cut.h"
 #include "espalier/passes/cut_channels.h"
+#include "tests/integration/random_plan.h"
+#include "tests/integration/small_networks.h"
 #include "tests/kit/graph_text.h"
-#include "tests/prune/random_plan.h"
-#include "tests/prune/small_networks.h"
 
 namespace espalier::passes {
 namespace {

@@ -5,9 +5,9 @@
 #include <gtest/gtest.h>
 
 #include "espalier/passes/check_cut.h"
+#include "tests/integration/random_network.h"
+#include "tests/integration/random_plan.h"
 #include "tests/kit/graph_text.h"
-#include "tests/prune/random_network.h"
-#include "tests/prune/random_plan.h"
 
 namespace espalier::passes {
 namespace {

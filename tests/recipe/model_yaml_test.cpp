@@ -33,7 +33,7 @@ TEST(ModelYaml, TriesPathsInTheFolder) {
 TEST(ModelYaml, RefusesWhatIsNoModel) {
   kit::expect_user_error([] { (void)parse("{scale: 1}"); },
                          "'model' needs one of the keys 'zoo' and 'onnx': m.yaml:1");
-  kit::expect_user_error([] { (void)parse("{zoo: X, stem: large}"); }, "cifar");
+  kit::expect_user_error([] { (void)parse("{zoo: MobileNetV2, stem: large}"); }, "cifar");
   kit::expect_user_error([] { (void)parse("{onnx: x, stem: cifar}"); }, "unknown key 'stem'");
 }
 

@@ -1,6 +1,7 @@
 #include "espalier/exec/kernels/training_region.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <stdexcept>
 
@@ -375,24 +376,21 @@ Tensor as_gradient(const std::vector<double>& values, const Tensor& like) {
   return at::tensor(values).to(like.scalar_type()).reshape(like.sizes());
 }
 
-/// Arguments of the differentiable function, in order.
+/// What the differentiable function has a gradient of: its tensors in order (some undefined), then
+/// the arguments that have none.
 struct Argument {
-  enum : std::size_t { Input, Weight, Bias, Gamma, Beta, Scale, State, Memory, Call, Count };
+  enum : std::size_t { Input, Weight, Bias, Gamma, Beta, Scale, State, Tensors };
+  static constexpr std::size_t kCount = Tensors + 2;
 };
-
-/// A tensor that may be left out, as differentiable functions take it.
-using Given = std::optional<Tensor>;
-
-Given given(const Tensor& tensor) {
-  return tensor.defined() ? Given(tensor) : std::nullopt;
-}
 
 class RegionFunction : public torch::autograd::Function<RegionFunction> {
  public:
-  static torch::autograd::variable_list forward(
-      torch::autograd::AutogradContext* context, const Tensor& input, const Tensor& weight,
-      const Given& /*bias*/, const Given& /*gamma*/, const Given& /*beta*/, const Given& /*scale*/,
-      const Given& /*state*/, const c10::intrusive_ptr<Memory>& memory, Call* call) {
+  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context,
+                                                at::TensorList tensors,
+                                                const c10::intrusive_ptr<Memory>& memory,
+                                                Call* call) {
+    const Tensor& input = tensors[Argument::Input];
+    const Tensor& weight = tensors[Argument::Weight];
     const bool in_place = false;
     Forward result = run_forward(*memory, *call, in_place);
     const Tensor& codes = call->inputs[RegionPort::Codes];
@@ -427,7 +425,7 @@ class RegionFunction : public torch::autograd::Function<RegionFunction> {
         loops.convolved, input, weight, bias_sizes, memory.strides, memory.padding,
         memory.dilations, transposed, ir::Ints(memory.strides.size(), 0), memory.region.conv.group,
         memory.wanted);
-    torch::autograd::variable_list result(Argument::Count);
+    torch::autograd::variable_list result(Argument::kCount);
     result[Argument::Input] = input_gradient;
     result[Argument::Weight] = weight_gradient;
     result[Argument::Bias] = bias_gradient;
@@ -469,10 +467,11 @@ void run_region(const Region& region, Call& call) {
     memory->wanted = {requires_gradient(in[RegionPort::Input]),
                       requires_gradient(in[RegionPort::Weight]),
                       requires_gradient(in[RegionPort::Bias])};
-    call.outputs[RegionOutput::Value] = RegionFunction::apply(
-        in[RegionPort::Input], in[RegionPort::Weight], given(in[RegionPort::Bias]),
-        given(in[RegionPort::Gamma]), given(in[RegionPort::Beta]), given(in[RegionPort::Scale]),
-        given(in[RegionPort::State]), memory, &call)[0];
+    const std::array<Tensor, Argument::Tensors> tensors{
+        in[RegionPort::Input], in[RegionPort::Weight], in[RegionPort::Bias], in[RegionPort::Gamma],
+        in[RegionPort::Beta],  in[RegionPort::Scale],  in[RegionPort::State]};
+    call.outputs[RegionOutput::Value] =
+        RegionFunction::apply(at::TensorList(tensors), memory, &call)[0];
   } else {
     const c10::AutoGradMode no_gradients(false);
     const bool in_place = true;

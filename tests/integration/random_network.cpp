@@ -1,4 +1,4 @@
-#include "tests/prune/random_network.h"
+#include "tests/integration/random_network.h"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "espalier/base/random.h"
-#include "tests/prune/net_maker.h"
+#include "tests/integration/net_maker.h"
 
 namespace espalier::prune_test {
 namespace {

@@ -1,8 +1,8 @@
-#include "tests/prune/small_networks.h"
+#include "tests/integration/small_networks.h"
 
 #include <array>
 
-#include "tests/prune/net_maker.h"
+#include "tests/integration/net_maker.h"
 
 namespace espalier::prune_test {
 namespace {

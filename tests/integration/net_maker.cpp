@@ -1,4 +1,4 @@
-#include "tests/prune/net_maker.h"
+#include "tests/integration/net_maker.h"
 
 #include <algorithm>
 #include <cmath>

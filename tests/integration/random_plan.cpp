@@ -1,4 +1,4 @@
-#include "tests/prune/random_plan.h"
+#include "tests/integration/random_plan.h"
 
 #include <algorithm>
 #include <cmath>
