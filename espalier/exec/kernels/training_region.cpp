@@ -170,7 +170,8 @@ struct Memory : torch::CustomClassHolder {
   bool learns = false;
   bool has_bias = false;
   bool wants_codes = false;
-  std::array<bool, 3> wanted{};  ///< gradients of input, weight, bias
+  std::array<bool, 3> wanted{};    ///< gradients of input, weight, bias
+  std::vector<std::size_t> given;  ///< Argument of each tensor of the list
 };
 
 /// What forward computes.
@@ -376,11 +377,10 @@ Tensor as_gradient(const std::vector<double>& values, const Tensor& like) {
   return at::tensor(values).to(like.scalar_type()).reshape(like.sizes());
 }
 
-/// What the differentiable function has a gradient of: its tensors in order (some undefined), then
-/// the arguments that have none.
+/// Tensors that the differentiable function has a gradient of. It takes those that are defined, as
+/// one list in this order (Memory::given), then two arguments without a gradient.
 struct Argument {
   enum : std::size_t { Input, Weight, Bias, Gamma, Beta, Scale, State, Tensors };
-  static constexpr std::size_t kCount = Tensors + 2;
 };
 
 class RegionFunction : public torch::autograd::Function<RegionFunction> {
@@ -425,7 +425,7 @@ class RegionFunction : public torch::autograd::Function<RegionFunction> {
         loops.convolved, input, weight, bias_sizes, memory.strides, memory.padding,
         memory.dilations, transposed, ir::Ints(memory.strides.size(), 0), memory.region.conv.group,
         memory.wanted);
-    torch::autograd::variable_list result(Argument::kCount);
+    std::array<Tensor, Argument::Tensors> result;
     result[Argument::Input] = input_gradient;
     result[Argument::Weight] = weight_gradient;
     result[Argument::Bias] = bias_gradient;
@@ -435,7 +435,10 @@ class RegionFunction : public torch::autograd::Function<RegionFunction> {
       result[Argument::Scale] = as_gradient(loops.quantizer.scale, memory.tensors.scale);
       result[Argument::State] = as_gradient(loops.quantizer.state, memory.tensors.state);
     }
-    return result;
+    torch::autograd::variable_list list;
+    for (const std::size_t argument : memory.given) list.push_back(result[argument]);
+    list.resize(memory.given.size() + 2);
+    return list;
   }
 };
 
@@ -467,9 +470,15 @@ void run_region(const Region& region, Call& call) {
     memory->wanted = {requires_gradient(in[RegionPort::Input]),
                       requires_gradient(in[RegionPort::Weight]),
                       requires_gradient(in[RegionPort::Bias])};
-    const std::array<Tensor, Argument::Tensors> tensors{
+    const std::array<Tensor, Argument::Tensors> ports{
         in[RegionPort::Input], in[RegionPort::Weight], in[RegionPort::Bias], in[RegionPort::Gamma],
         in[RegionPort::Beta],  in[RegionPort::Scale],  in[RegionPort::State]};
+    std::vector<Tensor> tensors;
+    for (std::size_t argument = 0; argument < ports.size(); ++argument) {
+      if (!ports[argument].defined()) continue;
+      memory->given.push_back(argument);
+      tensors.push_back(ports[argument]);
+    }
     call.outputs[RegionOutput::Value] =
         RegionFunction::apply(at::TensorList(tensors), memory, &call)[0];
   } else {
