@@ -14,7 +14,9 @@
 #include "espalier/exec/program.h"
 #include "espalier/onnx/codec.h"
 #include "espalier/onnx/shapes.h"
+#include "espalier/passes/extract_plan.h"
 #include "espalier/passes/insert_fake_quantize.h"
+#include "espalier/passes/insert_training_quantizers.h"
 #include "espalier/passes/lower_to_qdq.h"
 #include "espalier/passes/pipelines.h"
 #include "espalier/quant/bias_correction.h"
@@ -140,6 +142,21 @@ void refine(const ir::Graph& prepared, const quant::Statistics& statistics,
   if (after < best) result.plan = std::move(candidate);
 }
 
+/// Trains with the plan's quantizers in the graph. The trained plan takes the place of the given
+/// one; returns the float graph it is for.
+ir::Graph train_with_quantizers(const QuantizationRequest& request, quant::QuantPlan& plan) {
+  const QatConfig& config = *request.stage.qat;
+  ir::Graph training = request.graph.clone();
+  passes::run(training, passes::prepare_for_training());
+  onnx::infer_shapes(training);
+  passes::run(training, {passes::insert_training_quantizers(plan, config.quantizers)});
+  ir::Graph trained = request.train(training);
+  passes::run(trained, passes::finish_training());
+  plan = passes::extract_plan(trained, plan, "trained");
+  onnx::infer_shapes(trained);
+  return trained;
+}
+
 deploy::VerifyReport verify_model(const QuantizationResult& result, const QuantizationData& data,
                                   const QuantizationRequest& request) {
   const VerifyConfig& config = request.stage.verify;
@@ -242,7 +259,10 @@ QuantizationResult quantize_model(const QuantizationRequest& asked) {
     result.plan.calibration =
         fmt::format("{}, micro-batch {}", data.description, request.calibration.micro_batch);
   }
-  {
+  if (request.stage.qat) {
+    const Stopwatch watch(result.seconds, "train");
+    prepared = train_with_quantizers(request, result.plan);
+  } else {
     const Stopwatch watch(result.seconds, "refine");
     refine(prepared, statistics, data, request, result);
   }

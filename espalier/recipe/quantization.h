@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -15,6 +16,9 @@
 
 namespace espalier::recipe {
 
+/// Trains a graph with quantizers in it and returns it with the best weights (mode `qat`).
+using TrainQuantized = std::function<ir::Graph(const ir::Graph& graph)>;
+
 struct QuantizationRequest {
   const ir::Graph& graph;  ///< the float model, as loaded
   const DataSplits& data;
@@ -23,6 +27,7 @@ struct QuantizationRequest {
   int opset = 17;
   int threads = 1;
   report::ProgressStyle progress = report::ProgressStyle::Auto;
+  TrainQuantized train = {};  ///< needed where the stage's mode is `qat`
 };
 
 /// Quality of one quantized value or weight, for the per-layer table.
@@ -49,7 +54,7 @@ struct QuantizationResult {
   std::int64_t judging_images = 0;
 };
 
-/// The whole way of post-training quantization: prepare, calibrate, plan, simulate, export, verify.
+/// The whole way: prepare, calibrate, plan, refine or train, simulate, export, verify.
 /// The result is returned whether or not verification passed. Throws UserError and UnsupportedError
 /// for models and data that do not fit.
 [[nodiscard]] QuantizationResult quantize_model(const QuantizationRequest& request);

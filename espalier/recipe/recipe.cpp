@@ -83,7 +83,7 @@ Stage parse_stage(const YamlValue& item, const Recipe& recipe) {
   }
   const auto& [name, value] = item.entries.front();
   if (name == "train") return parse_train_stage(value, recipe);
-  if (name == "quantize") return parse_quantize_stage(value);
+  if (name == "quantize") return parse_quantize_stage(value, recipe);
   if (name == "export") return parse_export_stage(value);
   if (name == "prune" || name == "distil") {
     throw base::UnsupportedError({.what = fmt::format("stage '{}' is not supported", name),

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "espalier/passes/insert_training_quantizers.h"
 #include "espalier/quant/planner.h"
 #include "espalier/recipe/data_yaml.h"
 #include "espalier/recipe/yaml.h"
@@ -104,9 +105,16 @@ struct TrainStage {
   std::vector<StrategyConfig> strategies = {};
 };
 
-/// Stage `quantize`, mode `ptq`.
+/// Mode `qat` of the stage `quantize`: the plan is the start of a training.
+struct QatConfig {
+  TrainStage train = {};
+  passes::TrainingQuantizers quantizers = {};
+};
+
+/// Stage `quantize`: after training (`ptq`), or with training (`qat`).
 struct QuantizeStage {
   quant::PlanOptions plan = {};
+  std::optional<QatConfig> qat = std::nullopt;
   bool bias_correction = true;  ///< where it lowers the measured error
   bool rounding = true;  ///< round each weight up or down by the error of the layer's outputs
   VerifyConfig verify = {};

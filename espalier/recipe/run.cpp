@@ -53,46 +53,69 @@ Left look_for(std::size_t index, const Recipe& recipe, const RunFolder& folder) 
   return {.reuse = reuse == Reuse::Anew ? Reuse::Anew : Reuse::Continue};
 }
 
+/// A training that belongs to a stage of the recipe.
+struct StageTraining {
+  const TrainStage& stage;
+  std::size_t index = 0;
+  const Recipe& recipe;
+  const RunOptions& options;
+  const RunFolder& folder;
+};
+
 /// Trains, or takes the result of an earlier run that finished this stage.
-void run_train_stage(const TrainStage& stage, std::size_t index, const Recipe& recipe,
-                     const RunOptions& options, const RunFolder& folder, Progress& progress) {
+TrainingOutcome train_or_reuse(const StageTraining& training, const ir::Graph& graph,
+                               const ir::Graph& self) {
+  const auto& [stage, index, recipe, options, folder] = training;
   Left left = options.resume ? look_for(index, recipe, folder) : Left{};
   if (left.finished && left.reuse == Reuse::Finished) {
-    base::log_info("stage {} (train) was finished before", index);
-    progress.graph = std::move(left.finished->graph);
-    progress.training.emplace(
-        TrainingOutcome{.best = progress.graph.clone(),
-                        .state = left.finished->state.value_or(train::TrainState{})});
-    return;
+    base::log_info("stage {} ({}) was finished before", index, stage_name(recipe.stages[index]));
+    return {.best = std::move(left.finished->graph),
+            .state = left.finished->state.value_or(train::TrainState{})};
   }
   if (left.finished) {
-    base::log_info("stage {} (train) was finished with another recipe: it {}", index,
+    base::log_info("stage {} ({}) was finished with another recipe: it {}", index,
+                   stage_name(recipe.stages[index]),
                    left.reuse == Reuse::Anew ? "starts anew" : "goes on with this one");
   }
-  TrainingOutcome outcome = run_training({.graph = progress.graph,
+  TrainingOutcome outcome = run_training({.graph = graph,
                                           .data = recipe.data,
                                           .stage = stage,
+                                          .self = &self,
                                           .seed = recipe.seed,
                                           .folder = folder.path(),
                                           .checkpoint_folder = stage_folder(index),
                                           .resume = left.reuse != Reuse::Anew,
                                           .config = recipe.resolved,
                                           .progress = options.progress});
-  progress.graph = outcome.best.clone();
   train::write_checkpoint(folder.path() / "checkpoints" / stage_file(index),
                           {.graph = outcome.best.clone(), .state = outcome.state});
-  progress.training.emplace(std::move(outcome));
+  return outcome;
 }
 
-void run_quantize_stage(const QuantizeStage& stage, const Recipe& recipe, const RunOptions& options,
-                        const RunFolder& folder, Progress& progress) {
+void run_train_stage(const StageTraining& training, Progress& progress) {
+  progress.training.emplace(train_or_reuse(training, progress.graph, progress.graph));
+  progress.graph = progress.training->best.clone();
+}
+
+void run_quantize_stage(const QuantizeStage& stage, std::size_t index, const Recipe& recipe,
+                        const RunOptions& options, const RunFolder& folder, Progress& progress) {
+  const TrainQuantized train = [&](const ir::Graph& graph) {
+    progress.training.emplace(train_or_reuse({.stage = stage.qat->train,
+                                              .index = index,
+                                              .recipe = recipe,
+                                              .options = options,
+                                              .folder = folder},
+                                             graph, progress.graph));
+    return progress.training->best.clone();
+  };
   progress.quantization.emplace(quantize_model({.graph = progress.graph,
                                                 .data = recipe.data,
                                                 .calibration = recipe.calibration,
                                                 .stage = stage,
                                                 .opset = progress.opset,
                                                 .threads = options.threads,
-                                                .progress = options.progress}));
+                                                .progress = options.progress,
+                                                .train = train}));
   folder.write("plan.yaml", print_plan(progress.quantization->plan));
 }
 
@@ -144,9 +167,14 @@ RunResult run_recipe(const Recipe& recipe, const RunOptions& options) {
     const Stage& stage = recipe.stages[index];
     base::log_info("stage {}: {}", index, stage_name(stage));
     if (const auto* training = std::get_if<TrainStage>(&stage)) {
-      run_train_stage(*training, index, recipe, options, folder, progress);
+      run_train_stage({.stage = *training,
+                       .index = index,
+                       .recipe = recipe,
+                       .options = options,
+                       .folder = folder},
+                      progress);
     } else if (const auto* quantize = std::get_if<QuantizeStage>(&stage)) {
-      run_quantize_stage(*quantize, recipe, options, folder, progress);
+      run_quantize_stage(*quantize, index, recipe, options, folder, progress);
     }
   }
   const std::string float_model = onnx::encode(progress.graph, {.opset = progress.opset});

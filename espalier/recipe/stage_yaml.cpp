@@ -8,6 +8,7 @@
 #include "espalier/base/name_match.h"
 #include "espalier/quant/target.h"
 #include "espalier/recipe/map_reader.h"
+#include "espalier/recipe/qat_yaml.h"
 
 namespace espalier::recipe {
 namespace {
@@ -31,8 +32,7 @@ TensorOptions parse_tensor_options(const YamlValue* map, std::string_view what,
   return options;
 }
 
-VerifyConfig parse_verify(const YamlValue* map) {
-  VerifyConfig config;
+VerifyConfig parse_verify(const YamlValue* map, VerifyConfig config) {
   if (map == nullptr) return config;
   MapReader reader(*map, "'verify'");
   config.max_drop = reader.number("max_drop", config.max_drop, {.low = 0, .high = 100});
@@ -51,14 +51,10 @@ VerifyConfig parse_verify(const YamlValue* map) {
 
 }  // namespace
 
-QuantizeStage parse_quantize_stage(const YamlValue& map) {
+QuantizeStage parse_quantize_stage(const YamlValue& map, const Recipe& recipe) {
   MapReader reader(map, "stage 'quantize'");
   static constexpr std::array<std::string_view, 2> kModes{"ptq", "qat"};
-  if (reader.choice("mode", kModes, "ptq") == "qat") {
-    throw base::UnsupportedError({.what = "quantize mode 'qat' is not supported",
-                                  .where = map.where(),
-                                  .hint = "use mode 'ptq'"});
-  }
+  const bool trains = reader.choice("mode", kModes, "ptq") == "qat";
   QuantizeStage stage;
   quant::PlanOptions& plan = stage.plan;
   plan.target = reader.text("target", plan.target);
@@ -80,9 +76,15 @@ QuantizeStage parse_quantize_stage(const YamlValue& map) {
   plan.skip = reader.texts("skip");
   plan.quantize_first = reader.flag("quantize_first", plan.quantize_first);
   plan.quantize_last = reader.flag("quantize_last", plan.quantize_last);
-  stage.bias_correction = reader.flag("bias_correction", stage.bias_correction);
-  stage.rounding = reader.flag("rounding", stage.rounding);
-  stage.verify = parse_verify(reader.find("verify"));
+  if (trains) {
+    stage.qat = parse_qat(reader, recipe);
+    // Training changes predictions: accuracy judges it.
+    stage.verify.min_agreement = 0;
+  } else {
+    stage.bias_correction = reader.flag("bias_correction", stage.bias_correction);
+    stage.rounding = reader.flag("rounding", stage.rounding);
+  }
+  stage.verify = parse_verify(reader.find("verify"), stage.verify);
   reader.finish();
   return stage;
 }

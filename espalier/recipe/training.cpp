@@ -90,8 +90,8 @@ TrainingOutcome run_training(const TrainingRequest& request) {
   }
   const StudentFeatures features(request.graph, request.stage);
   exec::Program program = features.compile(request.graph);
-  const StrategyContext context{
-      .self = request.graph, .features = features, .folder = request.folder};
+  const ir::Graph& self = request.self == nullptr ? request.graph : *request.self;
+  const StrategyContext context{.self = self, .features = features, .folder = request.folder};
   const auto strategies = make_strategies(request.stage, context);
   Reporter reporter(request, training.batches_per_epoch(), resume_step(options.checkpoints));
   train::TrainJob job{
@@ -99,7 +99,7 @@ TrainingOutcome run_training(const TrainingRequest& request) {
       .program = program,
       .data = training,
       .evaluation = evaluation ? &*evaluation : nullptr,
-      .losses = make_losses(request.stage.losses, request.stage.teacher, request.graph, features),
+      .losses = make_losses(request.stage.losses, request.stage.teacher, self, features),
       .callbacks = reporter.callbacks(),
       .compile = [&](const ir::Graph& graph) { return features.compile(graph); }};
   for (const auto& strategy : strategies) job.strategies.push_back(strategy.get());

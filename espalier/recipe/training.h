@@ -14,6 +14,7 @@ struct TrainingRequest {
   const ir::Graph& graph;
   const DataSplits& data;
   TrainStage stage;
+  const ir::Graph* self = nullptr;  ///< the teacher `self`; null: `graph`
   std::uint64_t seed = 0;
   std::filesystem::path folder;  ///< run folder: events and checkpoints go there
   std::string checkpoint_folder = "checkpoints";

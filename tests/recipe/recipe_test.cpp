@@ -67,8 +67,6 @@ TEST(Recipe, SaysWhatDoesNotExistYet) {
   kit::expect_unsupported(
       [] { (void)parse(std::string(kHead) + "stages:\n  - prune: {target_macs: 0.5}\n"); },
       "stage 'prune' is not supported");
-  kit::expect_unsupported(
-      [] { (void)parse(std::string(kHead) + "stages:\n  - quantize: {mode: qat}\n"); }, "'qat'");
 }
 
 TEST(Recipe, OverridesCountBeforeReading) {

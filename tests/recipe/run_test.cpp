@@ -42,6 +42,42 @@ TEST(Run, TrainsQuantizesAndProves) {
   }
 }
 
+TEST(Run, TrainsWithQuantizersAndProves) {
+  const kit::TemporaryFolder folder;
+  const std::string names[] = {"{}", "{weights: channel_wise_lsq_weight, activations: lsq_act}"};
+  for (const std::string& quantizers : names) {
+    const RunResult result =
+        run_recipe(parse(small_qat_recipe(quantizers)), quiet(folder.path() / "run"));
+    EXPECT_TRUE(result.passed) << quantizers << "\n" << result.text;
+    const report::Json& engines = result.report.at("engines");
+    ASSERT_EQ(engines.items().size(), 2U);
+    for (const report::Json& engine : engines.items()) {
+      EXPECT_GE(engine.at("integer_mac_share").as_number(), 0.98);
+      EXPECT_GE(engine.at("simulation_agreement").as_number(), 0.97) << quantizers;
+      EXPECT_GT(engine.at("metrics").at("top1").as_number(), 80) << "four easy classes";
+    }
+    EXPECT_EQ(result.report.at("training").at("epochs").items().size(), 2U);
+    EXPECT_NE(folder.read("run/plan.yaml").find("trained"), std::string::npos);
+  }
+}
+
+TEST(Run, QuantizedTrainingResumesToTheSameBytes) {
+  const kit::TemporaryFolder folder;
+  Recipe recipe = parse(small_qat_recipe("{activations: pact}"));
+  std::get<TrainStage>(recipe.stages[0]).options.epochs = 1;
+  auto& stage = std::get<QuantizeStage>(recipe.stages[1]);
+  stage.verify = {.latency_rounds = 0, .samples = 8, .engines = {}};
+  stage.qat->train.options.epochs = 1;
+  static_cast<void>(run_recipe(recipe, quiet(folder.path() / "a")));
+  static_cast<void>(run_recipe(recipe, quiet(folder.path() / "b")));
+  EXPECT_EQ(folder.read("a/model.onnx"), folder.read("b/model.onnx"));
+  static_cast<void>(run_recipe(recipe, quiet(folder.path() / "a", true)));
+  EXPECT_NE(folder.read("a/log.txt").find("stage 1 (quantize) was finished before"),
+            std::string::npos);
+  EXPECT_EQ(folder.read("a/model.onnx"), folder.read("b/model.onnx"));
+  EXPECT_EQ(folder.read("a/plan.yaml"), folder.read("b/plan.yaml"));
+}
+
 TEST(Run, SameSeedSameBytesAndResumeRepeatsNothing) {
   const kit::TemporaryFolder folder;
   Recipe recipe = parse(small_recipe());

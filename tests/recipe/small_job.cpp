@@ -32,6 +32,18 @@ std::string small_recipe() {
       split(128, 1, 8), split(48, 2, 16));
 }
 
+std::string small_qat_recipe(const std::string& quantizers) {
+  return fmt::format(
+      "version: 1\nseed: 3\nmodel: {{zoo: FashionCNN, classes: 4}}\n"
+      "data:\n  train: {}\n  eval: {}\n  calibration: {{samples: 32}}\n"
+      "stages:\n  - train: {{epochs: 2, schedule: {{constant: {{lr: 0.02}}}}}}\n"
+      "  - quantize:\n      mode: qat\n      train: {{epochs: 2, schedule: {{constant: {{lr: "
+      "0.005}}}}}}\n"
+      "      quantizers: {}\n"
+      "      verify: {{allow_slower: true, latency_rounds: 2, max_drop: 50}}\n",
+      split(128, 1, 8), split(48, 2, 16), quantizers);
+}
+
 std::filesystem::path write_small_model(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "model.onnx";
   onnx::save(zoo::build("FashionCNN", {.classes = 4, .seed = 5}), path);

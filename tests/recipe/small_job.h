@@ -13,6 +13,8 @@ namespace espalier::recipe {
 
 /// Trains FashionCNN on such images for one epoch, then quantizes; seconds of work.
 [[nodiscard]] std::string small_recipe();
+/// The same with quantization-aware training; `quantizers` is the map of that name.
+[[nodiscard]] std::string small_qat_recipe(const std::string& quantizers);
 
 /// A freshly made FashionCNN with 4 classes as an ONNX file in the folder; its path.
 [[nodiscard]] std::filesystem::path write_small_model(const std::filesystem::path& folder);

@@ -18,7 +18,8 @@ quantize_last: false
 bias_correction: false
 verify: {max_drop: 1.5, allow_slower: true, engines: [openvino]}
 )",
-                                                              "s.yaml"));
+                                                              "s.yaml"),
+                                                   Recipe{});
   EXPECT_EQ(stage.plan.target, "tensorrt");
   EXPECT_EQ(stage.plan.method, "kl");
   EXPECT_EQ(stage.plan.symmetric, std::optional<bool>(true));
@@ -35,8 +36,8 @@ verify: {max_drop: 1.5, allow_slower: true, engines: [openvino]}
 
 TEST(StageYaml, RefusesBadQuantization) {
   const auto refused = [](const std::string& text, std::string_view message) {
-    kit::expect_user_error([&] { (void)parse_quantize_stage(parse_yaml(text, "s.yaml")); },
-                           message);
+    kit::expect_user_error(
+        [&] { (void)parse_quantize_stage(parse_yaml(text, "s.yaml"), Recipe{}); }, message);
   };
   refused("target: x68", "x86");
   refused("weights: {bits: 40}", "an integer from 2 to 8");

@@ -1,0 +1,83 @@
+#include "espalier/recipe/qat_yaml.h"
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "espalier/base/error.h"
+#include "espalier/quant/quantizer_name.h"
+#include "espalier/recipe/train_yaml.h"
+
+namespace espalier::recipe {
+namespace {
+
+/// Rate of a fine-tuning that says nothing of its own: what a float training starts with would
+/// forget the float weights.
+constexpr double kDefaultRate = 0.001;
+
+passes::EstimatorChoice choice_of(std::string_view name, quant::QuantizerRole role) {
+  const quant::QuantizerName& row = quant::find_quantizer(name, role);
+  return {.estimator = std::string(row.estimator), .per_channel = row.per_channel};
+}
+
+/// The quantizer that a key names, or what was chosen before.
+passes::EstimatorChoice read_choice(MapReader& reader, std::string_view key,
+                                    quant::QuantizerRole role, passes::EstimatorChoice standard) {
+  const YamlValue* value = reader.find(key);
+  if (value == nullptr) return standard;
+  try {
+    return choice_of(read_text(*value, key), role);
+  } catch (const base::UserError& error) {
+    throw base::UserError({.what = fmt::format("bad value of '{}'", key),
+                           .where = value->where(),
+                           .got = value->describe(),
+                           .hint = error.what()});
+  }
+}
+
+/// `- {match: "conv1*", weights: lsq_weight, activations: pact}`.
+passes::EstimatorRule read_rule(const YamlValue& item, const passes::TrainingQuantizers& options) {
+  MapReader reader(item, "an entry of 'rules'");
+  passes::EstimatorRule rule{
+      .pattern = read_text(reader.require("match"), "match"), .weights = {}, .activations = {}};
+  rule.weights = read_choice(reader, "weights", quant::QuantizerRole::Weight, options.weights);
+  rule.activations =
+      read_choice(reader, "activations", quant::QuantizerRole::Activation, options.activations);
+  reader.finish();
+  return rule;
+}
+
+passes::TrainingQuantizers read_quantizers(const YamlValue& map) {
+  MapReader reader(map, "'quantizers'");
+  passes::TrainingQuantizers options;
+  options.weights = read_choice(reader, "weights", quant::QuantizerRole::Weight, options.weights);
+  options.activations =
+      read_choice(reader, "activations", quant::QuantizerRole::Activation, options.activations);
+  options.rate = static_cast<float>(reader.number("moving_rate", static_cast<double>(options.rate),
+                                                  {.low = 0, .high = 0.999999}));
+  options.window = reader.integer("window_size", options.window, {.low = 1, .high = 1'000'000'000});
+  static constexpr std::array<std::string_view, 2> kForms{"live", "folded"};
+  options.batch_norm = reader.choice("batch_norm", kForms, kForms[0]) == kForms[1]
+                           ? passes::BatchNormForm::Folded
+                           : passes::BatchNormForm::Live;
+  if (const YamlValue* rules = reader.find("rules")) {
+    for (const YamlValue& item : rules->items) options.rules.push_back(read_rule(item, options));
+  }
+  reader.finish();
+  return options;
+}
+
+}  // namespace
+
+QatConfig parse_qat(MapReader& stage, const Recipe& recipe) {
+  QatConfig config;
+  const YamlValue& training = stage.require("train");
+  config.train = parse_train_stage(training, recipe);
+  if (training.find("schedule") == nullptr) {
+    config.train.options.schedule.shape = train::CosineSchedule{.lr = kDefaultRate};
+  }
+  if (const YamlValue* map = stage.find("quantizers")) config.quantizers = read_quantizers(*map);
+  return config;
+}
+
+}  // namespace espalier::recipe

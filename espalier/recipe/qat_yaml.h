@@ -1,0 +1,12 @@
+#pragma once
+
+#include "espalier/recipe/map_reader.h"
+#include "espalier/recipe/recipe.h"
+
+namespace espalier::recipe {
+
+/// Reads the keys that a stage `quantize` has in mode `qat`: `train` (as the stage of that name)
+/// and `quantizers`. Throws UserError with file and line.
+[[nodiscard]] QatConfig parse_qat(MapReader& stage, const Recipe& recipe);
+
+}  // namespace espalier::recipe

@@ -1,0 +1,64 @@
+#include "espalier/recipe/qat_yaml.h"
+
+#include <gtest/gtest.h>
+
+#include "espalier/recipe/stage_yaml.h"
+#include "tests/kit/expect_error.h"
+
+namespace espalier::recipe {
+namespace {
+
+QuantizeStage stage_of(const std::string& text) {
+  return parse_quantize_stage(parse_yaml(text, "s.yaml"), Recipe{.seed = 4});
+}
+
+TEST(QatYaml, ReadsTrainingAndQuantizers) {
+  const QuantizeStage stage = stage_of(R"(
+mode: qat
+train: {epochs: 3, schedule: {constant: {lr: 0.01}}}
+quantizers:
+  weights: channel_wise_lsq_weight
+  activations: pact
+  moving_rate: 0.99
+  window_size: 50
+  batch_norm: folded
+  rules: [{match: "conv1*", activations: range_abs_max}]
+)");
+  ASSERT_TRUE(stage.qat);
+  EXPECT_EQ(stage.qat->train.options.epochs, 3);
+  EXPECT_EQ(stage.qat->train.options.seed, 4U);
+  const passes::TrainingQuantizers& quantizers = stage.qat->quantizers;
+  EXPECT_EQ(quantizers.weights.estimator, "lsq");
+  EXPECT_TRUE(quantizers.weights.per_channel);
+  EXPECT_EQ(quantizers.activations.estimator, "pact");
+  EXPECT_FLOAT_EQ(quantizers.rate, 0.99F);
+  EXPECT_EQ(quantizers.window, 50);
+  EXPECT_EQ(quantizers.batch_norm, passes::BatchNormForm::Folded);
+  ASSERT_EQ(quantizers.rules.size(), 1U);
+  EXPECT_EQ(quantizers.rules[0].pattern, "conv1*");
+  EXPECT_EQ(quantizers.rules[0].weights.estimator, "lsq") << "what a rule leaves open stays";
+  EXPECT_EQ(quantizers.rules[0].activations.estimator, "range_abs_max");
+  EXPECT_EQ(stage.verify.min_agreement, 0) << "training changes predictions";
+}
+
+TEST(QatYaml, AQuietScheduleFineTunes) {
+  const auto stage = stage_of("mode: qat\ntrain: {epochs: 1}\n");
+  const auto& shape = stage.qat->train.options.schedule.shape;
+  EXPECT_DOUBLE_EQ(std::get<train::CosineSchedule>(shape).lr, 0.001);
+}
+
+TEST(QatYaml, RefusesBadKeys) {
+  const auto refused = [](const std::string& keys, std::string_view message) {
+    kit::expect_user_error([&] { (void)stage_of("mode: qat\n" + keys); }, message);
+  };
+  refused("", "train");
+  refused("train: {epoch: 1}", "did you mean 'epochs'");
+  refused("train: {}\nrounding: true", "unknown key 'rounding'");
+  refused("train: {}\nquantizers: {weights: pact}", "bad value of 'weights'");
+  refused("train: {}\nquantizers: {activations: moving_average}", "s.yaml:3");
+  refused("train: {}\nquantizers: {batch_norm: none}", "batch_norm");
+  kit::expect_user_error([] { (void)stage_of("train: {epochs: 1}"); }, "unknown key 'train'");
+}
+
+}  // namespace
+}  // namespace espalier::recipe
