@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <optional>
+#include <vector>
 
 #include <ATen/ops/abs.h>
 #include <ATen/ops/ones.h>
@@ -117,11 +118,15 @@ bool fold(ir::Graph& graph, ir::Node& layer, const Follower& follower) {
 }
 
 std::size_t apply(ir::Graph& graph) {
-  std::size_t changes = 0;
+  // Folding erases quantizers and BatchNormalization, never a layer.
+  std::vector<ir::Node*> layers;
   for (ir::Node* node : graph.nodes()) {
-    if (!is_foldable(*node)) continue;
-    const auto follower = follower_of(*node);
-    if (follower && fold(graph, *node, *follower)) ++changes;
+    if (is_foldable(*node)) layers.push_back(node);
+  }
+  std::size_t changes = 0;
+  for (ir::Node* layer : layers) {
+    const auto follower = follower_of(*layer);
+    if (follower && fold(graph, *layer, *follower)) ++changes;
   }
   if (changes != 0) graph.erase_dead();
   return changes;
