@@ -107,7 +107,10 @@ bool fold(ir::Graph& graph, ir::Node& layer, const Follower& follower) {
   const Tensor codes = quantize_codes(weight, params).to(at::kFloat);
   const ir::Attributes attributes{{"qmin", params.qmin}, {"qmax", params.qmax}, {"axis", axis}};
   unhook(graph, layer, codes * along(scale, weight, axis));
-  if (!fold_after(graph, layer, follower.affine)) return false;
+  if (!fold_after(graph, layer, follower.affine)) {
+    hook(graph, layer, attributes, scale.contiguous());
+    return false;
+  }
   const Tensor moved = (at::abs(follower.affine.scale) * scale.to(at::kDouble)).to(at::kFloat);
   const Tensor usable = moved >= std::numeric_limits<float>::min();
   hook(graph, layer, attributes, at::where(usable, moved, scale).contiguous());

@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include <fmt/format.h>
+
 #include "espalier/base/log.h"
 #include "espalier/recipe/yaml_difference.h"
 
@@ -28,8 +30,15 @@ std::optional<std::size_t> stage_of(const std::string& path) {
 }
 
 bool is_unread(const std::string& path) {
-  return is_below(path, "output") || is_below(path, "data.calibration") ||
-         is_below(path, "data.test");
+  return is_below(path, "output") || is_below(path, "data.test");
+}
+
+/// What a change means for a training inside a stage `quantize`: its graph follows from the
+/// calibration, and that from nearly everything.
+Reuse meaning_for_quantized(const std::string& path, std::size_t stage) {
+  const std::string own = fmt::format("stages.{}.quantize", stage);
+  if (is_below(path, own + ".verify")) return Reuse::Finished;
+  return is_below(path, own + ".train") ? Reuse::Continue : Reuse::Anew;
 }
 
 }  // namespace
@@ -41,8 +50,13 @@ Reuse reuse_of(const Recipe& recipe, std::size_t stage, const std::string& saved
     const std::optional<std::size_t> place = stage_of(change.path);
     if (is_unread(change.path) || (place && *place > stage)) continue;
     const bool before = is_below(change.path, "model") || (place && *place < stage);
-    if (before) return Reuse::Anew;
-    reuse = Reuse::Continue;
+    const bool quantized = std::holds_alternative<QuantizeStage>(recipe.stages.at(stage));
+    if (!quantized && is_below(change.path, "data.calibration")) continue;
+    const Reuse meaning = before      ? Reuse::Anew
+                          : quantized ? meaning_for_quantized(change.path, stage)
+                                      : Reuse::Continue;
+    if (meaning == Reuse::Anew) return Reuse::Anew;
+    if (meaning == Reuse::Continue) reuse = Reuse::Continue;
   }
   return reuse;
 }

@@ -45,5 +45,27 @@ TEST(Resuming, WhatAStageBeginsWithDecidesAnew) {
   EXPECT_EQ(reuse(0, "model.zoo=ResNet20"), Reuse::Anew);
 }
 
+TEST(Resuming, AQuantizedTrainingBeginsWithItsCalibration) {
+  const auto recipe = [](const std::string& change) {
+    YamlValue document = parse_yaml(
+        "{version: 1, seed: 3, model: {zoo: FashionCNN},\n"
+        " data: {train: {dataset: {name: Synthetic}}, calibration: {samples: 8}}, output: a,\n"
+        " stages: [{quantize: {mode: qat, target: x86, train: {epochs: 3},\n"
+        "           verify: {samples: 9}}}]}",
+        "r.yaml");
+    if (!change.empty()) override_yaml(document, change);
+    return print_yaml(document);
+  };
+  const auto reuse_with = [&](const std::string& change) {
+    return reuse_of(parse_recipe(parse_yaml(recipe(change), "r.yaml"), "."), 0, recipe(""));
+  };
+  EXPECT_EQ(reuse_with(""), Reuse::Finished);
+  EXPECT_EQ(reuse_with("stages.0.quantize.verify.samples=10"), Reuse::Finished);
+  EXPECT_EQ(reuse_with("stages.0.quantize.train.epochs=5"), Reuse::Continue);
+  EXPECT_EQ(reuse_with("stages.0.quantize.target=generic"), Reuse::Anew);
+  EXPECT_EQ(reuse_with("data.calibration.samples=9"), Reuse::Anew);
+  EXPECT_EQ(reuse_with("seed=4"), Reuse::Anew);
+}
+
 }  // namespace
 }  // namespace espalier::recipe
