@@ -34,7 +34,8 @@ espalier_import(espalier_opencv
 espalier_import(espalier_libtorch
   LIBRARY "${DEPS_REAL}/torch/lib/libtorch_cpu.so"
   INCLUDES "${DEPS_REAL}/torch-include" "${DEPS_REAL}/torch-include/torch/csrc/api/include"
-  LINKS "${DEPS_REAL}/torch/lib/libc10.so")
+  LINKS "${DEPS_REAL}/torch/lib/libc10.so"
+  DEFINITIONS AT_PER_OPERATOR_HEADERS)
 target_link_options(espalier_libtorch INTERFACE
   "-Wl,--no-as-needed" "-Wl,-rpath,${DEPS_REAL}/torch/lib" "-Wl,-rpath,${DEPS_REAL}/cuda/lib"
   "-Wl,-rpath-link,${DEPS_REAL}/cuda/lib" "-Wl,-rpath-link,${DEPS_REAL}/torch/lib")

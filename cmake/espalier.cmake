@@ -7,12 +7,15 @@ foreach(line IN LISTS layer_table)
   set(LEVEL_${CMAKE_MATCH_2} ${CMAKE_MATCH_1})
 endforeach()
 
-# espalier_library(NAME SOURCES ... HEADERS ... DEPS folders... LINKS targets... [TORCH]):
-# the static library espalier_NAME of the folder espalier/NAME. DEPS are folders of a smaller level.
-# TORCH: compile with the shared precompiled libtorch header.
+# espalier_library(NAME SOURCES ... [VECTOR_SOURCES ...] HEADERS ... DEPS folders...
+# LINKS targets... [TORCH]): the static library espalier_NAME of the folder espalier/NAME. DEPS are
+# folders of a smaller level. VECTOR_SOURCES are optimized in every build: without inlining, each of
+# Highway's operations is a call. TORCH: compile with the shared precompiled libtorch header.
 function(espalier_library name)
-  cmake_parse_arguments(ARG "TORCH" "" "SOURCES;HEADERS;DEPS;LINKS" ${ARGN})
-  add_library(espalier_${name} STATIC ${ARG_SOURCES} ${ARG_HEADERS})
+  cmake_parse_arguments(ARG "TORCH" "" "SOURCES;VECTOR_SOURCES;HEADERS;DEPS;LINKS" ${ARGN})
+  add_library(espalier_${name} STATIC ${ARG_SOURCES} ${ARG_VECTOR_SOURCES} ${ARG_HEADERS})
+  set_source_files_properties(${ARG_VECTOR_SOURCES} PROPERTIES
+    SKIP_PRECOMPILE_HEADERS ON COMPILE_OPTIONS "$<$<CONFIG:Debug>:-O1>")
   target_include_directories(espalier_${name} PUBLIC "${CMAKE_SOURCE_DIR}")
   target_link_libraries(espalier_${name} PUBLIC espalier_flags)
   foreach(dependency IN LISTS ARG_DEPS)

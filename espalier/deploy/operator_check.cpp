@@ -5,6 +5,8 @@
 #include <set>
 #include <tuple>
 
+#include <ATen/TensorOperators.h>
+
 #include "espalier/base/error.h"
 #include "espalier/base/interrupt.h"
 #include "espalier/deploy/operator_model.h"

@@ -85,9 +85,8 @@ class GraphReader {
 
   std::string new_node_name(const std::string& stem) {
     std::string name = stem;
-    for (int suffix = 1; !node_names_.insert(name).second; ++suffix) {
-      name = fmt::format("{}_{}", stem, suffix);
-    }
+    int& suffix = last_suffix_[stem];  // a file of unnamed nodes asks for the same stem each time
+    while (!node_names_.insert(name).second) name = fmt::format("{}_{}", stem, ++suffix);
     return name;
   }
 
@@ -311,6 +310,7 @@ class GraphReader {
   const DecodeOptions& options_;
   ir::Graph graph_;
   std::unordered_set<std::string> node_names_;
+  std::unordered_map<std::string, int> last_suffix_;  ///< of generated node names, by stem
   std::unordered_set<std::string> constants_;
   std::unordered_set<std::string> output_names_;
   std::unordered_map<std::string, ir::Value*> aliases_;

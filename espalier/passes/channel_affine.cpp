@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/flatten.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/sqrt.h>

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <unordered_map>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 

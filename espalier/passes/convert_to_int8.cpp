@@ -1,5 +1,6 @@
 #include "espalier/passes/convert_to_int8.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/round.h>
 #include <fmt/format.h>
 

@@ -1,5 +1,6 @@
 #include "espalier/passes/correct_folded_weights.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/tensor.h>
 

@@ -5,6 +5,8 @@
 #include <numeric>
 #include <string_view>
 
+#include <ATen/TensorOperators.h>
+
 #include "espalier/passes/bypass.h"
 #include "espalier/passes/operands.h"
 #include "espalier/tensor/dtype.h"

@@ -1,5 +1,6 @@
 #include "espalier/passes/fake_quantize_node.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/clamp.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/nan_to_num.h>

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/where.h>

@@ -1,5 +1,6 @@
 #include "espalier/passes/normalize_gemm.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/isfinite.h>
 
 #include "espalier/passes/channel_affine.h"

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/from_blob.h>
 
 #include "espalier/ops/facts.h"

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <ATen/TensorOperators.h>
+
 #include "espalier/quant/distribution.h"
 
 namespace espalier::quant {

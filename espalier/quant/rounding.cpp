@@ -5,6 +5,7 @@
 #include <set>
 #include <thread>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/from_blob.h>
 
 #include "espalier/base/check.h"

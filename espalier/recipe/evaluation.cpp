@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/isfinite.h>

@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
 #include <ATen/ops/empty.h>
 #include <fmt/format.h>

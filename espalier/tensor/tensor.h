@@ -1,11 +1,11 @@
 #pragma once
 
-#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 
 namespace espalier {
 
-/// The tensor of the whole program: libtorch's, by one name.
+/// The tensor of the whole program: libtorch's, by one name. Arithmetic on whole tensors (`a + b`)
+/// needs <ATen/TensorOperators.h> besides, which takes seconds to compile.
 using Tensor = at::Tensor;
 
 }  // namespace espalier

@@ -1,4 +1,6 @@
 // The precompiled header of every target that touches libtorch; nothing includes it by name.
+// No header of an operator is here (from_blob is a plain function): each brings in IValue, whose
+// templates every object would then hold and compile, 2 s a file.
 #pragma once
 
 #include <algorithm>
@@ -14,9 +16,6 @@
 #include <variant>
 #include <vector>
 
-#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
-#include <ATen/ops/zeros.h>
 #include <fmt/format.h>

@@ -1,5 +1,6 @@
 #include "espalier/train/distillation.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/softmax.h>

@@ -1,7 +1,9 @@
 #include "espalier/train/loss.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/log_softmax.h>
+#include <ATen/ops/promote_types.h>
 
 #include "espalier/base/check.h"
 #include "espalier/data/labels.h"

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include <ATen/TensorOperators.h>
+
 #include "espalier/base/check.h"
 
 namespace espalier::train {

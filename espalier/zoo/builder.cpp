@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 
 #include "espalier/base/check.h"

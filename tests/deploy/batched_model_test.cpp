@@ -1,5 +1,6 @@
 #include "espalier/deploy/batched_model.h"
 
+#include <ATen/TensorOperators.h>
 #include <gmock/gmock.h>
 
 #include "tests/deploy/small_models.h"

@@ -1,5 +1,6 @@
 #include "espalier/deploy/bench.h"
 
+#include <ATen/TensorOperators.h>
 #include <gmock/gmock.h>
 
 #include "espalier/onnx/codec.h"

@@ -1,5 +1,6 @@
 #include "espalier/deploy/profile.h"
 
+#include <ATen/TensorOperators.h>
 #include <gmock/gmock.h>
 
 #include "espalier/deploy/engine.h"

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include <ATen/TensorOperators.h>
+
 #include "espalier/base/check.h"
 #include "espalier/ir/verifier.h"
 #include "espalier/onnx/shapes.h"

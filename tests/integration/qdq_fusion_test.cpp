@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include <ATen/TensorOperators.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include <ATen/TensorOperators.h>
 #include <gtest/gtest.h>
 
 #include "tests/kit/expect_error.h"

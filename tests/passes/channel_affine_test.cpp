@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
 #include <gtest/gtest.h>
 
 #include "tests/passes/rewrite_check.h"

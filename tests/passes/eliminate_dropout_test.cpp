@@ -1,5 +1,6 @@
 #include "espalier/passes/eliminate_dropout.h"
 
+#include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
 #include "tests/passes/rewrite_check.h"

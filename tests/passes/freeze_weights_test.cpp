@@ -1,5 +1,6 @@
 #include "espalier/passes/freeze_weights.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/round.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

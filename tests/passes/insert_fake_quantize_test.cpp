@@ -1,5 +1,6 @@
 #include "espalier/passes/insert_fake_quantize.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/round.h>

@@ -1,5 +1,6 @@
 #include "espalier/passes/insert_training_quantizers.h"
 
+#include <ATen/TensorOperators.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

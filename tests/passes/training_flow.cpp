@@ -1,5 +1,6 @@
 #include "tests/passes/training_flow.h"
 
+#include <ATen/TensorOperators.h>
 #include <c10/core/GradMode.h>
 
 #include "espalier/analysis/model_id.h"

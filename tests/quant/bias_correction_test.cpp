@@ -1,5 +1,6 @@
 #include "espalier/quant/bias_correction.h"
 
+#include <ATen/TensorOperators.h>
 #include <gtest/gtest.h>
 
 #include "espalier/quant/weights.h"

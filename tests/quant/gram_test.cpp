@@ -1,5 +1,6 @@
 #include "espalier/quant/gram.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/conv2d.h>
 #include <gtest/gtest.h>
 

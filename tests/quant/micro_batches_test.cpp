@@ -1,5 +1,6 @@
 #include "espalier/quant/micro_batches.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <gtest/gtest.h>

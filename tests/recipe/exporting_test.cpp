@@ -1,5 +1,6 @@
 #include "espalier/recipe/exporting.h"
 
+#include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
 
 #include "espalier/onnx/codec.h"

@@ -1,5 +1,6 @@
 #include "espalier/recipe/layer_quality.h"
 
+#include <ATen/TensorOperators.h>
 #include <gtest/gtest.h>
 
 #include "espalier/zoo/table.h"

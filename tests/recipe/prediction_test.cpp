@@ -2,6 +2,9 @@
 
 #include <cmath>
 
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
 #include "espalier/exec/program.h"

@@ -1,5 +1,6 @@
 #include "espalier/train/average.h"
 
+#include <ATen/ops/full.h>
 #include <gmock/gmock.h>
 
 #include "tests/kit/expect_error.h"

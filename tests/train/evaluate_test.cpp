@@ -1,5 +1,6 @@
 #include "espalier/train/evaluate.h"
 
+#include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
 #include "tests/kit/expect_error.h"

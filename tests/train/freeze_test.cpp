@@ -1,6 +1,8 @@
 #include "espalier/train/freeze.h"
 
+#include <ATen/ops/ones.h>
 #include <ATen/ops/sum.h>
+#include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
 #include "tests/kit/expect_error.h"

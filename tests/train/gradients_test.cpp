@@ -4,6 +4,7 @@
 #include <limits>
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
 
 #include "tests/kit/expect_error.h"

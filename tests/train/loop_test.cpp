@@ -4,7 +4,10 @@
 #include <stdexcept>
 
 #include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/isfinite.h>
+#include <ATen/ops/zeros.h>
 #include <gmock/gmock.h>
 
 #include "espalier/train/checkpoint_folder.h"

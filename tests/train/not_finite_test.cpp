@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include <ATen/ops/full.h>
+#include <ATen/ops/full_like.h>
 #include <gtest/gtest.h>
 
 #include "espalier/zoo/builder.h"

@@ -1,5 +1,6 @@
 #include "espalier/train/optimizer.h"
 
+#include <ATen/ops/ones_like.h>
 #include <gtest/gtest.h>
 
 #include "tests/kit/expect_error.h"

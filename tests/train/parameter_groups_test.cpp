@@ -1,5 +1,7 @@
 #include "espalier/train/parameter_groups.h"
 
+#include <ATen/ops/full.h>
+#include <ATen/ops/zeros.h>
 #include <gmock/gmock.h>
 
 #include "espalier/zoo/builder.h"

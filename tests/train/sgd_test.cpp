@@ -1,6 +1,7 @@
 #include "espalier/train/sgd.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
 #include <gtest/gtest.h>
 
 #include "tests/kit/expect_error.h"

@@ -1,5 +1,6 @@
 #include "espalier/train/strategy.h"
 
+#include <ATen/ops/ones.h>
 #include <gmock/gmock.h>
 
 #include "espalier/base/error.h"

@@ -3,6 +3,9 @@
 #include <chrono>
 #include <thread>
 
+#include <ATen/ops/empty.h>
+#include <ATen/ops/ones.h>
+
 #include "espalier/base/random.h"
 #include "espalier/zoo/builder.h"
 

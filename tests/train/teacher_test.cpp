@@ -1,5 +1,6 @@
 #include "espalier/train/teacher.h"
 
+#include <ATen/ops/full.h>
 #include <gtest/gtest.h>
 
 #include "tests/kit/expect_error.h"

@@ -3,6 +3,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
 #include <ATen/ops/celu.h>
 #include <ATen/ops/clamp.h>

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/convolution.h>
 #include <fmt/format.h>
 

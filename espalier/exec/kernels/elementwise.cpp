@@ -3,6 +3,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
 #include <ATen/ops/acos.h>
 #include <ATen/ops/acosh.h>

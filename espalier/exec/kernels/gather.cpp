@@ -2,6 +2,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/gather.h>
 #include <ATen/ops/index_select.h>

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/full.h>

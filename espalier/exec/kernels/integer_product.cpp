@@ -1,5 +1,6 @@
 #include <stdexcept>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/round.h>
 

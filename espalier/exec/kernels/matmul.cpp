@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/einsum.h>
 #include <ATen/ops/linear.h>

@@ -1,5 +1,6 @@
 #include <stdexcept>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/amax.h>
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/dropout.h>

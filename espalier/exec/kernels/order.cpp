@@ -1,5 +1,6 @@
 #include <stdexcept>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/argmin.h>
 #include <ATen/ops/cumsum.h>

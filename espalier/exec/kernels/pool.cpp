@@ -3,6 +3,7 @@
 #include <numeric>
 #include <stdexcept>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
 #include <ATen/ops/amax.h>
 #include <ATen/ops/arange.h>

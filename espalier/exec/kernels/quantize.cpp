@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/clamp.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/round.h>

@@ -3,6 +3,7 @@
 #include <limits>
 #include <numeric>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
 #include <ATen/ops/amax.h>
 #include <ATen/ops/amin.h>

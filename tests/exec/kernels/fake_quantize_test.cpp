@@ -4,6 +4,7 @@
 #include <limits>
 
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
 #include "espalier/tensor/quantize.h"
