@@ -12,6 +12,7 @@
 #include "espalier/base/file.h"
 #include "espalier/base/log.h"
 #include "espalier/deploy/cpu.h"
+#include "espalier/tensor/caching_allocator.h"
 
 namespace espalier::benchmarks {
 namespace {
@@ -107,6 +108,7 @@ int run(std::span<const std::string> words) {
 
 int main(int count, char** words) {
   try {
+    espalier::tensor::install_caching_allocator();  // as the program does
     return espalier::benchmarks::run(std::vector<std::string>(words + 1, words + count));
   } catch (const espalier::base::Error& error) {
     fmt::print(stderr, "{}\n", error.what());

@@ -4,6 +4,9 @@
 
 #include <fmt/format.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 namespace espalier::base {
 namespace {
 
@@ -32,11 +35,7 @@ std::uint32_t crc32c(std::string_view bytes, std::uint32_t seed) {
 }
 
 std::string content_id(std::string_view bytes) {
-  std::uint64_t hash = 0xCBF29CE484222325ULL;
-  for (const char byte : bytes) {
-    hash = (hash ^ static_cast<std::uint8_t>(byte)) * 0x100000001B3ULL;
-  }
-  return fmt::format("{:016x}", hash);
+  return fmt::format("{:016x}", XXH3_64bits(bytes.data(), bytes.size()));
 }
 
 }  // namespace espalier::base

@@ -1,11 +1,14 @@
 #include "espalier/quant/planner.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <exception>
 #include <limits>
 #include <optional>
 #include <set>
 
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include "espalier/analysis/model_id.h"
@@ -237,6 +240,26 @@ class LayerBits {
   std::map<std::string, int> values_;
 };
 
+/// Does work(0) to work(count - 1) on all threads; of several failures the first by index counts.
+template <typename Work>
+void for_each_index(std::size_t count, const Work& work) {
+  std::vector<std::exception_ptr> failures(count);
+  std::atomic<std::size_t> next = 0;
+  const auto take_turns = [&](std::int64_t /*begin*/, std::int64_t /*end*/) {
+    for (std::size_t index = next++; index < count; index = next++) {
+      try {
+        work(index);
+      } catch (...) {
+        failures[index] = std::current_exception();
+      }
+    }
+  };
+  at::parallel_for(0, at::get_num_threads(), 1, take_turns);
+  for (const std::exception_ptr& failure : failures) {
+    if (failure) std::rethrow_exception(failure);
+  }
+}
+
 /// Fills a plan cluster by cluster.
 class Planner {
  public:
@@ -257,7 +280,7 @@ class Planner {
                                     statistics_.micro_batch);
     plan_.edges = placement_.edges;
     plan_.float_nodes = placement_.float_nodes;
-    for (const Cluster& cluster : clusters_) choose_alone(cluster);
+    choose_alone();
     plan_weights();
     if (options_.method == kAuto && options_.tune_ranges && options_.error) {
       for (const Cluster& cluster : clusters_) choose_by_error(cluster);
@@ -277,10 +300,21 @@ class Planner {
     for (const std::string& value : cluster.values) plan_.activations[value] = entry;
   }
 
-  void choose_alone(const Cluster& cluster) {
-    const Settings settings = settings_for(cluster);
-    const auto candidates = candidates_for(cluster, settings, options_.method);
-    set(cluster, candidates[least_error(candidates, cluster, settings.range.grid)]);
+  /// Chooses every cluster's parameters by its own histogram.
+  void choose_alone() {
+    std::vector<ActivationPlan> chosen(clusters_.size());
+    for_each_index(clusters_.size(), [&](std::size_t index) {
+      const Cluster& cluster = clusters_[index];
+      const Settings settings = settings_for(cluster);
+      const auto candidates = candidates_for(cluster, settings, options_.method);
+      const std::size_t best = least_error(candidates, cluster, settings.range.grid);
+      chosen[index] = activation_plan(candidates[best], cluster, settings);
+    });
+    for (std::size_t index = 0; index < clusters_.size(); ++index) {
+      for (const std::string& value : clusters_[index].values) {
+        plan_.activations[value] = chosen[index];
+      }
+    }
   }
 
   /// Tries every candidate with all other choices as they stand; the present one wins ties.
@@ -322,12 +356,18 @@ class Planner {
 
   const std::map<std::string, WeightPlan>& weight_plans() {
     if (!weights_.empty()) return weights_;
-    for (const QuantizedLayer& layer : placement_.layers) {
+    const std::vector<QuantizedLayer>& layers = placement_.layers;
+    std::vector<WeightPlan> plans(layers.size());
+    for_each_index(layers.size(), [&](std::size_t index) {
+      const QuantizedLayer& layer = layers[index];
       WeightOptions options = settings_.weight;
       if (const auto bits = bits_.of_weight(layer.node)) options.grid.bits = *bits;
       if (options.axis >= 0) options.axis = layer.axis;
-      weights_[layer.weight] =
+      plans[index] =
           plan_weight(graph_.find_value(layer.weight)->constant(), layer.weight, options);
+    });
+    for (std::size_t index = 0; index < layers.size(); ++index) {
+      weights_[layers[index].weight] = std::move(plans[index]);
     }
     for (const std::string& name : placement_.constants) weights_[name] = plan_constant(name);
     return weights_;

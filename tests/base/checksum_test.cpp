@@ -31,10 +31,14 @@ TEST(Crc32c, SeesEverySingleBit) {
   }
 }
 
-TEST(ContentId, IsFnv1aIn16Digits) {
-  EXPECT_EQ(content_id(""), "cbf29ce484222325");
-  EXPECT_EQ(content_id("a"), "af63dc4c8601ec8c");
-  EXPECT_EQ(content_id("foobar"), "85944171f73967e8");
+// Expected values: the Python package xxhash.
+TEST(ContentId, IsXxh3In16Digits) {
+  EXPECT_EQ(content_id(""), "2d06800538d394c2");
+  EXPECT_EQ(content_id("a"), "e6c632b61e964e1f");
+  EXPECT_EQ(content_id("foobar"), "d78fda63144c5c84");
+  std::string bytes;
+  for (int index = 0; index < 5 * 256; ++index) bytes.push_back(static_cast<char>(index % 256));
+  EXPECT_EQ(content_id(bytes), "4844b009e164352e");
 }
 
 }  // namespace
