@@ -36,6 +36,10 @@ espalier_import(espalier_libtorch
   INCLUDES "${DEPS_REAL}/torch-include" "${DEPS_REAL}/torch-include/torch/csrc/api/include"
   LINKS "${DEPS_REAL}/torch/lib/libc10.so"
   DEFINITIONS AT_PER_OPERATOR_HEADERS)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # At run time the path below finds the libgomp beside libtorch, so there is one pool of threads.
+  target_link_libraries(espalier_libtorch INTERFACE gomp)
+endif()
 target_link_options(espalier_libtorch INTERFACE
   "-Wl,--no-as-needed" "-Wl,-rpath,${DEPS_REAL}/torch/lib" "-Wl,-rpath,${DEPS_REAL}/cuda/lib"
   "-Wl,-rpath-link,${DEPS_REAL}/cuda/lib" "-Wl,-rpath-link,${DEPS_REAL}/torch/lib")

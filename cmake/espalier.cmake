@@ -31,6 +31,16 @@ function(espalier_library name)
   endif()
 endfunction()
 
+# espalier_parallel_sources(files...): sources that include espalier/tensor/parallel.h. libtorch's
+# parallel_for is an inline function that runs serially in a file compiled without OpenMP. Clang
+# (presets fuzz and tidy) has its own OpenMP library: there these files stay serial.
+function(espalier_parallel_sources)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    set_source_files_properties(${ARGN} PROPERTIES
+      SKIP_PRECOMPILE_HEADERS ON COMPILE_OPTIONS -fopenmp)
+  endif()
+endfunction()
+
 # What every program is linked with under AddressSanitizer.
 if(ESPALIER_SANITIZE MATCHES "address" AND NOT ESPALIER_FUZZ)
   add_library(espalier_sanitized_dlopen OBJECT "${CMAKE_CURRENT_LIST_DIR}/sanitized_dlopen.cpp")

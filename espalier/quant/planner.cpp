@@ -8,7 +8,6 @@
 #include <optional>
 #include <set>
 
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include "espalier/analysis/model_id.h"
@@ -20,6 +19,7 @@
 #include "espalier/quant/placement.h"
 #include "espalier/quant/quality.h"
 #include "espalier/quant/weights.h"
+#include "espalier/tensor/parallel.h"
 
 namespace espalier::quant {
 namespace {

@@ -8,7 +8,6 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/from_blob.h>
-#include <ATen/ops/isfinite.h>
 #include <fmt/format.h>
 
 #include "espalier/base/check.h"
@@ -29,13 +28,20 @@ double largest(std::span<const float> values) {
   return top;
 }
 
+/// To the nearest integer, ties to even, for magnitudes below 2^51: a call of nearbyint an element
+/// would take longer than everything else.
+double nearest(double value) {
+  constexpr double kShift = 6755399441055744.0;  // 1.5 * 2^52
+  return (value + kShift) - kShift;
+}
+
 double squared_error(const Channel& channel, double scale, const tensor::QuantGrid& grid) {
   const auto low = static_cast<double>(grid.qmin());
   const auto high = static_cast<double>(grid.qmax());
   double sum = 0;
   for (std::size_t index = 0; index < channel.values.size(); ++index) {
     const auto value = static_cast<double>(channel.values[index]);
-    const double code = std::clamp(std::nearbyint(value / scale), low, high);
+    const double code = nearest(std::clamp(value / scale, low, high));
     const double error = code * scale - value;
     sum += error * error * (channel.importance.empty() ? 1.0 : channel.importance[index]);
   }
@@ -90,8 +96,13 @@ std::vector<double> row_importance(const Tensor& weight, const WeightOptions& op
   return {spread.data_ptr<double>(), spread.data_ptr<double>() + spread.numel()};
 }
 
-void check_finite(const Tensor& weight, std::string_view name) {
-  if (at::isfinite(weight).all().item<bool>()) return;
+double energy(std::span<const float> values) {
+  double sum = 0;
+  for (const float value : values) sum += static_cast<double>(value) * static_cast<double>(value);
+  return sum;
+}
+
+[[noreturn]] void refuse_not_finite(std::string_view name) {
   throw base::UserError({.what = "cannot quantize a weight",
                          .where = fmt::format("initializer '{}'", name),
                          .got = "NaN or infinite elements",
@@ -114,14 +125,19 @@ void fill_missing(std::vector<float>& scales) {
 }  // namespace
 
 WeightPlan plan_weight(const Tensor& weight, std::string_view name, const WeightOptions& options) {
-  check_finite(weight, name);
   const Tensor rows = rows_of(weight, options.axis);
+  const auto width = static_cast<std::size_t>(rows.size(1));
+  const auto values_of = [&](std::int64_t row) {
+    return std::span<const float>(rows.const_data_ptr<float>() + row * rows.size(1), width);
+  };
   const std::vector<double> importance = row_importance(weight, options);
   WeightPlan plan;
   plan.params = {.grid = options.grid, .scale = {}, .zero_point = {}, .axis = options.axis};
-  const auto width = static_cast<std::size_t>(rows.size(1));
+  double signal = 0;
   for (std::int64_t row = 0; row < rows.size(0); ++row) {
-    const Channel channel{{rows.data_ptr<float>() + row * rows.size(1), width}, importance};
+    const Channel channel{values_of(row), importance};
+    signal += energy(channel.values);
+    if (!std::isfinite(signal)) refuse_not_finite(name);  // squares of floats fit into a double
     const float scale = channel_scale(channel, options);
     const double limit =
         (static_cast<double>(options.grid.qmax()) + 0.5) * static_cast<double>(scale);
@@ -130,7 +146,12 @@ WeightPlan plan_weight(const Tensor& weight, std::string_view name, const Weight
     plan.params.zero_point.push_back(0);
   }
   fill_missing(plan.params.scale);
-  plan.sqnr_db = sqnr_db(weight, plan.params);
+  double error = 0;
+  for (std::int64_t row = 0; row < rows.size(0); ++row) {
+    const auto scale = static_cast<double>(plan.params.scale[static_cast<std::size_t>(row)]);
+    error += squared_error({.values = values_of(row), .importance = {}}, scale, options.grid);
+  }
+  plan.sqnr_db = decibels(signal, error);
   return plan;
 }
 

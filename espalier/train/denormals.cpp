@@ -1,7 +1,8 @@
 #include "espalier/train/denormals.h"
 
 #include <ATen/Context.h>
-#include <ATen/Parallel.h>
+
+#include "espalier/tensor/parallel.h"
 
 namespace espalier::train {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <ATen/Parallel.h>
+#include "espalier/tensor/parallel.h"
 
 namespace espalier::train {
 namespace {

@@ -4,13 +4,13 @@
 #include <cmath>
 #include <numbers>
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 
 #include "espalier/base/check.h"
 #include "espalier/base/random.h"
 #include "espalier/ir/verifier.h"
+#include "espalier/tensor/parallel.h"
 
 namespace espalier::zoo {
 namespace {

@@ -2,8 +2,9 @@
 
 #include <atomic>
 
-#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
+
+#include "espalier/tensor/parallel.h"
 
 namespace espalier::train {
 namespace {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/clamp.h>
 #include <ATen/ops/empty.h>
@@ -16,6 +15,7 @@
 #include "espalier/exec/kernels/memory_view.h"
 #include "espalier/exec/kernels/simd/fake_quantize.h"
 #include "espalier/exec/kernels/trained_quantizer.h"
+#include "espalier/tensor/parallel.h"
 
 namespace espalier::exec {
 namespace {

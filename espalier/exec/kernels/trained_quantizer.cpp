@@ -5,7 +5,6 @@
 #include <optional>
 #include <stdexcept>
 
-#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/amax.h>
 #include <ATen/ops/amin.h>
@@ -19,6 +18,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "espalier/exec/kernels/memory_view.h"
+#include "espalier/tensor/parallel.h"
 
 namespace espalier::exec {
 namespace {

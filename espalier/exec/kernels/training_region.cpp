@@ -5,7 +5,6 @@
 #include <cmath>
 #include <stdexcept>
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/convolution.h>
 #include <ATen/ops/convolution_backward.h>
 #include <ATen/ops/empty_like.h>
@@ -16,6 +15,7 @@
 #include "espalier/exec/kernels/convolve.h"
 #include "espalier/exec/kernels/simd/batch_norm.h"
 #include "espalier/exec/kernels/trained_quantizer.h"
+#include "espalier/tensor/parallel.h"
 
 namespace espalier::exec {
 namespace {
