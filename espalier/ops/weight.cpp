@@ -20,7 +20,11 @@ ir::Value* initializer_at(const ir::Node& node, int port_index) {
 }  // namespace
 
 ir::Value* initializer_behind(const ir::Value* value) {
-  while (value != nullptr && value->producer() != nullptr && is_carrier(*value->producer())) {
+  // Models carry a weight through one or two nodes; a chain of 100 000 would be walked for each.
+  constexpr int kLongestChain = 64;
+  for (int step = 0; step < kLongestChain; ++step) {
+    if (value == nullptr || value->producer() == nullptr) break;
+    if (!is_carrier(*value->producer())) break;
     value = value->producer()->input(0);
   }
   return value != nullptr && value->is_initializer() ? const_cast<ir::Value*>(value) : nullptr;

@@ -9,7 +9,7 @@
 namespace espalier::ops {
 
 /// The initializer that a value carries, seen through Identity, FakeQuantize, DequantizeLinear and
-/// QuantizeLinear; null when the value is computed from activations.
+/// QuantizeLinear, at most 64 of them; null when the value is computed from activations.
 [[nodiscard]] ir::Value* initializer_behind(const ir::Value* value);
 
 /// The initializer behind the node's weight port; null when the operator has none or the weight is
