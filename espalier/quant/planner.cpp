@@ -295,8 +295,7 @@ class Planner {
     return settings;
   }
 
-  void set(const Cluster& cluster, const Candidate& candidate) {
-    const ActivationPlan entry = activation_plan(candidate, cluster, settings_for(cluster));
+  void set(const Cluster& cluster, const ActivationPlan& entry) {
     for (const std::string& value : cluster.values) plan_.activations[value] = entry;
   }
 
@@ -311,9 +310,7 @@ class Planner {
       chosen[index] = activation_plan(candidates[best], cluster, settings);
     });
     for (std::size_t index = 0; index < clusters_.size(); ++index) {
-      for (const std::string& value : clusters_[index].values) {
-        plan_.activations[value] = chosen[index];
-      }
+      set(clusters_[index], chosen[index]);
     }
   }
 
@@ -331,12 +328,12 @@ class Planner {
       least = error;
       best = index;
     }
-    set(cluster, candidates[best]);
+    set(cluster, activation_plan(candidates[best], cluster, settings));
     plan_weights();
   }
 
   double error_with(const Cluster& cluster, const Candidate& candidate) {
-    set(cluster, candidate);
+    set(cluster, activation_plan(candidate, cluster, settings_for(cluster)));
     plan_weights();
     return options_.error(plan_);
   }

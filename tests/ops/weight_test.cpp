@@ -73,6 +73,17 @@ TEST(Weight, IsSeenThroughFakeQuantizeAndQdq) {
   EXPECT_EQ(initializer_behind(nullptr), nullptr);
 }
 
+TEST(Weight, IsSeenThroughAFewNodesOnly) {
+  ir::Graph graph;
+  ir::Value* value = &graph.add_initializer("w", at::ones({4, 4, 1, 1}));
+  for (int node = 0; node < 64; ++node) {
+    value = graph.add_node({.op = "Identity", .inputs = {value}}).output();
+  }
+  EXPECT_NE(initializer_behind(value), nullptr);
+  value = graph.add_node({.op = "Identity", .inputs = {value}}).output();
+  EXPECT_EQ(initializer_behind(value), nullptr);
+}
+
 TEST(Weight, ScalarsOfElementwiseOperatorsAreNotTrained) {
   EXPECT_THAT(trainable_inputs(OneNode("Add", {std::nullopt, at::ones({1})}).node()), IsEmpty());
   EXPECT_THAT(trainable_inputs(OneNode("Add", {std::nullopt, at::ones({8})}).node()),

@@ -6,18 +6,26 @@
 namespace espalier::recipe {
 namespace {
 
-std::string text(const std::string& change = "") {
-  YamlValue document = parse_yaml(
-      "{version: 1, seed: 3, model: {zoo: FashionCNN},\n"
-      " data: {train: {dataset: {name: Synthetic}}, calibration: {samples: 8}},\n"
-      " stages: [{train: {epochs: 3}}, {train: {epochs: 2}}, {export: }], output: a}",
-      "r.yaml");
+constexpr const char* kTrainings =
+    "{version: 1, seed: 3, model: {zoo: FashionCNN},\n"
+    " data: {train: {dataset: {name: Synthetic}}, calibration: {samples: 8}},\n"
+    " stages: [{train: {epochs: 3}}, {train: {epochs: 2}}, {export: }], output: a}";
+
+constexpr const char* kQuantizedTraining =
+    "{version: 1, seed: 3, model: {zoo: FashionCNN},\n"
+    " data: {train: {dataset: {name: Synthetic}}, calibration: {samples: 8}}, output: a,\n"
+    " stages: [{quantize: {mode: qat, target: x86, train: {epochs: 3},\n"
+    "           verify: {samples: 9}}}]}";
+
+std::string text(const char* recipe, const std::string& change = "") {
+  YamlValue document = parse_yaml(recipe, "r.yaml");
   if (!change.empty()) override_yaml(document, change);
   return print_yaml(document);
 }
 
-Reuse reuse(std::size_t stage, const std::string& change) {
-  return reuse_of(parse_recipe(parse_yaml(text(change), "r.yaml"), "."), stage, text());
+Reuse reuse(std::size_t stage, const std::string& change, const char* recipe = kTrainings) {
+  const Recipe changed = parse_recipe(parse_yaml(text(recipe, change), "r.yaml"), ".");
+  return reuse_of(changed, stage, text(recipe));
 }
 
 TEST(Resuming, AnUnchangedRecipeKeepsTheResult) {
@@ -46,18 +54,8 @@ TEST(Resuming, WhatAStageBeginsWithDecidesAnew) {
 }
 
 TEST(Resuming, AQuantizedTrainingBeginsWithItsCalibration) {
-  const auto recipe = [](const std::string& change) {
-    YamlValue document = parse_yaml(
-        "{version: 1, seed: 3, model: {zoo: FashionCNN},\n"
-        " data: {train: {dataset: {name: Synthetic}}, calibration: {samples: 8}}, output: a,\n"
-        " stages: [{quantize: {mode: qat, target: x86, train: {epochs: 3},\n"
-        "           verify: {samples: 9}}}]}",
-        "r.yaml");
-    if (!change.empty()) override_yaml(document, change);
-    return print_yaml(document);
-  };
-  const auto reuse_with = [&](const std::string& change) {
-    return reuse_of(parse_recipe(parse_yaml(recipe(change), "r.yaml"), "."), 0, recipe(""));
+  const auto reuse_with = [](const std::string& change) {
+    return reuse(0, change, kQuantizedTraining);
   };
   EXPECT_EQ(reuse_with(""), Reuse::Finished);
   EXPECT_EQ(reuse_with("stages.0.quantize.verify.samples=10"), Reuse::Finished);
