@@ -13,11 +13,10 @@
 #include "espalier/analysis/model_id.h"
 #include "espalier/base/check.h"
 #include "espalier/base/name_match.h"
-#include "espalier/ops/cost.h"
 #include "espalier/quant/clusters.h"
 #include "espalier/quant/distribution.h"
-#include "espalier/quant/placement.h"
 #include "espalier/quant/quality.h"
+#include "espalier/quant/sparing.h"
 #include "espalier/quant/weights.h"
 #include "espalier/tensor/parallel.h"
 
@@ -44,15 +43,6 @@ struct Settings {
 /// Weight of clipping against rounding when methods are compared: clipped values are few, large,
 /// and all err to the same side, which hurts more downstream than their squares say.
 constexpr double kClippingWeight = 3.0;
-
-using KeptFloat = std::map<std::string, std::string>;
-
-PlacementOptions placement_options(const PlanOptions& options, const KeptFloat& kept) {
-  return {.skip = options.skip,
-          .keep_float = kept,
-          .quantize_first = options.quantize_first,
-          .quantize_last = options.quantize_last};
-}
 
 void check_bits(const BitsRule& rule) {
   for (const std::optional<int>& bits : {rule.weights, rule.activations}) {
@@ -269,7 +259,7 @@ class Planner {
         options_(options),
         settings_(settings_of(options)),
         statistics_(statistics),
-        placement_(place_quantizers(graph, settings_.target, placement_options(options, kept))),
+        placement_(place_for(graph, options, kept)),
         clusters_(make_clusters(placement_, statistics)),
         bits_(graph, placement_, options.bits) {}
 
@@ -400,28 +390,6 @@ class Planner {
   QuantPlan plan_;
 };
 
-/// Layers with weights that read a graph input or whose result leaves the graph.
-std::vector<const ir::Node*> end_layers(const ir::Graph& graph, const Placement& placement,
-                                        const PlanOptions& options) {
-  const auto names_with = [&](bool first, bool last) {
-    PlacementOptions ends = placement_options(options, {});
-    ends.quantize_first = first;
-    ends.quantize_last = last;
-    std::set<std::string> names;
-    for (const QuantizedLayer& layer :
-         place_quantizers(graph, find_target(options.target), ends).layers) {
-      names.insert(layer.node);
-    }
-    return names;
-  };
-  const std::set<std::string> inner = names_with(false, false);
-  std::vector<const ir::Node*> layers;
-  for (const QuantizedLayer& layer : placement.layers) {
-    if (!inner.contains(layer.node)) layers.push_back(graph.find_node(layer.node));
-  }
-  return layers;
-}
-
 bool has_statistics(const Placement& placement, const Statistics& statistics) {
   return std::ranges::all_of(placement.groups, [&](const ValueGroup& group) {
     return std::ranges::all_of(group.observed, [&](const std::string& value) {
@@ -430,54 +398,10 @@ bool has_statistics(const Placement& placement, const Statistics& statistics) {
   });
 }
 
-struct Spared {
-  const ir::Node* node;
-  double share;  ///< of all multiply-accumulates
-};
-
-/// End layers small enough to be left in floating point.
-std::vector<Spared> spare_candidates(const ir::Graph& graph, const Placement& placement,
-                                     const PlanOptions& options) {
-  const auto total = static_cast<double>(ops::total_macs(graph).macs);
-  std::vector<Spared> candidates;
-  for (const ir::Node* node : end_layers(graph, placement, options)) {
-    const double share = static_cast<double>(ops::macs(*node).value_or(0)) / total;
-    if (share > 0 && share <= options.float_mac_share) candidates.push_back({node, share});
-  }
-  return candidates;
-}
-
-/// Leaves first and last layers in floating point where that pays.
-QuantPlan spare_ends(const ir::Graph& graph, const Statistics& statistics,
-                     const PlanOptions& options, QuantPlan plan) {
-  const Target& target = find_target(options.target);
-  const Placement placement = place_quantizers(graph, target, placement_options(options, {}));
-  KeptFloat kept;
-  double left = options.float_mac_share;
-  double error = options.error(plan);
-  for (const auto& [node, share] : spare_candidates(graph, placement, options)) {
-    if (share > left) continue;
-    KeptFloat trial = kept;
-    trial[node->name()] = "kept in floating point: that lowers the measured error";
-    const Placement changed = place_quantizers(graph, target, placement_options(options, trial));
-    if (!has_statistics(changed, statistics)) continue;
-    QuantPlan spared = Planner(graph, statistics, options, trial).plan();
-    const double found = options.error(spared);
-    if (!(found < error * (1 - kWorthFloat))) continue;
-    kept = std::move(trial);
-    plan = std::move(spared);
-    error = found;
-    left -= share;
-  }
-  return plan;
-}
-
 }  // namespace
 
 std::vector<std::string> values_to_observe(const ir::Graph& prepared, const PlanOptions& options) {
   check_options(options);
-  const Target& target = find_target(options.target);
-  const Placement placement = place_quantizers(prepared, target, placement_options(options, {}));
   std::vector<std::string> values;
   const auto add = [&](const Placement& placed) {
     for (const ValueGroup& group : placed.groups) {
@@ -486,12 +410,11 @@ std::vector<std::string> values_to_observe(const ir::Graph& prepared, const Plan
       }
     }
   };
-  add(placement);
+  add(place_for(prepared, options, {}));
   // Sparing an end layer may move a quantizer, from a Flatten's result to what it reads for
   // example.
-  for (const Spared& spared : spare_candidates(prepared, placement, options)) {
-    add(place_quantizers(prepared, target,
-                         placement_options(options, {{spared.node->name(), "spared"}})));
+  for (const ir::Node* node : layers_to_spare(prepared, options)) {
+    add(place_for(prepared, options, {{node->name(), "spared"}}));
   }
   return values;
 }
@@ -506,7 +429,11 @@ QuantPlan make_plan(const ir::Graph& prepared, const Statistics& statistics,
               statistics.model_id, id);
   QuantPlan plan = Planner(prepared, statistics, options, {}).plan();
   if (!options.error || options.float_mac_share <= 0) return plan;
-  return spare_ends(prepared, statistics, options, std::move(plan));
+  const PlanWith plan_with = [&](const KeptFloat& kept) -> std::optional<QuantPlan> {
+    if (!has_statistics(place_for(prepared, options, kept), statistics)) return std::nullopt;
+    return Planner(prepared, statistics, options, kept).plan();
+  };
+  return spare_ends(prepared, options, plan_with, std::move(plan));
 }
 
 }  // namespace espalier::quant

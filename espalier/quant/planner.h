@@ -16,9 +16,6 @@ namespace espalier::quant {
 /// simulated and the float graph on held-out calibration samples.
 using PlanError = std::function<double(const QuantPlan& plan)>;
 
-/// Relative gain in error for which a layer is worth keeping in floating point.
-inline constexpr double kWorthFloat = 0.03;
-
 /// Bits of the layers whose node name or operator type matches a glob.
 struct BitsRule {
   std::string pattern;
@@ -53,7 +50,8 @@ struct PlanOptions {
   /// by the error on the tensor's histogram. One measurement a tensor and distinct range.
   bool tune_ranges = false;
   /// Share of all multiply-accumulates that may stay in floating point: first and last layers do
-  /// where that lowers `error` by more than kWorthFloat. (Images quantize badly: one scale for
+  /// where that lowers `error` by more than 3 %, and with a last layer operators without weights in
+  /// front of it (sparing.h). (Images quantize badly: one scale for
   /// colour channels that were normalized apart.)
   double float_mac_share = 0.015;
 };

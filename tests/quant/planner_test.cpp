@@ -177,7 +177,7 @@ TEST(Planner, SparesAnEndLayerThatPays) {
   // The first layer has most of the operations: it does not fit into the share.
   EXPECT_TRUE(plan_with({.error = error_for("c1"), .float_mac_share = 0.01}).float_nodes.empty());
   EXPECT_FALSE(plan_with({.error = error_for("c1"), .float_mac_share = 0.9}).float_nodes.empty());
-  // Inner layers are never spared, gains of less than kWorthFloat are not taken.
+  // Inner layers are never spared, gains of less than 3 % are not taken.
   EXPECT_TRUE(plan_with({.error = error_for("c2"), .float_mac_share = 0.9}).float_nodes.empty());
   EXPECT_TRUE(plan_with({.error = error_for("gemm"), .float_mac_share = 0.0}).float_nodes.empty());
 }
