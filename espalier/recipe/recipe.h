@@ -46,6 +46,8 @@ struct CalibrationConfig {
 struct VerifyConfig {
   double max_drop = 0.5;
   double min_agreement = 0.95;
+  double min_simulation_agreement = 0.99;
+  double min_value_sqnr_db = 20;  ///< of outputs that hold no classes
   double min_integer_mac_share = 0.98;
   bool allow_slower = false;
   int latency_rounds = 30;

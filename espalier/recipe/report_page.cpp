@@ -81,10 +81,12 @@ Card speed_card(const Json& engine) {
   const std::string name = engine.at("name").as_string();
   if (speedup == nullptr) return {.title = "Speed, " + name, .value = "not measured"};
   const double ratio = speedup->at("ratio").as_number();
+  const double low = number_or(speedup->find("low"), kGap);
+  const double high = number_or(speedup->find("high"), kGap);
   return {.title = "Speed, " + name,
           .value = fmt::format("{:.2f}x", ratio),
-          .detail = fmt::format("95 % interval {:.2f} to {:.2f}", speedup->at("low").as_number(),
-                                speedup->at("high").as_number()),
+          .detail = std::isfinite(low) ? fmt::format("95 % interval {:.2f} to {:.2f}", low, high)
+                                       : "too few rounds for an interval",
           .tone = ratio > 1 ? Tone::Good : Tone::Bad};
 }
 
@@ -223,12 +225,12 @@ Section layers_section(const Json& json) {
     const double observed =
         number_or(layer.find("observed_high"), kGap) - number_or(layer.find("observed_low"), kGap);
     quality.labels.push_back(layer.at("name").as_string());
-    decibels.push_back(layer.at("sqnr_db").as_number());
+    decibels.push_back(number_or(layer.find("sqnr_db"), kGap));
     kept.push_back(observed > 0 ? 100 * (high - low) / observed : kGap);
     const Json* method = layer.find("method");
     table.rows.push_back(
         {layer.at("name").as_string(), layer.at("op").as_string(), layer.at("bits").as_number(),
-         layer.at("macs").as_number() / 1e6, layer.at("sqnr_db").as_number(),
+         layer.at("macs").as_number() / 1e6, number_or(layer.find("sqnr_db"), kGap),
          number_or(layer.find("weight_sqnr_db"), kGap),
          number_or(layer.find("input_sqnr_db"), kGap),
          method == nullptr ? std::string("float") : method->as_string(),
