@@ -8,14 +8,14 @@
 
 #include <fmt/format.h>
 
-#include "espalier/analysis/model_id.h"
 #include "espalier/base/error.h"
 #include "espalier/base/log.h"
 #include "espalier/onnx/codec.h"
-#include "espalier/onnx/shapes.h"
 #include "espalier/passes/check_cut.h"
 #include "espalier/passes/cut_channels.h"
 #include "espalier/passes/mask_channels.h"
+#include "espalier/passes/pass.h"
+#include "espalier/passes/pipelines.h"
 #include "espalier/passes/reconstruct_weights.h"
 #include "espalier/recipe/plan_composition.h"
 #include "espalier/recipe/prune_plan_yaml.h"
@@ -70,7 +70,7 @@ class Pruning {
  public:
   explicit Pruning(const PruningRequest& request)
       : request_(request), stage_(request.stage), original_(request.graph.clone()) {
-    onnx::infer_shapes(original_);
+    passes::run(original_, passes::prepare_for_pruning(), {.verify = false});
     graph_ = original_.clone();
     const bool images = has_images(request.data);
     require_images(images, stage_.reestimate_norms.value_or(false), "re-estimating normalizations");
