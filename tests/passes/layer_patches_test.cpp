@@ -60,7 +60,7 @@ INSTANTIATE_TEST_SUITE_P(
         Shape{.name = "same_upper", .attributes = ", auto_pad=\"SAME_UPPER\", strides=[2,2]"},
         Shape{.name = "same_lower", .attributes = ", auto_pad=\"SAME_LOWER\", strides=[2,2]"},
         Shape{.name = "wide_kernel", .attributes = "", .kernel = {1, 5}}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& test) { return test.param.name; });
 
 TEST(LayerPatchesOfProducts, GiveGemmAndMatMul) {
   for (const std::string_view text :

@@ -77,7 +77,7 @@ INSTANTIATE_TEST_SUITE_P(
         Hostile{"same_axis_twice",
                 text_of(" [{initializer: w, removed: 1}, {initializer: w, removed: 2}]"),
                 "an axis is listed twice in 'cuts'"}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& test) { return test.param.name; });
 
 TEST(PrunePlanYaml, DoesNotUnfoldShortTextsWithoutEnd) {
   std::string cuts = " [";

@@ -94,7 +94,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"mask_iterations", "{target_macs: 0.5, mask: true, iterations: 2}",
                 "masks are made in one go"},
         Refused{"plan_iterations", "{plan: p, iterations: 2}", "applied in one go"}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& test) { return test.param.name; });
 
 }  // namespace
 }  // namespace espalier::recipe
