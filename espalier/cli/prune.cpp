@@ -56,8 +56,8 @@ void read_budget(const Arguments& arguments, recipe::PruneStage& stage) {
   std::string given;
   const auto take = [&](std::string_view option) {
     if (!given.empty()) {
-      throw base::UserError({.what = "one budget is enough",
-                             .got = fmt::format("{} and {}", given, option)});
+      throw base::UserError(
+          {.what = "one budget is enough", .got = fmt::format("{} and {}", given, option)});
     }
     given = option;
   };
@@ -128,8 +128,7 @@ Outcome run(const Arguments& arguments, const CommonOptions& common, const CLI::
   if (!arguments.data.data.empty()) job.data = arguments.data.open();
   job.calibration = arguments.calibration;
   job.calibration.seed = common.seed;
-  job.stages = {make_stage(arguments, common.seed),
-                recipe::ExportStage{.opset = arguments.opset}};
+  job.stages = {make_stage(arguments, common.seed), recipe::ExportStage{.opset = arguments.opset}};
   const std::string line = line_of(app);
   job.resolved = "# " + line + "\n";
   const recipe::RunResult result = recipe::run_recipe(job, {.output = arguments.output,
@@ -152,7 +151,7 @@ void add_choice_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--criterion", stage.scores.criterion, "Which filters matter least")
       ->check(CLI::IsMember(prune::criterion_names()))
       ->capture_default_str();
-  app.add_option("--strategy", arguments.strategy, "uniform, global, sensitivity, annealing")
+  app.add_option("--strategy", arguments.strategy, "uniform, global, annealing")
       ->capture_default_str();
   app.add_option("--reduction", arguments.reduction, "mean, max, norm, first")
       ->capture_default_str();
