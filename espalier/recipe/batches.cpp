@@ -79,10 +79,15 @@ QuantizationData open_quantization_data(const DataSplits& splits,
   return result;
 }
 
-quant::BatchSource calibration_source(const QuantizationData& data, std::int64_t batch_size) {
+deploy::NextBatch labelled_calibration_source(const QuantizationData& data,
+                                              std::int64_t batch_size) {
   auto loader = make_ordered_loader(data.calibration, data.transforms, data.loader, batch_size);
-  return [loader]() -> std::vector<Tensor> {
-    std::optional<data::Batch> batch = loader->next();
+  return [loader]() { return loader->next(); };
+}
+
+quant::BatchSource calibration_source(const QuantizationData& data, std::int64_t batch_size) {
+  return [next = labelled_calibration_source(data, batch_size)]() -> std::vector<Tensor> {
+    std::optional<data::Batch> batch = next();
     if (!batch) return {};
     return {batch->images};
   };

@@ -30,6 +30,9 @@ struct QuantizationData {
 /// One pass over the calibration images, `batch_size` at a time, in order.
 [[nodiscard]] quant::BatchSource calibration_source(const QuantizationData& data,
                                                     std::int64_t batch_size);
+/// The same with labels.
+[[nodiscard]] deploy::NextBatch labelled_calibration_source(const QuantizationData& data,
+                                                            std::int64_t batch_size);
 /// Passes over the judging images.
 [[nodiscard]] std::function<deploy::NextBatch()> judging_source(const QuantizationData& data,
                                                                 std::int64_t batch_size);

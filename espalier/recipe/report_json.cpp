@@ -188,6 +188,7 @@ report::Json report_json(const RunFacts& facts) {
   json["title"] = facts.title;
   json["command"] = facts.command;
   if (facts.training) add_training(json, facts);
+  if (facts.pruning != nullptr) json["pruning"] = *facts.pruning;
   if (facts.quantization != nullptr) add_quantization(json, facts);
   json["seed"] = facts.seed;
   json["threads"] = facts.threads;

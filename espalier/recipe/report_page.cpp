@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "espalier/recipe/pruning_report.h"
 #include "espalier/recipe/report.h"
 #include "espalier/report/table.h"
 
@@ -349,6 +350,7 @@ report::Page report_page(const report::Json& json) {
                                 json.at("calibration").as_string());
     add_quantization(page, json);
   }
+  if (const Json* pruning = json.find("pruning")) add_pruning(page, *pruning);
   if (const Json* training = json.find("training")) {
     page.sections.push_back(training_section(*training));
   }
@@ -358,7 +360,9 @@ report::Page report_page(const report::Json& json) {
 }
 
 std::string report_text(const report::Json& json) {
-  if (json.find("engines") == nullptr) return "";
+  const Json* pruning = json.find("pruning");
+  const std::string pruned = pruning == nullptr ? std::string() : pruning_text(*pruning);
+  if (json.find("engines") == nullptr) return pruned;
   using Align = report::Align;
   report::TextTable table({{.title = "engine", .align = Align::Left},
                            {.title = "integer MACs"},
@@ -383,7 +387,7 @@ std::string report_text(const report::Json& json) {
                    text(nested(engine, "speedup", "ratio"), "x"),
                    engine.at("passed").as_bool() ? "passed" : "failed"});
   }
-  std::string result = table.render();
+  std::string result = pruned + table.render();
   for (const Json& reason : json.at("failures").items()) {
     result += fmt::format("failed: {}\n", reason.as_string());
   }

@@ -7,6 +7,8 @@
 #include "espalier/onnx/codec.h"
 #include "espalier/recipe/model_source.h"
 #include "espalier/recipe/plan_yaml.h"
+#include "espalier/recipe/prune_plan_yaml.h"
+#include "espalier/recipe/pruning.h"
 #include "espalier/recipe/quantization.h"
 #include "espalier/recipe/report.h"
 #include "espalier/recipe/resuming.h"
@@ -22,16 +24,22 @@ namespace {
 struct Progress {
   ir::Graph graph;
   std::optional<TrainingOutcome> training = std::nullopt;
+  std::optional<report::Json> pruning = std::nullopt;
   std::optional<QuantizationResult> quantization = std::nullopt;
   int opset = 17;
 };
 
-std::string stage_file(std::size_t index) {
-  return fmt::format("stage-{}.espalier", index);
+/// "stage-2", and for a training inside a stage that has several "stage-2-1".
+std::string stage_stem(std::size_t index, std::int64_t part) {
+  return part == 0 ? fmt::format("stage-{}", index) : fmt::format("stage-{}-{}", index, part);
 }
 
-std::string stage_folder(std::size_t index) {
-  return fmt::format("checkpoints/stage-{}", index);
+std::string stage_file(std::size_t index, std::int64_t part) {
+  return stage_stem(index, part) + ".espalier";
+}
+
+std::string stage_folder(std::size_t index, std::int64_t part) {
+  return "checkpoints/" + stage_stem(index, part);
 }
 
 /// What an earlier run left of a training stage.
@@ -40,14 +48,15 @@ struct Left {
   std::optional<train::Checkpoint> finished = std::nullopt;
 };
 
-Left look_for(std::size_t index, const Recipe& recipe, const RunFolder& folder) {
-  const std::filesystem::path done = folder.path() / "checkpoints" / stage_file(index);
+Left look_for(std::size_t index, std::int64_t part, const Recipe& recipe, const RunFolder& folder) {
+  const std::filesystem::path done = folder.path() / "checkpoints" / stage_file(index, part);
   if (std::filesystem::exists(done)) {
     train::Checkpoint checkpoint = train::read_checkpoint(done);
     const std::string config = checkpoint.state ? checkpoint.state->config : "";
     return {.reuse = reuse_of(recipe, index, config), .finished = std::move(checkpoint)};
   }
-  const auto newest = train::CheckpointFolder(folder.path() / stage_folder(index), 1).latest();
+  const auto newest =
+      train::CheckpointFolder(folder.path() / stage_folder(index, part), 1).latest();
   if (!newest) return {};
   const Reuse reuse = reuse_of(recipe, index, newest->state->config);
   return {.reuse = reuse == Reuse::Anew ? Reuse::Anew : Reuse::Continue};
@@ -60,13 +69,14 @@ struct StageTraining {
   const Recipe& recipe;
   const RunOptions& options;
   const RunFolder& folder;
+  std::int64_t part = 0;  ///< from 1 where the stage trains several times
 };
 
 /// Trains, or takes the result of an earlier run that finished this stage.
 TrainingOutcome train_or_reuse(const StageTraining& training, const ir::Graph& graph,
                                const ir::Graph& self) {
-  const auto& [stage, index, recipe, options, folder] = training;
-  Left left = options.resume ? look_for(index, recipe, folder) : Left{};
+  const auto& [stage, index, recipe, options, folder, part] = training;
+  Left left = options.resume ? look_for(index, part, recipe, folder) : Left{};
   if (left.finished && left.reuse == Reuse::Finished) {
     base::log_info("stage {} ({}) was finished before", index, stage_name(recipe.stages[index]));
     return {.best = std::move(left.finished->graph),
@@ -83,11 +93,11 @@ TrainingOutcome train_or_reuse(const StageTraining& training, const ir::Graph& g
                                           .self = &self,
                                           .seed = recipe.seed,
                                           .folder = folder.path(),
-                                          .checkpoint_folder = stage_folder(index),
+                                          .checkpoint_folder = stage_folder(index, part),
                                           .resume = left.reuse != Reuse::Anew,
                                           .config = recipe.resolved,
                                           .progress = options.progress});
-  train::write_checkpoint(folder.path() / "checkpoints" / stage_file(index),
+  train::write_checkpoint(folder.path() / "checkpoints" / stage_file(index, part),
                           {.graph = outcome.best.clone(), .state = outcome.state});
   return outcome;
 }
@@ -95,6 +105,48 @@ TrainingOutcome train_or_reuse(const StageTraining& training, const ir::Graph& g
 void run_train_stage(const StageTraining& training, Progress& progress) {
   progress.training.emplace(train_or_reuse(training, progress.graph, progress.graph));
   progress.graph = progress.training->best.clone();
+}
+
+/// Takes the result of an earlier run that finished this stage.
+bool reuse_pruning(std::size_t index, const Recipe& recipe, const RunFolder& folder,
+                   Progress& progress) {
+  const std::string facts = "checkpoints/" + stage_stem(index, 0) + ".json";
+  Left left = look_for(index, 0, recipe, folder);
+  if (!left.finished || left.reuse != Reuse::Finished || !folder.has(facts)) return false;
+  base::log_info("stage {} (prune) was finished before", index);
+  progress.graph = std::move(left.finished->graph);
+  progress.pruning = report::parse_json(folder.read(facts), facts);
+  return true;
+}
+
+void run_prune_stage(const PruneStage& stage, std::size_t index, const Recipe& recipe,
+                     const RunOptions& options, const RunFolder& folder, Progress& progress) {
+  if (options.resume && reuse_pruning(index, recipe, folder, progress)) return;
+  const FineTune fine_tune = [&](const ir::Graph& graph, std::int64_t iteration) {
+    progress.training.emplace(train_or_reuse({.stage = *stage.fine_tune,
+                                              .index = index,
+                                              .recipe = recipe,
+                                              .options = options,
+                                              .folder = folder,
+                                              .part = iteration},
+                                             graph, progress.graph));
+    return progress.training->best.clone();
+  };
+  PruningResult result = prune_model({.graph = progress.graph,
+                                      .data = recipe.data,
+                                      .calibration = recipe.calibration,
+                                      .stage = stage,
+                                      .opset = progress.opset,
+                                      .threads = options.threads,
+                                      .fine_tune = fine_tune});
+  folder.write("prune_plan.yaml", print_prune_plan(result.plan));
+  folder.write("checkpoints/" + stage_stem(index, 0) + ".json", report::to_text(result.facts));
+  train::TrainState state;
+  state.config = recipe.resolved;
+  train::write_checkpoint(folder.path() / "checkpoints" / stage_file(index, 0),
+                          {.graph = result.graph.clone(), .state = state});
+  progress.graph = std::move(result.graph);
+  progress.pruning = std::move(result.facts);
 }
 
 void run_quantize_stage(const QuantizeStage& stage, std::size_t index, const Recipe& recipe,
@@ -146,6 +198,7 @@ RunFacts make_facts(const Recipe& recipe, const RunOptions& options, const Progr
                  .threads = options.threads,
                  .graph = &progress.graph};
   if (progress.quantization) facts.quantization = &*progress.quantization;
+  if (progress.pruning) facts.pruning = &*progress.pruning;
   if (progress.training) {
     facts.training = progress.training->state;
     facts.training_seconds = progress.training->seconds;
@@ -173,6 +226,8 @@ RunResult run_recipe(const Recipe& recipe, const RunOptions& options) {
                        .options = options,
                        .folder = folder},
                       progress);
+    } else if (const auto* prune = std::get_if<PruneStage>(&stage)) {
+      run_prune_stage(*prune, index, recipe, options, folder, progress);
     } else if (const auto* quantize = std::get_if<QuantizeStage>(&stage)) {
       run_quantize_stage(*quantize, index, recipe, options, folder, progress);
     }
@@ -183,7 +238,8 @@ RunResult run_recipe(const Recipe& recipe, const RunOptions& options) {
                progress.quantization ? progress.quantization->quantized_model : float_model);
   RunResult result;
   result.report = report_json(make_facts(recipe, options, progress));
-  result.passed = !progress.quantization || progress.quantization->verification.passed();
+  result.passed = (!progress.quantization || progress.quantization->verification.passed()) &&
+                  (!progress.pruning || pruning_passed(*progress.pruning));
   result.text = report_text(result.report);
   folder.write("report.json", report::to_text(result.report) + "\n");
   folder.write("report.html", report::render_html(report_page(result.report)));
