@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/cdist.h>
 #include <ATen/ops/empty.h>
 #include <fmt/format.h>

@@ -21,24 +21,24 @@ double between(double low, double high, double share) {
 }  // namespace
 
 double LossCurve::loss_at(double removed) const {
-  const auto points = rising(*this);
-  for (std::size_t index = 1; index < points.size(); ++index) {
-    const Point& left = points[index - 1];
-    const Point& right = points[index];
+  const auto curve = rising(*this);
+  for (std::size_t index = 1; index < curve.size(); ++index) {
+    const Point& left = curve[index - 1];
+    const Point& right = curve[index];
     if (removed > right.removed) continue;
     const double width = right.removed - left.removed;
     return width <= 0 ? right.loss
                       : between(left.loss, right.loss, (removed - left.removed) / width);
   }
-  return points.back().loss;
+  return curve.back().loss;
 }
 
 double LossCurve::removed_at(double loss) const {
-  const auto points = rising(*this);
+  const auto curve = rising(*this);
   double reached = 0;
-  for (std::size_t index = 1; index < points.size(); ++index) {
-    const Point& left = points[index - 1];
-    const Point& right = points[index];
+  for (std::size_t index = 1; index < curve.size(); ++index) {
+    const Point& left = curve[index - 1];
+    const Point& right = curve[index];
     if (right.loss <= loss) {
       reached = right.removed;
     } else if (left.loss <= loss) {
