@@ -61,10 +61,10 @@ std::size_t PrefixCache::fill(std::size_t first, const std::vector<std::string>&
   const std::size_t last =
       first + static_cast<std::size_t>(
                   std::min<std::uint64_t>(fitting, batches_.size() - first));
+  for (std::size_t batch = last; batch < batches_.size(); ++batch) held_[batch].clear();
   // Each thread touches the entry of its own batch alone.
   for_each_batch(first + 1, last, threads,
                  [&](std::size_t batch) { held_[batch] = advance(batch, values); });
-  for (std::size_t batch = last; batch < batches_.size(); ++batch) held_[batch].clear();
   return last;
 }
 

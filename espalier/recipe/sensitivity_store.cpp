@@ -308,7 +308,7 @@ SensitivityStore start_file(const fs::path& path, const SensitivityHeader& heade
 
 SensitivityWriter::SensitivityWriter(const fs::path& path, const SensitivityHeader& header,
                                      bool resume)
-    : store_(start_file(path, header, resume)), file_(path) {
+    : path_(path), store_(start_file(path, header, resume)), file_(path) {
   const std::string text = base::read_file(path, kLargestFile);
   const std::size_t whole = text.rfind('\n') + 1;  // the header ends with a line feed
   if (whole != text.size()) file_.truncate(whole);
@@ -317,6 +317,16 @@ SensitivityWriter::SensitivityWriter(const fs::path& path, const SensitivityHead
 void SensitivityWriter::add(const SensitivityPoint& point) {
   file_.append(to_line(point));
   store_.add(point);
+}
+
+void SensitivityWriter::finish(const std::vector<std::string>& groups) {
+  const auto key = [&](const SensitivityPoint& point) {
+    const auto place = std::ranges::find(groups, point.group);
+    const std::ptrdiff_t index = place == groups.end() ? -1 : place - groups.begin();
+    return std::pair(index, index < 0 ? 0.0 : point.ratio);
+  };
+  std::ranges::stable_sort(store_.points, {}, key);
+  base::write_file_atomic(path_, to_text(store_));
 }
 
 }  // namespace espalier::recipe

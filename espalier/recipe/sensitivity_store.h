@@ -101,8 +101,12 @@ class SensitivityWriter {
   [[nodiscard]] const SensitivityStore& store() const { return store_; }
   /// Adds a point and waits until it is on the disk.
   void add(const SensitivityPoint& point);
+  /// Writes the file once more with the points of these groups in this order, by ratio; points of
+  /// other groups come first. What the file says does not depend on who measured first.
+  void finish(const std::vector<std::string>& groups);
 
  private:
+  std::filesystem::path path_;
   SensitivityStore store_;
   base::AppendFile file_;
 };
