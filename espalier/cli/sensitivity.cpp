@@ -113,6 +113,9 @@ Outcome measure(const Measuring& measuring, const CommonOptions& common) {
                            .expected = "espalier sensitivity MODEL --data DATA",
                            .hint = "or one of the commands merge, ratios"});
   }
+  if (measuring.data.data.empty()) {
+    throw base::UserError({.what = "no images to measure on", .expected = "--data DATA"});
+  }
   recipe::SensitivityRequest request = to_request(measuring, common);
   if (measuring.serve) {
     recipe::serve_sensitivity(request, std::cin, std::cout);

@@ -10,6 +10,7 @@
 #include "espalier/analysis/subgraph.h"
 #include "espalier/base/check.h"
 #include "espalier/base/name_match.h"
+#include "espalier/data/labels.h"
 #include "espalier/exec/program.h"
 #include "espalier/passes/cut_channels.h"
 #include "espalier/recipe/batch_threads.h"
@@ -105,6 +106,7 @@ void SensitivityMeter::judge_baseline() {
   for (std::size_t batch = 0; batch < count; ++batch) {
     ends_.push_back(total += images_.batches[batch].size(0));
     if (options_.metric != SensitivityMetric::Top1) continue;
+    data::check_labels({.labels = images_.labels[batch]}, reference_[batch].size(1));
     correct_.push_back(judge_top1(reference_[batch], images_.labels[batch]));
     num_correct += std::ranges::count(correct_.back(), 1);
   }
