@@ -86,4 +86,13 @@ struct BudgetResult {
                                        const std::vector<GroupScores>& scores,
                                        const BudgetOptions& options);
 
+/// Chooses channels so that no group alone costs more than `loss` by its curve (`options.curves`);
+/// the widths that stay are rounded up to what the limits allow, and groups without a curve keep
+/// everything. Of the other options only `limits` and `kind` count: `remaining` of the result is a
+/// share of that kind, `reached` is true. Throws as meet_budget does, and for a loss below 0 or no
+/// curves.
+[[nodiscard]] BudgetResult meet_loss(const ir::Graph& graph, const ChannelMap& map,
+                                     const std::vector<GroupScores>& scores, double loss,
+                                     const BudgetOptions& options);
+
 }  // namespace espalier::prune

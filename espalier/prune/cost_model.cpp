@@ -1,6 +1,8 @@
 #include "espalier/prune/cost_model.h"
 
+#include <algorithm>
 #include <set>
+#include <unordered_map>
 
 #include "espalier/ops/cost.h"
 #include "espalier/ops/facts.h"
@@ -36,11 +38,38 @@ std::vector<Axis> mac_axes(const ir::Node& node) {
 
 }  // namespace
 
+class CostModel::Builder {
+ public:
+  Builder(const ChannelMap& map, CostModel& model) : map_(map), model_(model) {}
+
+  [[nodiscard]] std::size_t space(const Axis& axis) {
+    const std::span<const ChannelId> along = map_.along(axis);
+    const auto [place, is_new] = numbers_.emplace(along.data(), model_.spaces_.size());
+    if (is_new) model_.spaces_.push_back(along);
+    return place->second;
+  }
+
+  /// Axes without channels, whose size is unknown or zero, never shrink.
+  [[nodiscard]] Term term(std::int64_t size, const std::vector<Axis>& axes) {
+    Term term{.size = size, .spaces = {}};
+    for (const Axis& axis : axes) {
+      if (!map_.along(axis).empty()) term.spaces.push_back(space(axis));
+    }
+    return term;
+  }
+
+ private:
+  const ChannelMap& map_;
+  CostModel& model_;
+  std::unordered_map<const ChannelId*, std::size_t> numbers_;
+};
+
 CostModel::CostModel(const ir::Graph& graph, const ChannelMap& map) {
+  Builder builder(map, *this);
   std::set<const ir::Value*> trainable;
   for (const ir::Node* node : graph.nodes()) {
     const std::int64_t macs = ops::macs(*node).value_or(0);
-    if (macs > 0) macs_.push_back({macs, mac_axes(*node)});
+    if (macs > 0) macs_.push_back(builder.term(macs, mac_axes(*node)));
     for (const std::size_t port : ops::trainable_inputs(*node)) {
       trainable.insert(ops::initializer_behind(node->input(port)));
     }
@@ -48,30 +77,40 @@ CostModel::CostModel(const ir::Graph& graph, const ChannelMap& map) {
   for (const ir::Value* initializer : graph.initializers()) {
     const Tensor& constant = initializer->constant();
     const auto item = static_cast<std::int64_t>(constant.element_size());
-    bytes_.push_back({constant.numel() * item, axes_of(initializer)});
+    const std::vector<Axis> axes = axes_of(initializer);
+    bytes_.push_back(builder.term(constant.numel() * item, axes));
     if (trainable.contains(initializer)) {
-      parameters_.push_back({constant.numel(), axes_of(initializer)});
+      parameters_.push_back(builder.term(constant.numel(), axes));
     }
   }
-  for (const LayerAxes& layer : map.layers()) filters_.push_back(layer.filters);
-}
-
-std::int64_t CostModel::after(const Term& term, const Removal& removal) {
-  std::int64_t rest = term.size;
-  for (const Axis& axis : term.axes) {
-    if (!removal.cuts(axis)) continue;
-    // Exact: the size of the axis is one of the factors of the count.
-    rest = rest / size_of(axis) * removal.num_kept(axis);
+  for (const LayerAxes& layer : map.layers()) {
+    const auto along = map.along(layer.filters);
+    const bool may_lose =
+        !std::ranges::all_of(along, [&](ChannelId channel) { return map.is_fixed(channel); });
+    if (may_lose) filters_.push_back(builder.space(layer.filters));
   }
-  return rest;
 }
 
 NetworkCost CostModel::cost(const Removal& removal) const {
-  NetworkCost cost;
-  for (const Term& term : macs_) cost.macs += after(term, removal);
-  for (const Term& term : parameters_) cost.parameters += after(term, removal);
-  for (const Term& term : bytes_) cost.bytes += after(term, removal);
-  for (const Axis& axis : filters_) cost.filters += removal.num_kept(axis);
+  std::vector<std::int64_t> kept;
+  for (const std::span<const ChannelId> space : spaces_) {
+    kept.push_back(std::ranges::count_if(
+        space, [&](ChannelId channel) { return !removal.is_removed(channel); }));
+  }
+  const auto sum = [&](const Terms& terms) {
+    std::int64_t total = 0;
+    for (const Term& term : terms) {
+      std::int64_t rest = term.size;
+      for (const std::size_t space : term.spaces) {
+        // Exact: the size of the axis is one of the factors of the count.
+        rest = rest / static_cast<std::int64_t>(spaces_[space].size()) * kept[space];
+      }
+      total += rest;
+    }
+    return total;
+  };
+  NetworkCost cost{.macs = sum(macs_), .parameters = sum(parameters_), .bytes = sum(bytes_)};
+  for (const std::size_t space : filters_) cost.filters += kept[space];
   return cost;
 }
 

@@ -89,6 +89,8 @@ class Judge {
                 weight.name());
     base::check(place->second.sizes() == weight.constant().sizes(),
                 "gradients of '{}' do not have the sizes of the weight", weight.name());
+    base::check(place->second.isfinite().all().item<bool>(),
+                "cannot score the filters of '{}': got NaN or infinite gradients", weight.name());
     return rows_of(place->second, axis);
   }
 

@@ -11,7 +11,7 @@
 #include "espalier/analysis/model_id.h"
 #include "espalier/base/check.h"
 #include "espalier/base/log.h"
-#include "espalier/onnx/shapes.h"
+#include "espalier/passes/pipelines.h"
 #include "espalier/prune/criterion.h"
 #include "espalier/recipe/csv_line.h"
 #include "espalier/recipe/model_input.h"
@@ -25,7 +25,7 @@ namespace {
 ir::Graph load_graph(const SensitivityRequest& request) {
   ir::Graph graph = train::load_model(request.model);
   static_cast<void>(image_input(graph));
-  onnx::infer_shapes(graph);
+  passes::run(graph, passes::prepare_for_pruning(), {.verify = false});
   if (request.reestimate_bn > 0 && train::count_norms(graph) == 0) {
     throw base::UserError({.what = "cannot re-estimate BatchNormalization",
                            .where = request.model.string(),

@@ -7,7 +7,7 @@
 
 #include "espalier/analysis/model_id.h"
 #include "espalier/base/check.h"
-#include "espalier/onnx/shapes.h"
+#include "espalier/passes/pipelines.h"
 #include "espalier/prune/criterion.h"
 #include "espalier/report/table.h"
 #include "espalier/train/model_file.h"
@@ -53,7 +53,7 @@ SensitivityRatios ratios_for_loss(const SensitivityStore& store, double loss) {
 SensitivityRatios ratios_for_cost(const SensitivityStore& store, const CostRequest& request) {
   check_points(store);
   ir::Graph graph = train::load_model(request.model);
-  onnx::infer_shapes(graph);
+  passes::run(graph, passes::prepare_for_pruning(), {.verify = false});
   SensitivityHeader expected = store.header;
   expected.model = request.model.stem().string();
   expected.model_id = analysis::model_id(graph);

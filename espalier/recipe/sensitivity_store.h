@@ -16,7 +16,8 @@ namespace espalier::recipe {
 /// What all points of a sensitivity file were measured on.
 struct SensitivityHeader {
   std::string model = {};      ///< title, for readers
-  std::string model_id = {};   ///< analysis::model_id
+  /// analysis::model_id of the graph behind passes::prepare_for_pruning.
+  std::string model_id = {};
   std::string data = {};       ///< "2000 of 50000 images, seed 0", for readers
   std::string data_id = {};    ///< content id of the images and labels
   std::string criterion = {};  ///< which channels of a group go first

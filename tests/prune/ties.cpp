@@ -29,6 +29,21 @@ ir::Graph graph_of(std::string_view text) {
   return graph;
 }
 
+ir::Graph named_graph_of(std::string_view text) {
+  ir::Graph graph = graph_of(text);
+  for (ir::Node* node : graph.nodes()) graph.rename(*node, node->output(0)->name());
+  return graph;
+}
+
+ir::Graph chain() {
+  return named_graph_of(
+      "chain (float[1,3,8,8] x, float[8,3,3,3] w1, float[8] b1, float[6,8,1,1] w2,"
+      " float[5,6] w3, float[5] b3) => (float[1,5] y) {"
+      " c1 = Conv<pads=[1,1,1,1]>(x, w1, b1) r1 = Relu(c1)"
+      " c2 = Conv(r1, w2) r2 = Relu(c2)"
+      " p = GlobalAveragePool(r2) f = Flatten(p) y = Gemm<transB=1>(f, w3, b3) }");
+}
+
 std::string ties(const ir::Graph& graph,
                  const std::vector<std::pair<std::string, std::size_t>>& axes) {
   const prune::ChannelMap map(graph);

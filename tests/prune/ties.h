@@ -13,6 +13,13 @@ namespace espalier::prune_test {
 /// become initializers of random numbers.
 [[nodiscard]] ir::Graph graph_of(std::string_view text);
 
+/// The same; every node is named after its first output, so that groups have names to test.
+[[nodiscard]] ir::Graph named_graph_of(std::string_view text);
+
+/// Two convolutions, one behind the other, and a classifier: groups "c1" (8 channels), "c2" (6) and
+/// "y" (5, the graph's output, fixed). One sample takes 13824 + 3072 + 30 multiply-accumulates.
+[[nodiscard]] ir::Graph chain();
+
 /// Which positions hang together: axes (value name, axis) one behind another, positions as numbers
 /// that are equal where they can only be removed together: "0 1 2 | 0 0 1".
 [[nodiscard]] std::string ties(const ir::Graph& graph,

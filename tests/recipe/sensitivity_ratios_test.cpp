@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "espalier/analysis/model_id.h"
-#include "espalier/onnx/shapes.h"
+#include "espalier/passes/pipelines.h"
 #include "espalier/recipe/sensitivity_trials.h"
 #include "espalier/train/model_file.h"
 #include "tests/kit/expect_error.h"
@@ -53,7 +53,7 @@ TEST(SensitivityRatios, BringTheModelToAShareOfItsMacs) {
   const kit::TemporaryFolder folder;
   const std::filesystem::path model = write_small_model(folder.path());
   ir::Graph graph = train::load_model(model);
-  onnx::infer_shapes(graph);
+  passes::run(graph, passes::prepare_for_pruning(), {});
   SensitivityStore store{.header = {.model_id = analysis::model_id(graph),
                                     .criterion = "l1",
                                     .metric = "top1",
