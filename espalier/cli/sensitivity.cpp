@@ -1,3 +1,5 @@
+#include "espalier/recipe/sensitivity.h"
+
 #include <iostream>
 #include <memory>
 
@@ -12,7 +14,6 @@
 #include "espalier/cli/commands.h"
 #include "espalier/process/child.h"
 #include "espalier/prune/criterion.h"
-#include "espalier/recipe/sensitivity.h"
 #include "espalier/recipe/sensitivity_ratios.h"
 #include "espalier/recipe/sensitivity_report.h"
 
@@ -29,7 +30,7 @@ struct Measuring {
   double max_loss = kDefaultMaxLoss;
   bool exact = false;
   std::uint64_t cache_mb = 1024;
-  bool serve = false;  ///< this process is a worker
+  bool serve = false;                            ///< this process is a worker
   const CLI::Option* max_loss_option = nullptr;  ///< owned by the command
 };
 
@@ -59,22 +60,15 @@ struct Arguments {
 /// The words of a command line that measures the same.
 std::vector<std::string> measuring_words(const Measuring& measuring, const CommonOptions& common) {
   const recipe::SensitivityRequest& request = measuring.request;
-  std::vector<std::string> words{"sensitivity",
-                                 request.model.string(),
-                                 "--data",
-                                 measuring.data.data.string(),
-                                 "--criterion",
-                                 request.trials.scores.criterion,
-                                 "--ratios",
-                                 fmt::format("{}", fmt::join(request.trials.ratios, ",")),
-                                 "--samples",
-                                 fmt::to_string(request.samples),
-                                 "--metric",
-                                 measuring.metric,
-                                 "--reestimate-bn",
-                                 fmt::to_string(request.reestimate_bn),
-                                 "--seed",
-                                 fmt::to_string(common.seed)};
+  std::vector<std::string> words{
+      "sensitivity",     request.model.string(),
+      "--data",          measuring.data.data.string(),
+      "--criterion",     request.trials.scores.criterion,
+      "--ratios",        fmt::format("{}", fmt::join(request.trials.ratios, ",")),
+      "--samples",       fmt::to_string(request.samples),
+      "--metric",        measuring.metric,
+      "--reestimate-bn", fmt::to_string(request.reestimate_bn),
+      "--seed",          fmt::to_string(common.seed)};
   for (const std::string& group : request.trials.groups) {
     words.insert(words.end(), {"--groups", group});
   }
@@ -128,8 +122,9 @@ Outcome measure(const Measuring& measuring, const CommonOptions& common) {
     request.worker_command = words;
     request.worker_command.insert(request.worker_command.begin(), process::own_program().string());
     const std::vector<std::string> more{
-        "--threads", fmt::to_string(std::max(1, common.threads / request.workers)), "--cache-mb",
-        fmt::to_string(measuring.cache_mb), "--serve", "-q"};
+        "--threads",  fmt::to_string(std::max(1, common.threads / request.workers)),
+        "--cache-mb", fmt::to_string(measuring.cache_mb),
+        "--serve",    "-q"};
     request.worker_command.insert(request.worker_command.end(), more.begin(), more.end());
   }
   const recipe::SensitivityResult result = recipe::analyse_sensitivity(request);
@@ -142,6 +137,10 @@ Outcome measure(const Measuring& measuring, const CommonOptions& common) {
     }
     fmt::print("{} points measured, {} in '{}', {:.1f} s\n", result.measured,
                result.store.points.size(), request.output.string(), result.seconds);
+    if (result.cost > 0) {
+      fmt::print("CPU time of a point: {:.2f} of an evaluation of the unpruned model\n",
+                 result.cost);
+    }
   }
   return {.json = report::to_text(recipe::to_json(result), -1)};
 }
@@ -177,9 +176,9 @@ Outcome choose(const Choosing& choosing, const CommonOptions& common) {
   }
   const recipe::SensitivityRatios ratios =
       by_loss ? recipe::ratios_for_loss(store, choosing.loss)
-              : recipe::ratios_for_cost(store, {.model = choosing.model,
-                                                .remaining = choosing.macs,
-                                                .align = choosing.align});
+              : recipe::ratios_for_cost(
+                    store,
+                    {.model = choosing.model, .remaining = choosing.macs, .align = choosing.align});
   if (common.verbosity >= 0) fmt::print("{}", recipe::to_text(ratios));
   if (!ratios.reached) base::log_warning("{}", ratios.reason);
   return {.code = ratios.reached ? base::ExitCode::Ok : base::ExitCode::FailedCheck,

@@ -4,9 +4,8 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <vector>
-
 #include <sys/types.h>
+#include <vector>
 
 namespace espalier::process {
 
@@ -34,8 +33,8 @@ class Child {
   friend class Children;
 
   pid_t process_ = -1;
-  int input_ = -1;   ///< our end of its standard input
-  int output_ = -1;  ///< our end of its standard output
+  int input_ = -1;       ///< our end of its standard input
+  int output_ = -1;      ///< our end of its standard output
   std::string pending_;  ///< read, but not yet a whole line
 };
 

@@ -13,9 +13,17 @@
 
 namespace espalier::recipe {
 
+OneIntraThread::OneIntraThread() : before_(at::get_num_threads()) {
+  at::set_num_threads(1);
+}
+
+OneIntraThread::~OneIntraThread() {
+  at::set_num_threads(before_);
+}
+
 void for_each_batch(std::size_t first, std::size_t last, int threads,
                     const std::function<void(std::size_t batch)>& work) {
-  const int threads_before = at::get_num_threads();
+  const OneIntraThread caller;
   std::atomic<std::size_t> next{first};
   std::exception_ptr failure;
   std::mutex mutex;
@@ -32,13 +40,12 @@ void for_each_batch(std::size_t first, std::size_t last, int threads,
       if (!failure) failure = std::current_exception();
     }
   };
-  const auto wanted = std::min(static_cast<std::size_t>(std::max(threads, 1)),
-                               std::max(last, first + 1) - first);
+  const auto wanted =
+      std::min(static_cast<std::size_t>(std::max(threads, 1)), std::max(last, first + 1) - first);
   std::vector<std::thread> others;
   for (std::size_t index = 1; index < wanted; ++index) others.emplace_back(run);
   run();
   for (std::thread& thread : others) thread.join();
-  at::set_num_threads(threads_before);
   if (failure) std::rethrow_exception(failure);
 }
 

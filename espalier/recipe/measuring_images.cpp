@@ -58,16 +58,16 @@ class Reading {
         splits_(splits),
         graph_(graph),
         all_(data::open_dataset(source.config->dataset, source.config->loader.bad_samples)),
-        chain_(std::make_shared<const data::TransformChain>(
-            source.transforms->dataset.transforms)) {}
+        chain_(
+            std::make_shared<const data::TransformChain>(source.transforms->dataset.transforms)) {}
 
   [[nodiscard]] std::size_t size() const { return all_->size(); }
 
   void read(std::vector<std::size_t> order, std::int64_t batch, std::vector<Tensor>& images,
             std::vector<Tensor>* labels) const {
     const auto part = std::make_shared<const data::Subset>(all_, std::move(order));
-    data::Loader loader(
-        part, chain_, {.sampler = {.batch_size = batch}, .loader = source_.config->loader});
+    data::Loader loader(part, chain_,
+                        {.sampler = {.batch_size = batch}, .loader = source_.config->loader});
     loader.start();
     while (const std::optional<data::Batch> next = loader.next()) {
       if (images.empty()) check_images(graph_, next->images, splits_.source);
@@ -114,8 +114,8 @@ MeasuringImages read_measuring_images(const DataSplits& splits, const ir::Graph&
         {.what = "too few images to measure sensitivities",
          .where = splits.source,
          .got = fmt::format("{} images in {}", available, source.name),
-         .expected = fmt::format("at least {}",
-                                 std::max(std::max<std::int64_t>(2, batch), count) + options.further),
+         .expected = fmt::format(
+             "at least {}", std::max(std::max<std::int64_t>(2, batch), count) + options.further),
          .hint = options.further > 0 ? "lower --samples or --reestimate-bn" : ""});
   }
   std::vector<std::size_t> order = shuffled(reading.size(), options.seed);

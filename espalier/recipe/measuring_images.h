@@ -26,8 +26,8 @@ struct MeasuringImages {
 struct MeasuringOptions {
   std::int64_t samples = 2000;
   std::uint64_t seed = 0;
-  std::int64_t batch = 20;    ///< images; a size that the model's file fixes comes first
-  std::int64_t further = 0;   ///< images for `further`, at most
+  std::int64_t batch = 20;   ///< images; a size that the model's file fixes comes first
+  std::int64_t further = 0;  ///< images for `further`, at most
 };
 
 /// Reads `samples` images that the seed draws, and holds them in memory: from the evaluation split

@@ -59,8 +59,7 @@ std::size_t PrefixCache::fill(std::size_t first, const std::vector<std::string>&
   const auto fitting = std::max<std::uint64_t>(limit_bytes_ / bytes,
                                                static_cast<std::uint64_t>(std::max(threads, 1)));
   const std::size_t last =
-      first + static_cast<std::size_t>(
-                  std::min<std::uint64_t>(fitting, batches_.size() - first));
+      first + static_cast<std::size_t>(std::min<std::uint64_t>(fitting, batches_.size() - first));
   for (std::size_t batch = last; batch < batches_.size(); ++batch) held_[batch].clear();
   // Each thread touches the entry of its own batch alone.
   for_each_batch(first + 1, last, threads,

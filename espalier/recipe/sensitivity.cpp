@@ -51,8 +51,7 @@ bool is_settled(const SensitivityPoint& point, const MeterOptions& options) {
 /// Shows how many points are known.
 class PointProgress {
  public:
-  PointProgress(const std::vector<OpenTrials>& open, std::size_t known,
-                report::ProgressStyle style)
+  PointProgress(const std::vector<OpenTrials>& open, std::size_t known, report::ProgressStyle style)
       : done_(static_cast<std::int64_t>(known)),
         progress_({.title = "sensitivity",
                    .total = done_ + count(open),
@@ -61,9 +60,9 @@ class PointProgress {
                    .style = style}) {}
 
   void add(const SensitivityPoint& point) {
-    progress_.update(++done_, fmt::format("{} -{:.0f} %: loss {:.2f}{}", point.group,
-                                          100 * point.share(), point.loss,
-                                          point.stopped ? " (stopped)" : ""));
+    progress_.update(++done_,
+                     fmt::format("{} -{:.0f} %: loss {:.2f}{}", point.group, 100 * point.share(),
+                                 point.loss, point.stopped ? " (stopped)" : ""));
   }
   void finish() { progress_.finish(); }
 
@@ -93,10 +92,9 @@ SensitivityJob::SensitivityJob(const SensitivityRequest& request) : request_(req
 }
 
 void SensitivityJob::prepare() {
-  images_ = read_measuring_images(request_.data, graph_,
-                                  {.samples = request_.samples,
-                                   .seed = request_.seed,
-                                   .further = request_.reestimate_bn});
+  images_ = read_measuring_images(
+      request_.data, graph_,
+      {.samples = request_.samples, .seed = request_.seed, .further = request_.reestimate_bn});
   meter_ = std::make_unique<SensitivityMeter>(graph_, images_, plan_.groups, request_.meter);
 }
 
@@ -151,9 +149,13 @@ SensitivityResult analyse_sensitivity(const SensitivityRequest& request) {
   if (workers) {
     workers->run(open, found);
   } else {
+    const double before = cpu_seconds();
     for (const OpenTrials& group : open) {
       job.meter().measure(job.plan().groups[group.group], group.trials, found);
     }
+    const double evaluations =
+        static_cast<double>(result.measured) * job.meter().baseline_cpu_seconds();
+    if (evaluations > 0) result.cost = (cpu_seconds() - before) / evaluations;
   }
   progress.finish();
   writer.finish(group_order(job.plan()));

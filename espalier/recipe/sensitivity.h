@@ -37,6 +37,9 @@ struct SensitivityResult {
   std::vector<UntouchedGroup> untouched = {};
   std::int64_t measured = 0;  ///< points of this run; the others were in the file
   double seconds = 0;
+  /// CPU time of the sweep / (points of this run x CPU time of one evaluation of the unpruned
+  /// model); 0 where workers measured, or nothing was.
+  double cost = 0;
 };
 
 /// Model, images and trials of a request, ready to measure.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <map>
 #include <set>
 
@@ -19,20 +20,21 @@
 namespace espalier::recipe {
 namespace {
 
-constexpr std::array kMetrics{std::pair{std::string_view("top1"), SensitivityMetric::Top1},
-                              std::pair{std::string_view("divergence"),
-                                        SensitivityMetric::Divergence}};
+constexpr std::array kMetrics{
+    std::pair{std::string_view("top1"), SensitivityMetric::Top1},
+    std::pair{std::string_view("divergence"), SensitivityMetric::Divergence}};
 
 /// Every value that a group's measurement starts from.
 std::vector<std::string> all_boundaries(const std::vector<GroupTrials>& groups) {
   std::set<std::string> names;
-  for (const GroupTrials& group : groups) names.insert(group.frontier.begin(), group.frontier.end());
+  for (const GroupTrials& group : groups)
+    names.insert(group.frontier.begin(), group.frontier.end());
   return {names.begin(), names.end()};
 }
 
 void check_output(const Tensor& output, const ir::Value& value, SensitivityMetric metric) {
-  const std::int64_t wanted = metric == SensitivityMetric::Top1 ? 2 : std::max<std::int64_t>(
-                                                                         output.dim(), 2);
+  const std::int64_t wanted =
+      metric == SensitivityMetric::Top1 ? 2 : std::max<std::int64_t>(output.dim(), 2);
   if (output.dim() == wanted && output.size(1) > 1) return;
   throw base::UnsupportedError(
       {.what = "cannot measure sensitivities of the model",
@@ -44,6 +46,10 @@ void check_output(const Tensor& output, const ir::Value& value, SensitivityMetri
 }
 
 }  // namespace
+
+double cpu_seconds() {
+  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
 
 SensitivityMetric parse_sensitivity_metric(std::string_view name) {
   std::vector<std::string> known;
@@ -65,9 +71,9 @@ struct SensitivityMeter::Running {
   std::size_t trial = 0;
   std::vector<std::vector<std::int8_t>> correct = {};  ///< of the cut graph, by batch
   std::vector<std::vector<double>> divergence = {};
-  std::size_t done = 0;           ///< batches taken in
-  std::size_t next_look = 0;      ///< position in looks_
-  PairedMean loss = {};           ///< points, or divergence
+  std::size_t done = 0;       ///< batches taken in
+  std::size_t next_look = 0;  ///< position in looks_
+  PairedMean loss = {};       ///< points, or divergence
   PairedMean total_divergence = {};
   std::int64_t num_correct = 0;
   bool stopped = false;
@@ -96,10 +102,13 @@ SensitivityMeter::SensitivityMeter(const ir::Graph& graph, const MeasuringImages
 }
 
 void SensitivityMeter::judge_baseline() {
+  const OneIntraThread caller;
   const std::size_t count = images_.batches.size();
   reference_.resize(count);
+  const double start = cpu_seconds();
   for_each_batch(0, count, options_.threads,
                  [&](std::size_t batch) { reference_[batch] = cache_.run_whole(batch, output_); });
+  baseline_cpu_seconds_ = cpu_seconds() - start;
   check_output(reference_.at(0), *graph_.outputs()[0], options_.metric);
   std::int64_t total = 0;
   std::int64_t num_correct = 0;
@@ -217,6 +226,7 @@ SensitivityPoint SensitivityMeter::unchanged_point(const GroupTrials& group,
 
 void SensitivityMeter::measure(const GroupTrials& group, const std::vector<std::size_t>& trials,
                                const std::function<void(const SensitivityPoint&)>& found) {
+  const OneIntraThread caller;
   std::map<std::int64_t, Running> by_count;  // ratios that remove the same number run once
   std::multimap<std::int64_t, std::size_t> waiting;
   for (const std::size_t trial : trials) {

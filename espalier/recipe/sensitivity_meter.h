@@ -45,6 +45,8 @@ class SensitivityMeter {
 
   /// Metric of the unpruned graph: percent, or 0 for the divergence.
   [[nodiscard]] double baseline() const { return baseline_; }
+  /// CPU time that the unpruned graph took on all images.
+  [[nodiscard]] double baseline_cpu_seconds() const { return baseline_cpu_seconds_; }
 
   /// Measures trials of a group, by their positions in GroupTrials::trials. Gives each point to
   /// `found` as soon as it is known. Throws Interrupted on a signal.
@@ -60,20 +62,25 @@ class SensitivityMeter {
   void run_part(Running& running, const GroupTrials& group, std::size_t first, std::size_t last);
   void take_in(Running& running, std::size_t first, std::size_t last);
   [[nodiscard]] SensitivityPoint to_point(const GroupTrials& group, const Running& running) const;
-  [[nodiscard]] SensitivityPoint unchanged_point(const GroupTrials& group, const Trial& trial) const;
+  [[nodiscard]] SensitivityPoint unchanged_point(const GroupTrials& group,
+                                                 const Trial& trial) const;
 
   const ir::Graph& graph_;
   const MeasuringImages& images_;
   MeterOptions options_;
   std::string output_;
   PrefixCache cache_;
-  std::optional<PrefixCache> further_cache_;  ///< of the images for re-estimation
-  std::vector<Tensor> reference_;                     ///< outputs by batch
-  std::vector<std::vector<std::int8_t>> correct_;     ///< by batch and image; -1: no label
-  std::vector<std::int64_t> ends_;  ///< number of images up to and with each batch
+  std::optional<PrefixCache> further_cache_;       ///< of the images for re-estimation
+  std::vector<Tensor> reference_;                  ///< outputs by batch
+  std::vector<std::vector<std::int8_t>> correct_;  ///< by batch and image; -1: no label
+  std::vector<std::int64_t> ends_;                 ///< number of images up to and with each batch
   std::vector<std::int64_t> looks_;
   double look_quantile_ = kQuantile95;
   double baseline_ = 0;
+  double baseline_cpu_seconds_ = 0;
 };
+
+/// CPU time of this process so far, all threads together.
+[[nodiscard]] double cpu_seconds();
 
 }  // namespace espalier::recipe

@@ -66,15 +66,14 @@ SensitivityRatios ratios_for_cost(const SensitivityStore& store, const CostReque
                                                          .strategy = prune::Strategy::Sensitivity,
                                                          .limits = {.align = request.align},
                                                          .curves = to_curves(store)});
-  SensitivityRatios result{.remaining = budget.remaining,
-                           .reached = budget.reached,
-                           .reason = budget.reason};
+  SensitivityRatios result{
+      .remaining = budget.remaining, .reached = budget.reached, .reason = budget.reason};
   for (const std::string& name : groups_of(store)) {
     const auto place = std::ranges::find(budget.groups, name, &prune::GroupOutcome::group);
-    result.groups.push_back({.group = name,
-                             .ratio = static_cast<double>(place->removed) /
-                                      static_cast<double>(std::max<std::int64_t>(
-                                          place->channels, 1))});
+    result.groups.push_back(
+        {.group = name,
+         .ratio = static_cast<double>(place->removed) /
+                  static_cast<double>(std::max<std::int64_t>(place->channels, 1))});
   }
   return result;
 }

@@ -63,7 +63,7 @@ std::int64_t num_stopped(const SensitivityStore& store) {
 }
 
 /// A line from no loss at nothing removed through the group's points.
-LineChart::Series curve(const GroupPoints& group, double SensitivityPoint::* value) {
+LineChart::Series curve(const GroupPoints& group, double SensitivityPoint::*value) {
   LineChart::Series series{.name = group.group, .x = {0}, .y = {0}};
   for (const SensitivityPoint* point : group.points) {
     series.x.push_back(100 * point->share());
@@ -74,7 +74,7 @@ LineChart::Series curve(const GroupPoints& group, double SensitivityPoint::* val
 
 /// Charts of a few groups each, in the graph's order.
 std::vector<LineChart> charts(const std::vector<GroupPoints>& groups, LineChart form,
-                              double SensitivityPoint::* value) {
+                              double SensitivityPoint::*value) {
   std::vector<LineChart> result;
   for (std::size_t first = 0; first < groups.size(); first += kCurvesAChart) {
     const std::size_t last = std::min(first + kCurvesAChart, groups.size());
@@ -130,12 +130,11 @@ report::Section points_section(const SensitivityResult& result) {
                   {.title = "Images", .kind = Kind::Number, .digits = 0},
                   {.title = "State", .kind = Kind::Badge}}};
   for (const SensitivityPoint& point : result.store.points) {
-    const DataTable::Cell state = point.stopped
-                                      ? DataTable::Cell("stopped", report::Tone::Warning)
-                                      : DataTable::Cell("complete", report::Tone::Good);
+    const DataTable::Cell state = point.stopped ? DataTable::Cell("stopped", report::Tone::Warning)
+                                                : DataTable::Cell("complete", report::Tone::Good);
     table.rows.push_back({point.group, static_cast<double>(point.channels),
-                          static_cast<double>(point.removed), point.ratio, point.metric,
-                          point.loss, point.low, point.high, point.divergence,
+                          static_cast<double>(point.removed), point.ratio, point.metric, point.loss,
+                          point.low, point.high, point.divergence,
                           static_cast<double>(point.images), state});
   }
   return {.title = "Points", .blocks = {table}};
@@ -184,6 +183,7 @@ Json to_json(const SensitivityResult& result) {
                             {"measured", result.measured},
                             {"stopped", num_stopped(result.store)},
                             {"seconds", result.seconds}});
+  json["cost"] = result.cost > 0 ? Json(result.cost) : Json();
   json["groups"] = report::to_array(by_group(result.store), [](const GroupPoints& group) {
     Json entry = Json::object({{"name", group.group}, {"channels", group.points[0]->channels}});
     entry["points"] = report::to_array(
@@ -207,17 +207,15 @@ std::string to_text(const SensitivityResult& result) {
     std::vector<std::string> row{group.group, fmt::to_string(group.points[0]->channels)};
     for (const double ratio : ratios) {
       const SensitivityPoint* point = result.store.find(group.group, ratio);
-      row.push_back(point == nullptr
-                        ? "-"
-                        : fmt::format("{}{:.2f}", point->stopped ? ">" : "",
-                                      point->stopped ? point->low : point->loss));
+      row.push_back(point == nullptr ? "-"
+                                     : fmt::format("{}{:.2f}", point->stopped ? ">" : "",
+                                                   point->stopped ? point->low : point->loss));
     }
     table.add_row(row);
   }
-  const std::string meaning =
-      is_top1(result) ? fmt::format("loss of top-1 in points, of {:.2f} %",
-                                    result.store.header.baseline)
-                      : std::string("divergence from the unpruned outputs");
+  const std::string meaning = is_top1(result) ? fmt::format("loss of top-1 in points, of {:.2f} %",
+                                                            result.store.header.baseline)
+                                              : std::string("divergence from the unpruned outputs");
   return fmt::format("{}, by share of channels removed; >: stopped, at least\n{}", meaning,
                      table.render());
 }
@@ -230,13 +228,13 @@ report::Page to_page(const SensitivityResult& result, const std::string& command
   page.sections.push_back(curves_section(result));
   page.sections.push_back(points_section(result));
   if (!result.untouched.empty()) page.sections.push_back(untouched_section(result));
-  report::Facts facts{{{"model id", header.model_id},
-                       {"seed", fmt::to_string(header.seed)},
-                       {"BatchNormalization re-estimated on",
-                        fmt::format("{} images", header.reestimated)},
-                       {"seconds of the last run", fmt::format("{:.1f}", result.seconds)}}};
-  page.sections.push_back({.title = "How it was measured",
-                           .blocks = {facts, report::Code{command}}});
+  report::Facts facts{
+      {{"model id", header.model_id},
+       {"seed", fmt::to_string(header.seed)},
+       {"BatchNormalization re-estimated on", fmt::format("{} images", header.reestimated)},
+       {"seconds of the last run", fmt::format("{:.1f}", result.seconds)}}};
+  page.sections.push_back(
+      {.title = "How it was measured", .blocks = {facts, report::Code{command}}});
   return page;
 }
 

@@ -272,15 +272,15 @@ std::map<std::string, prune::LossCurve, std::less<>> to_curves(const Sensitivity
 }
 
 std::map<std::string, prune::LossCurve, std::less<>> load_curves(const fs::path& path,
-                                                                std::string_view model_id) {
+                                                                 std::string_view model_id) {
   const SensitivityStore store = load_sensitivities(path);
   if (!model_id.empty() && store.header.model_id != model_id) {
-    throw base::UserError({.what = "the sensitivities belong to another model",
-                           .where = path.string(),
-                           .got = fmt::format("'{}' ({})", store.header.model,
-                                              store.header.model_id),
-                           .expected = fmt::format("a file of the model {}", model_id),
-                           .hint = "measure this model: espalier sensitivity MODEL --data ..."});
+    throw base::UserError(
+        {.what = "the sensitivities belong to another model",
+         .where = path.string(),
+         .got = fmt::format("'{}' ({})", store.header.model, store.header.model_id),
+         .expected = fmt::format("a file of the model {}", model_id),
+         .hint = "measure this model: espalier sensitivity MODEL --data ..."});
   }
   base::check(!store.points.empty(), "'{}' holds no sensitivities yet", path.string());
   return to_curves(store);

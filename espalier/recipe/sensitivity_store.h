@@ -15,7 +15,7 @@ namespace espalier::recipe {
 
 /// What all points of a sensitivity file were measured on.
 struct SensitivityHeader {
-  std::string model = {};      ///< title, for readers
+  std::string model = {};  ///< title, for readers
   /// analysis::model_id of the graph behind passes::prepare_for_pruning.
   std::string model_id = {};
   std::string data = {};       ///< "2000 of 50000 images, seed 0", for readers
@@ -24,8 +24,9 @@ struct SensitivityHeader {
   std::string metric = {};     ///< "top1" or "divergence"
   std::int64_t images = 0;
   std::uint64_t seed = 0;
-  std::int64_t reestimated = 0;  ///< images that BatchNormalization is re-estimated on; 0: it is not
-  double baseline = 0;           ///< metric of the unpruned model
+  std::int64_t reestimated =
+      0;                ///< images that BatchNormalization is re-estimated on; 0: it is not
+  double baseline = 0;  ///< metric of the unpruned model
   bool operator==(const SensitivityHeader&) const = default;
 };
 

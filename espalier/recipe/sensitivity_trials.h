@@ -20,7 +20,7 @@ struct Trial {
 struct GroupTrials {
   std::string group = {};
   std::int64_t channels = 0;
-  std::vector<Trial> trials = {};          ///< by ratio, ascending
+  std::vector<Trial> trials = {};            ///< by ratio, ascending
   std::vector<prune::PrunePlan> plans = {};  ///< one a trial; without cuts where nothing goes
   /// What all trials leave unchanged and the output can be computed from; see prune::find_frontier.
   std::vector<std::string> frontier = {};

@@ -31,9 +31,10 @@ class Sensitivity : public testing::Test {
 
   std::vector<std::string> words(const std::string& output,
                                  const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> all{"sensitivity", folder_.file("m.onnx"),    "--data",
-                                 folder_.file("data.yaml"), "-o",          folder_.file(output),
-                                 "--samples",   "300",      "-q"};
+    std::vector<std::string> all{
+        "sensitivity", folder_.file("m.onnx"), "--data",    folder_.file("data.yaml"),
+        "-o",          folder_.file(output),   "--samples", "300",
+        "-q"};
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }
@@ -111,8 +112,8 @@ TEST_F(Sensitivity, MergesPartsOfOneMeasurement) {
   ASSERT_EQ(run(words("all.csv", {"--ratios", "0.3,0.6"})).code, 0);
   ASSERT_EQ(run(words("a.csv", {"--ratios", "0.3"})).code, 0);
   ASSERT_EQ(run(words("b.csv", {"--ratios", "0.6"})).code, 0);
-  const Finished merged = run({"sensitivity", "merge", folder_.file("a.csv"),
-                               folder_.file("b.csv"), "-o", folder_.file("c.csv"), "--json"});
+  const Finished merged = run({"sensitivity", "merge", folder_.file("a.csv"), folder_.file("b.csv"),
+                               "-o", folder_.file("c.csv"), "--json"});
   ASSERT_EQ(merged.code, 0) << merged.err;
   EXPECT_THAT(merged.out, HasSubstr("\"points\":"));
   const auto lines = [&](const std::string& name) {
@@ -135,17 +136,16 @@ TEST_F(Sensitivity, TurnsCurvesIntoRatios) {
   const Finished loss = run({"sensitivity", "ratios", file, "--loss", "3", "--json"});
   ASSERT_EQ(loss.code, 0) << loss.err;
   EXPECT_THAT(loss.out, HasSubstr("\"ratios\":{"));
-  const Finished macs = run({"sensitivity", "ratios", file, folder_.file("m.onnx"),
-                             "--target-macs", "0.5", "--json", "-q"});
+  const Finished macs = run({"sensitivity", "ratios", file, folder_.file("m.onnx"), "--target-macs",
+                             "0.5", "--json", "-q"});
   ASSERT_EQ(macs.code, 0) << macs.err;
-  const double remaining =
-      report::parse_json(macs.out, "stdout").at("remaining").as_number();
+  const double remaining = report::parse_json(macs.out, "stdout").at("remaining").as_number();
   EXPECT_LE(remaining, 0.5);
   EXPECT_GT(remaining, 0.4);
   EXPECT_THAT(run({"sensitivity", "ratios", file, "--loss", "0.02"}).err,
               HasSubstr("--loss 0.02 is 0.02 points of top-1: for 2 % of the images say --loss 2"));
-  const Finished little = run(
-      {"sensitivity", "ratios", file, folder_.file("m.onnx"), "--target-macs", "0.001"});
+  const Finished little =
+      run({"sensitivity", "ratios", file, folder_.file("m.onnx"), "--target-macs", "0.001"});
   EXPECT_EQ(little.code, 1);
   EXPECT_THAT(little.err, HasSubstr("asked to keep at most 0.1 % of the macs"));
 }

@@ -49,8 +49,8 @@ TEST(MeasuringImages, AreNamedByContent) {
 }
 
 TEST(MeasuringImages, FurtherOnesAreOthers) {
-  const MeasuringImages images = read_measuring_images(
-      synthetic_splits(60), model(), {.samples = 20, .batch = 20, .further = 40});
+  const MeasuringImages images = read_measuring_images(synthetic_splits(60), model(),
+                                                       {.samples = 20, .batch = 20, .further = 40});
   const Tensor measured = images.batches.at(0);
   const Tensor further = at::cat(images.further);
   ASSERT_EQ(further.size(0), 40);
@@ -64,11 +64,10 @@ TEST(MeasuringImages, FurtherOnesAreOthers) {
 TEST(MeasuringImages, NeverJudgeTheResult) {
   const MeasuringOptions options{.samples = 10};
   const std::string eval = "  Eval: " + block(31, 2) + "\n";
-  EXPECT_THAT(
-      read_measuring_images(splits(block(30, 1), eval), model(), options).description,
-      HasSubstr("10 of 30 images of the training split"));
-  EXPECT_THAT(read_measuring_images(splits(block(30, 1), eval + "  Test: " + block(32, 3)),
-                                    model(), options)
+  EXPECT_THAT(read_measuring_images(splits(block(30, 1), eval), model(), options).description,
+              HasSubstr("10 of 30 images of the training split"));
+  EXPECT_THAT(read_measuring_images(splits(block(30, 1), eval + "  Test: " + block(32, 3)), model(),
+                                    options)
                   .description,
               HasSubstr("10 of 31 images of the evaluation split"));
 }
@@ -76,14 +75,11 @@ TEST(MeasuringImages, NeverJudgeTheResult) {
 TEST(MeasuringImages, RefuseWhatDoesNotFit) {
   kit::expect_user_error(
       [] {
-        (void)read_measuring_images(synthetic_splits(20), model(),
-                                    {.samples = 15, .further = 6});
+        (void)read_measuring_images(synthetic_splits(20), model(), {.samples = 15, .further = 6});
       },
       "too few images to measure sensitivities: ");
   kit::expect_user_error(
-      [] {
-        (void)read_measuring_images(synthetic_splits(20), zoo::build("ResNet20", {}), {});
-      },
+      [] { (void)read_measuring_images(synthetic_splits(20), zoo::build("ResNet20", {}), {}); },
       "the images do not fit the model");
 }
 

@@ -19,8 +19,8 @@ namespace {
 using testing::ElementsAre;
 
 TEST(JudgeTop1, TakesTheFirstOfEqualScores) {
-  const Tensor scores = at::tensor({1.0F, 3.0F, 3.0F, 3.0F, 1.0F, 3.0F, 0.0F, 1.0F, 2.0F})
-                            .reshape({3, 3});
+  const Tensor scores =
+      at::tensor({1.0F, 3.0F, 3.0F, 3.0F, 1.0F, 3.0F, 0.0F, 1.0F, 2.0F}).reshape({3, 3});
   EXPECT_THAT(judge_top1(scores, at::tensor({1, 2, -1}, at::kLong)), ElementsAre(1, 0, -1));
 }
 

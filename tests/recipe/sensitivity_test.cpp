@@ -45,7 +45,7 @@ TEST(Sensitivity, GoesOnExactlyWhereItWasKilled) {
     const SensitivityResult rest = analyse_sensitivity(request);
     EXPECT_EQ(folder.read("killed.csv"), expected) << size;
     EXPECT_EQ(rest.measured, size == header || size == header + 10 ? whole.measured
-                             : size == expected.size()            ? 0
+                             : size == expected.size()             ? 0
                                                                    : 1);
   }
 }

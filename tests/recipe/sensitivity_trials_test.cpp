@@ -42,18 +42,24 @@ TEST(SensitivityTrials, ChooseGroupsByName) {
   const TrialPlan plan = plan_trials(graph, {.ratios = {0.5}, .groups = {name}});
   ASSERT_EQ(plan.groups.size(), 1U);
   EXPECT_EQ(plan.groups[0].group, name);
-  expect_user_error([&] { (void)plan_trials(graph, {.groups = {name + "x"}}); },
-                    "a pattern of channel groups matches nothing: got '" + name +
-                        "x' (did you mean '" + name);
+  expect_user_error(
+      [&] { (void)plan_trials(graph, {.groups = {name + "x"}}); },
+      "a pattern of channel groups matches nothing: got '" + name + "x' (did you mean '" + name);
 }
 
 TEST(SensitivityTrials, RefuseBadRatios) {
   const ir::Graph graph = network("FashionCNN");
-  expect_user_error([&] { (void)plan_trials(graph, {.ratios = {0.5, 1}}); },
-                    "ratio of channels to remove: got 1, expected [0, 1)");
+  expect_user_error(
+      [&] {
+        (void)plan_trials(graph, {.ratios = {0.5, 1}});
+      },
+      "ratio of channels to remove: got 1, expected [0, 1)");
   expect_user_error([&] { (void)plan_trials(graph, {.ratios = {-0.1}}); }, "got -0.1");
-  expect_user_error([&] { (void)plan_trials(graph, {.ratios = {0.5, 0.2, 0.5}}); },
-                    "got 0.5 twice");
+  expect_user_error(
+      [&] {
+        (void)plan_trials(graph, {.ratios = {0.5, 0.2, 0.5}});
+      },
+      "got 0.5 twice");
   expect_user_error([&] { (void)plan_trials(graph, {.ratios = {}}); }, "no ratios to try");
 }
 
