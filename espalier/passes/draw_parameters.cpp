@@ -40,6 +40,31 @@ double fan_in(const ir::Node& node, const Tensor& weight) {
                            static_cast<double>(groups));
 }
 
+/// True when what the node computes is added to other activations before another layer sees it.
+bool ends_a_branch(const ir::Node& node, std::set<const ir::Node*>& seen) {
+  constexpr std::size_t kMostNodes = 32;
+  for (const ir::Use& use : node.output()->uses()) {
+    const ir::Node& next = *use.node;
+    if (seen.size() >= kMostNodes || !seen.insert(&next).second) continue;
+    if (ops::weight_port(next) || next.is("Concat") || next.output() == nullptr) continue;
+    std::size_t activations = 0;
+    for (std::size_t port = 0; port < next.inputs().size(); ++port) {
+      activations += ops::is_activation_input(next, port) ? 1 : 0;
+    }
+    const bool is_sum = (next.is("Add") || next.is("Sum")) && activations > 1;
+    if (is_sum || ends_a_branch(next, seen)) return true;
+  }
+  return false;
+}
+
+/// Keeps activations of the same size from layer to layer. Branches of residual networks stay below
+/// their trunk: what doubles in every block ends in gates that jump at the last bit.
+double deviation_of(const ir::Node& node, const Tensor& weight) {
+  constexpr double kBranch = 0.2;
+  std::set<const ir::Node*> seen;
+  return std::sqrt(2.0 / fan_in(node, weight)) * (ends_a_branch(node, seen) ? kBranch : 1.0);
+}
+
 double draw(Role role, double deviation, base::Random& random) {
   switch (role) {
     case Role::Weight:
@@ -83,8 +108,7 @@ std::size_t draw_parameters(ir::Graph& graph, std::uint64_t seed) {
       ir::Value* value = ops::initializer_behind(node->input(port));
       if (!drawn.insert(value).second) continue;
       const Role role = role_of(*node, port);
-      const double deviation =
-          role == Role::Weight ? std::sqrt(2.0 / fan_in(*node, value->constant())) : 0.0;
+      const double deviation = role == Role::Weight ? deviation_of(*node, value->constant()) : 0.0;
       const base::Random random(seed, stream_of(value->name()));
       graph.set_constant(*value, draw_like(value->constant(), role, deviation, random));
     }
