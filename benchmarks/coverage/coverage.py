@@ -3,8 +3,8 @@
 
     coverage.py --program build/release/bin/espalier_prune_coverage --results FILE [NAME...]
 
-Each network is exported with random weights and BatchNormalization kept, pruned to 0.7 and to 0.5 of
-its multiply-accumulates by L1, proven (cut against masked), written, and run in ONNX Runtime and
+Each network is exported with random weights and BatchNormalization kept, pruned to 0.7 and to 0.5
+of its multiply-accumulates by L1, proven (cut against masked), written, and run in ONNX Runtime and
 OpenVINO. Rows already in the results file are not done again. `--table` prints the file as
 Markdown. Needs torch, torchvision, timm, onnx, onnxruntime and openvino.
 """
@@ -62,7 +62,8 @@ def run_engines(path, side):
     image = numpy.random.default_rng(SEED).standard_normal((1, 3, side, side), dtype="float32")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     first = session.run(None, {session.get_inputs()[0].name: image})[0]
-    second = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(image)[0]
+    exact = {"INFERENCE_PRECISION_HINT": "f32"}
+    second = openvino.Core().compile_model(path, "CPU", exact)(image)[0]
     if not numpy.isfinite(first).all():
         raise ValueError("outputs are not finite")
     return float(abs(first - second).max() / max(abs(first).max(), 1e-30))

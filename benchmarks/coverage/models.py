@@ -6,9 +6,9 @@ import dataclasses
 # Families first, so that a run that is stopped early has seen one of each kind.
 FIRST = ["resnet18", "mobilenet_v2", "shufflenet_v2_x1_0", "densenet121", "googlenet",
          "squeezenet1_1", "mobilenet_v3_small", "efficientnet_b0", "regnet_y_400mf",
-         "resnext50_32x4d", "convnext_tiny", "mnasnet1_0", "inception_v3", "lraspp_mobilenet_v3_large",
-         "deeplabv3_mobilenet_v3_large", "fcn_resnet50", "resnet50", "efficientnet_v2_s", "alexnet",
-         "vgg11_bn"]
+         "resnext50_32x4d", "convnext_tiny", "mnasnet1_0", "inception_v3",
+         "lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large", "fcn_resnet50", "resnet50",
+         "efficientnet_v2_s", "alexnet", "vgg11_bn"]
 TIMM = ["mobilenetv3_large_100", "efficientnet_b0", "efficientnet_lite0", "ghostnet_100",
         "regnetx_002", "convnext_atto", "hrnet_w18_small", "res2net50_26w_4s", "seresnet50",
         "resnext50_32x4d", "dpn68", "mixnet_s", "repvgg_a0", "dla34", "ese_vovnet19b_dw",
@@ -50,7 +50,7 @@ class Network:
         if self.source == "segmentation":
             options["weights_backbone"] = None
         if self.name in ("googlenet", "inception_v3"):
-            options.update(aux_logits=False, init_weights=True)
+            options.update(aux_logits=False, init_weights=False)
         return torchvision.models.get_model(self.name, **options).eval()
 
 
