@@ -56,7 +56,7 @@ Outcome run(const Arguments& arguments, const CommonOptions& common) {
   recipe::Recipe job;
   job.seed = common.seed;
   job.model.source = recipe::ModelFile{.path = arguments.model};
-  job.data = arguments.data.open();
+  job.data = arguments.data.open(arguments.model);
   job.calibration = arguments.calibration;
   job.calibration.seed = common.seed;
   recipe::QuantizeStage stage = arguments.stage;
