@@ -1,16 +1,21 @@
 #include "espalier/recipe/run.h"
 
+#include <map>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "espalier/base/error.h"
 #include "espalier/base/log.h"
 #include "espalier/onnx/codec.h"
+#include "espalier/recipe/model_input.h"
 #include "espalier/recipe/model_source.h"
 #include "espalier/recipe/plan_yaml.h"
 #include "espalier/recipe/quantization.h"
 #include "espalier/recipe/report.h"
 #include "espalier/recipe/resuming.h"
 #include "espalier/recipe/run_folder.h"
+#include "espalier/recipe/stage_files.h"
 #include "espalier/recipe/training.h"
 #include "espalier/train/checkpoint.h"
 #include "espalier/train/checkpoint_folder.h"
@@ -26,14 +31,6 @@ struct Progress {
   int opset = 17;
 };
 
-std::string stage_file(std::size_t index) {
-  return fmt::format("stage-{}.espalier", index);
-}
-
-std::string stage_folder(std::size_t index) {
-  return fmt::format("checkpoints/stage-{}", index);
-}
-
 /// What an earlier run left of a training stage.
 struct Left {
   Reuse reuse = Reuse::Anew;
@@ -41,7 +38,7 @@ struct Left {
 };
 
 Left look_for(std::size_t index, const Recipe& recipe, const RunFolder& folder) {
-  const std::filesystem::path done = folder.path() / "checkpoints" / stage_file(index);
+  const std::filesystem::path done = stage_file(folder.path(), index);
   if (std::filesystem::exists(done)) {
     train::Checkpoint checkpoint = train::read_checkpoint(done);
     const std::string config = checkpoint.state ? checkpoint.state->config : "";
@@ -86,8 +83,12 @@ TrainingOutcome train_or_reuse(const StageTraining& training, const ir::Graph& g
                                           .checkpoint_folder = stage_folder(index),
                                           .resume = left.reuse != Reuse::Anew,
                                           .config = recipe.resolved,
-                                          .progress = options.progress});
-  train::write_checkpoint(folder.path() / "checkpoints" / stage_file(index),
+                                          .progress = options.progress,
+                                          .on_start = [&] {
+                                            folder.write("config.yaml", recipe.resolved);
+                                            forget_from(folder.path(), index);
+                                          }});
+  train::write_checkpoint(stage_file(folder.path(), index),
                           {.graph = outcome.best.clone(), .state = outcome.state});
   return outcome;
 }
@@ -116,7 +117,6 @@ void run_quantize_stage(const QuantizeStage& stage, std::size_t index, const Rec
                                                 .threads = options.threads,
                                                 .progress = options.progress,
                                                 .train = train}));
-  folder.write("plan.yaml", print_plan(progress.quantization->plan));
 }
 
 /// The opset that the recipe's export stage asks for, wherever it stands.
@@ -139,6 +139,21 @@ void check_order(const Recipe& recipe) {
   }
 }
 
+/// What can be refused before the run folder is touched.
+void check_start(const Recipe& recipe, const RunOptions& options, const ir::Graph& graph) {
+  for (const Stage& stage : recipe.stages) {
+    if (std::holds_alternative<QuantizeStage>(stage)) check_quantizable(graph);
+  }
+  if (options.resume && !std::filesystem::exists(options.output)) {
+    base::log_warning("nothing to resume: there is no folder '{}'; the run starts anew",
+                      options.output.string());
+  }
+  if (options.resume || options.overwrite || !holds_training(options.output)) return;
+  throw base::UserError(
+      {.what = fmt::format("the folder '{}' holds a training", options.output.string()),
+       .hint = "--resume goes on with it, --overwrite replaces it, -o names another folder"});
+}
+
 RunFacts make_facts(const Recipe& recipe, const RunOptions& options, const Progress& progress) {
   RunFacts facts{.title = model_title(recipe.model),
                  .command = options.command,
@@ -158,11 +173,11 @@ RunFacts make_facts(const Recipe& recipe, const RunOptions& options, const Progr
 RunResult run_recipe(const Recipe& recipe, const RunOptions& options) {
   check_order(recipe);
   Progress progress{.graph = load_model(recipe.model), .opset = export_opset(recipe)};
+  check_start(recipe, options, progress.graph);
   const RunFolder folder(options.output);
   if (options.resume && folder.has("config.yaml")) {
     log_recipe_changes(folder.read("config.yaml"), recipe);
   }
-  folder.write("config.yaml", recipe.resolved);
   for (std::size_t index = 0; index < recipe.stages.size(); ++index) {
     const Stage& stage = recipe.stages[index];
     base::log_info("stage {}: {}", index, stage_name(stage));
@@ -177,16 +192,24 @@ RunResult run_recipe(const Recipe& recipe, const RunOptions& options) {
       run_quantize_stage(*quantize, index, recipe, options, folder, progress);
     }
   }
-  const std::string float_model = onnx::encode(progress.graph, {.opset = progress.opset});
-  if (progress.quantization) folder.write("float.onnx", float_model);
-  folder.write("model.onnx",
-               progress.quantization ? progress.quantization->quantized_model : float_model);
+  std::map<std::string, std::string> files{{"config.yaml", recipe.resolved}};
+  files["model.onnx"] = onnx::encode(progress.graph, {.opset = progress.opset});
+  if (progress.quantization) {
+    files["float.onnx"] =
+        std::exchange(files["model.onnx"], progress.quantization->quantized_model);
+    files["plan.yaml"] = print_plan(progress.quantization->plan);
+  }
   RunResult result;
   result.report = report_json(make_facts(recipe, options, progress));
   result.passed = !progress.quantization || progress.quantization->verification.passed();
   result.text = report_text(result.report);
-  folder.write("report.json", report::to_text(result.report) + "\n");
-  folder.write("report.html", report::render_html(report_page(result.report)));
+  files["report.json"] = report::to_text(result.report) + "\n";
+  files["report.html"] = report::render_html(report_page(result.report));
+  if (options.overwrite && !progress.training) forget_all(folder.path());
+  folder.write_all(files);
+  for (const char* name : {"float.onnx", "plan.yaml"}) {
+    if (!files.contains(name)) std::filesystem::remove(folder.path() / name);
+  }
   return result;
 }
 
