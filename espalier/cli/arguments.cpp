@@ -9,23 +9,36 @@ namespace espalier::cli {
 
 void DataArguments::add_to(CLI::App& app, bool required) {
   app.add_option("--data", data, "A DATA.yaml, or a folder of images")->required(required);
-  folder_options = {
-      app.add_option("--mean", folder.mean, "Folder of images: mean of each channel")
+  only_for_folders = {
+      app.add_option("--mean", folder.mean,
+                     "Folder of images: mean of each channel (default: ImageNet's)")
           ->delimiter(','),
-      app.add_option("--std", folder.std_deviation, "Folder of images: deviation of each channel")
+      app.add_option("--std", folder.std_deviation,
+                     "Folder of images: deviation of each channel (default: ImageNet's)")
           ->delimiter(','),
-      app.add_option("--size", folder.size, "Folder of images: height and width of the input")
+      app.add_option("--size", size,
+                     "Folder of images: height and width of the input (default: the model's, "
+                     "or 224). Images of that size stay as they are; of others the shorter side "
+                     "becomes size * 256 / 224, below 64 the size itself, and the centre is cut "
+                     "out")
           ->check(CLI::Range(1, 65536))};
 }
 
-recipe::DataSplits DataArguments::open() const {
-  for (const CLI::Option* option : folder_options) {
+recipe::FolderOptions DataArguments::folder_options() const {
+  recipe::FolderOptions options = folder;
+  options.height = options.width = size;
+  return options;
+}
+
+recipe::DataSplits DataArguments::open(const std::filesystem::path& model) const {
+  for (const CLI::Option* option : only_for_folders) {
     if (option->count() == 0 || std::filesystem::is_directory(data)) continue;
     throw base::UserError({.what = fmt::format("{} is for a folder of images", option->get_name()),
                            .got = fmt::format("the data file '{}'", data.string()),
                            .hint = "a data file says it in its transform_ops"});
   }
-  return recipe::open_data(data, folder);
+  if (!std::filesystem::is_directory(data)) return recipe::load_data(data);
+  return recipe::open_data(data, recipe::fit_to_model(folder_options(), model));
 }
 
 void add_verify_bounds(CLI::App& app, recipe::VerifyConfig& config) {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "espalier/cli/command.h"
-#include "espalier/recipe/data_yaml.h"
+#include "espalier/recipe/folder_data.h"
 #include "espalier/recipe/recipe.h"
 #include "espalier/report/progress.h"
 
@@ -20,11 +20,14 @@ namespace espalier::cli {
 struct DataArguments {
   std::filesystem::path data;
   recipe::FolderOptions folder;
+  std::int64_t size = 0;  ///< 0: the model's
 
   void add_to(CLI::App& app, bool required);
-  [[nodiscard]] recipe::DataSplits open() const;
+  [[nodiscard]] recipe::FolderOptions folder_options() const;
+  /// The images, as `model` (a file or a run folder) takes them.
+  [[nodiscard]] recipe::DataSplits open(const std::filesystem::path& model) const;
 
-  std::vector<const CLI::Option*> folder_options = {};  ///< owned by the command
+  std::vector<const CLI::Option*> only_for_folders = {};  ///< owned by the command
 };
 
 /// `--max-drop`, `--min-agreement`, `--min-integer-share`, `--allow-slower`, `--latency-rounds`:

@@ -28,7 +28,7 @@ void print(const recipe::EvaluationResult& result) {
 
 Outcome run(const Arguments& arguments, const CommonOptions& common) {
   recipe::EvaluationRequest request = arguments.request;
-  request.data = arguments.data.open();
+  request.data = arguments.data.open(request.model);
   request.seed = common.seed;
   request.threads = common.threads;
   request.progress = progress_style(common);

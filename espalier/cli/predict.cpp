@@ -18,8 +18,8 @@ struct Arguments {
 
 Outcome run(const Arguments& arguments, const CommonOptions& common) {
   recipe::PredictionRequest request = arguments.request;
-  if (!arguments.data.data.empty()) request.data = arguments.data.open();
-  request.folder = arguments.data.folder;
+  if (!arguments.data.data.empty()) request.data = arguments.data.open(request.model);
+  request.folder = arguments.data.folder_options();
   request.threads = common.threads;
   request.progress = progress_style(common);
   const std::vector<recipe::Prediction> predictions = recipe::predict_images(request);

@@ -23,6 +23,7 @@ struct Arguments {
   bool symmetric = false;
   bool no_bias_correction = false;
   bool no_rounding = false;
+  bool overwrite = false;
 };
 
 std::vector<std::string> method_names() {
@@ -56,7 +57,7 @@ Outcome run(const Arguments& arguments, const CommonOptions& common) {
   recipe::Recipe job;
   job.seed = common.seed;
   job.model.source = recipe::ModelFile{.path = arguments.model};
-  job.data = arguments.data.open();
+  job.data = arguments.data.open(arguments.model);
   job.calibration = arguments.calibration;
   job.calibration.seed = common.seed;
   recipe::QuantizeStage stage = arguments.stage;
@@ -72,6 +73,7 @@ Outcome run(const Arguments& arguments, const CommonOptions& common) {
                     "-o", arguments.output.string()});
   job.resolved = "# " + line + "\n";
   const recipe::RunResult result = recipe::run_recipe(job, {.output = arguments.output,
+                                                            .overwrite = arguments.overwrite,
                                                             .threads = common.threads,
                                                             .command = line,
                                                             .progress = progress_style(common)});
@@ -89,6 +91,7 @@ RunCommand add_quantize(CLI::App& app) {
   app.add_option("model", arguments->model, "ONNX file or checkpoint")->required();
   arguments->data.add_to(app, true);
   app.add_option("-o,--output", arguments->output, "Run folder")->required();
+  app.add_flag("--overwrite", arguments->overwrite, "Replace the training that the folder holds");
   app.add_option("--samples", arguments->calibration.samples, "Calibration images")
       ->check(CLI::Range(1, 100'000'000))
       ->capture_default_str();

@@ -15,6 +15,7 @@ struct Arguments {
   std::vector<std::string> overrides;
   std::filesystem::path output;
   bool resume = false;
+  bool overwrite = false;
 };
 
 Outcome run(const Arguments& arguments, const CommonOptions& common, bool seed_given) {
@@ -29,6 +30,7 @@ Outcome run(const Arguments& arguments, const CommonOptions& common, bool seed_g
   words.insert(words.end(), {"-o", output.string()});
   const recipe::RunResult result = recipe::run_recipe(job, {.output = output,
                                                             .resume = arguments.resume,
+                                                            .overwrite = arguments.overwrite,
                                                             .threads = common.threads,
                                                             .command = command_line(words),
                                                             .progress = progress_style(common)});
@@ -46,7 +48,9 @@ RunCommand add_train(CLI::App& app) {
   app.add_option("-c,--config", arguments->recipe, "Recipe (YAML)")->required();
   app.add_option("--set", arguments->overrides, "Override, e.g. stages.0.train.epochs=3");
   app.add_option("-o,--output", arguments->output, "Run folder (default: the recipe's)");
-  app.add_flag("--resume", arguments->resume, "Go on from the run folder");
+  CLI::Option* resume = app.add_flag("--resume", arguments->resume, "Go on from the run folder");
+  app.add_flag("--overwrite", arguments->overwrite, "Replace the training that the folder holds")
+      ->excludes(resume);
   return [arguments, &app](const CommonOptions& common) {
     return run(*arguments, common, app.get_option("--seed")->count() > 0);
   };

@@ -18,7 +18,7 @@ struct Arguments {
 
 Outcome run(const Arguments& arguments, const CommonOptions& common) {
   recipe::VerificationRequest request = arguments.request;
-  request.data = arguments.data.open();
+  request.data = arguments.data.open(request.original);
   request.seed = common.seed;
   request.threads = common.threads;
   request.progress = progress_style(common);

@@ -230,26 +230,4 @@ DataSplits load_data(const std::filesystem::path& file) {
   return parse_data(load_yaml(file), file.parent_path());
 }
 
-std::vector<data::TransformConfig> folder_transforms(const FolderOptions& options) {
-  const auto resized =
-      static_cast<std::int64_t>(std::lround(static_cast<double>(options.size) * 256.0 / 224.0));
-  return {{.name = "DecodeImage"},
-          {.name = "ResizeImage", .parameters = {{"resize_short", resized}}},
-          {.name = "CropImage", .parameters = {{"size", options.size}}},
-          {.name = "NormalizeImage",
-           .parameters = {{"mean", options.mean}, {"std", options.std_deviation}}},
-          {.name = "ToCHWImage"}};
-}
-
-DataSplits open_data(const std::filesystem::path& data, const FolderOptions& options) {
-  if (!std::filesystem::is_directory(data)) return load_data(data);
-  DataSplits splits;
-  splits.source = data.string();
-  splits.only = data::DataConfig{.dataset = {.name = "ImageFolder",
-                                             .parameters = {{"root", data.string()}},
-                                             .transforms = folder_transforms(options),
-                                             .where = data.string()}};
-  return splits;
-}
-
 }  // namespace espalier::recipe

@@ -34,15 +34,4 @@ struct DataSplits {
 [[nodiscard]] DataSplits parse_data(const YamlValue& document, const std::filesystem::path& folder);
 [[nodiscard]] DataSplits load_data(const std::filesystem::path& file);
 
-/// How images of a plain folder become inputs of a network.
-struct FolderOptions {
-  std::vector<double> mean = {0.485, 0.456, 0.406};
-  std::vector<double> std_deviation = {0.229, 0.224, 0.225};
-  std::int64_t size = 224;  ///< shorter side is resized to size * 256 / 224, then the centre is cut
-};
-/// The transforms that such images go through.
-[[nodiscard]] std::vector<data::TransformConfig> folder_transforms(const FolderOptions& options);
-/// `data` is a data file, or a folder of images (class sub-folders or a flat folder).
-[[nodiscard]] DataSplits open_data(const std::filesystem::path& data, const FolderOptions& options);
-
 }  // namespace espalier::recipe

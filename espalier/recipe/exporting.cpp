@@ -16,6 +16,7 @@
 #include "espalier/onnx/codec.h"
 #include "espalier/onnx/shapes.h"
 #include "espalier/ops/cost.h"
+#include "espalier/ops/facts.h"
 #include "espalier/passes/pipelines.h"
 #include "espalier/recipe/plan_yaml.h"
 #include "espalier/recipe/quantization.h"
@@ -71,6 +72,19 @@ void refuse_simulated(const ir::Graph& graph) {
     throw base::UnsupportedError({.what = "cannot export a graph of simulated quantization",
                                   .where = node->label(),
                                   .hint = "export the float model with a plan: --form qdq"});
+  }
+}
+
+void refuse_quantized(const ir::Graph& graph, const ExportRequest& request) {
+  for (const ir::Node* node : graph.nodes()) {
+    const ops::OpKind kind = ops::kind_of(*node);
+    if (kind != ops::OpKind::Quantize && kind != ops::OpKind::Dequantize) continue;
+    throw base::UserError(
+        {.what = fmt::format("form '{}' needs a float model", request.form),
+         .where = node->label(),
+         .got = fmt::format("the quantized model '{}'", trained_model(request.model).string()),
+         .hint = "give the float model that it was made from; the quantized file is finished as "
+                 "it is"});
   }
 }
 
@@ -168,6 +182,7 @@ report::Json export_model(const ExportRequest& request) {
   }
   const Source source = load_source(request);
   refuse_simulated(source.graph);
+  refuse_quantized(source.graph, request);
   const std::string bytes = form->encode(source, request);
   Json json = Json::object();
   json["model"] = trained_model(request.model).string();

@@ -14,7 +14,7 @@ namespace espalier::recipe {
 
 const ir::Value& image_input(const ir::Graph& graph) {
   if (graph.inputs().size() == 1) return *graph.inputs().front();
-  throw base::UserError(
+  throw base::UnsupportedError(
       {.what = fmt::format("the model '{}' does not take images", graph.name),
        .got = fmt::format("{} inputs: {}", graph.inputs().size(), describe_inputs(graph)),
        .expected = "one input of images"});

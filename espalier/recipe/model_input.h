@@ -11,12 +11,12 @@
 
 namespace espalier::recipe {
 
-/// The input that takes the images. Throws UserError, which names them, when the model has none or
-/// several.
+/// The input that takes the images. Throws UnsupportedError, which names them, when the model has
+/// none or several.
 [[nodiscard]] const ir::Value& image_input(const ir::Graph& graph);
 
-/// Refuses by name what post-training quantization cannot start from: UserError for several inputs
-/// and for a model that is quantized already, UnsupportedError for weights in 16-bit floats.
+/// Refuses by name what post-training quantization cannot start from: UserError for a model
+/// that is quantized already, UnsupportedError for several inputs and for weights in 16-bit floats.
 void check_quantizable(const ir::Graph& graph);
 
 /// Throws UserError when images [samples, ...] of `source` do not have the sizes that the model's

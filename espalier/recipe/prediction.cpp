@@ -10,6 +10,7 @@
 #include "espalier/base/error.h"
 #include "espalier/base/file.h"
 #include "espalier/base/interrupt.h"
+#include "espalier/base/log.h"
 #include "espalier/data/loader.h"
 #include "espalier/data/subset.h"
 #include "espalier/recipe/evaluation.h"
@@ -102,7 +103,9 @@ Images find_images(const PredictionRequest& request) {
       images.dataset = data::open_dataset(config.dataset, config.loader.bad_samples);
     }
   } else {
-    images.transforms = folder_transforms(request.folder);
+    const FolderOptions folder = fit_to_model(request.folder, shipped_model(request.model));
+    base::log_info("{}", describe_transforms(folder));
+    images.transforms = folder_transforms(folder);
   }
   if (!request.images.empty()) images.dataset = open_images(request.images);
   if (images.dataset == nullptr) {

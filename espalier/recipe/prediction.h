@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "espalier/recipe/data_yaml.h"
+#include "espalier/recipe/folder_data.h"
 #include "espalier/report/json.h"
 #include "espalier/report/progress.h"
 
@@ -18,7 +18,7 @@ struct PredictionRequest {
   std::vector<std::filesystem::path> images = {};
   /// Where transforms come from, and images where none are given.
   std::optional<DataSplits> data = std::nullopt;
-  FolderOptions folder = {};               ///< transforms of `images` without `data`
+  FolderOptions folder = {};  ///< transforms of `images` without `data`; fitted to the model
   std::filesystem::path class_names = {};  ///< one name a line, or "3 name"
   int top = 5;
   std::string engine = "espalier";

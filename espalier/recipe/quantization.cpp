@@ -210,7 +210,7 @@ void refuse_empty(const quant::QuantPlan& plan, const ir::Graph& prepared) {
       reasons.push_back(fmt::format("'{}' ({}): {}", node.node, node.op, node.reason));
     }
   }
-  throw base::UserError(
+  throw base::UnsupportedError(
       {.what = fmt::format("nothing of the model '{}' can be quantized", prepared.name),
        .got = reasons.empty() ? "no convolution or matrix product with constant weights"
                               : fmt::format("{}", fmt::join(reasons, "; "))});

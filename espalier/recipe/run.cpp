@@ -1,10 +1,14 @@
 #include "espalier/recipe/run.h"
 
+#include <map>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "espalier/base/error.h"
 #include "espalier/base/log.h"
 #include "espalier/onnx/codec.h"
+#include "espalier/recipe/model_input.h"
 #include "espalier/recipe/model_source.h"
 #include "espalier/recipe/plan_yaml.h"
 #include "espalier/recipe/prune_plan_yaml.h"
@@ -13,6 +17,7 @@
 #include "espalier/recipe/report.h"
 #include "espalier/recipe/resuming.h"
 #include "espalier/recipe/run_folder.h"
+#include "espalier/recipe/stage_files.h"
 #include "espalier/recipe/training.h"
 #include "espalier/train/checkpoint.h"
 #include "espalier/train/checkpoint_folder.h"
@@ -29,36 +34,22 @@ struct Progress {
   int opset = 17;
 };
 
-/// "stage-2", and for a training inside a stage that has several "stage-2-1".
-std::string stage_stem(std::size_t index, std::int64_t part) {
-  return part == 0 ? fmt::format("stage-{}", index) : fmt::format("stage-{}-{}", index, part);
-}
-
-std::string stage_file(std::size_t index, std::int64_t part) {
-  return stage_stem(index, part) + ".espalier";
-}
-
-std::string stage_folder(std::size_t index, std::int64_t part) {
-  return "checkpoints/" + stage_stem(index, part);
-}
-
 /// What an earlier run left of a training stage.
 struct Left {
   Reuse reuse = Reuse::Anew;
   std::optional<train::Checkpoint> finished = std::nullopt;
 };
 
-Left look_for(std::size_t index, std::int64_t part, const Recipe& recipe, const RunFolder& folder) {
-  const std::filesystem::path done = folder.path() / "checkpoints" / stage_file(index, part);
+Left look_for(const StagePart& place, const Recipe& recipe, const RunFolder& folder) {
+  const std::filesystem::path done = stage_file(folder.path(), place);
   if (std::filesystem::exists(done)) {
     train::Checkpoint checkpoint = train::read_checkpoint(done);
     const std::string config = checkpoint.state ? checkpoint.state->config : "";
-    return {.reuse = reuse_of(recipe, index, config), .finished = std::move(checkpoint)};
+    return {.reuse = reuse_of(recipe, place.stage, config), .finished = std::move(checkpoint)};
   }
-  const auto newest =
-      train::CheckpointFolder(folder.path() / stage_folder(index, part), 1).latest();
+  const auto newest = train::CheckpointFolder(folder.path() / stage_folder(place), 1).latest();
   if (!newest) return {};
-  const Reuse reuse = reuse_of(recipe, index, newest->state->config);
+  const Reuse reuse = reuse_of(recipe, place.stage, newest->state->config);
   return {.reuse = reuse == Reuse::Anew ? Reuse::Anew : Reuse::Continue};
 }
 
@@ -76,7 +67,8 @@ struct StageTraining {
 TrainingOutcome train_or_reuse(const StageTraining& training, const ir::Graph& graph,
                                const ir::Graph& self) {
   const auto& [stage, index, recipe, options, folder, part] = training;
-  Left left = options.resume ? look_for(index, part, recipe, folder) : Left{};
+  const StagePart place{.stage = index, .part = part};
+  Left left = options.resume ? look_for(place, recipe, folder) : Left{};
   if (left.finished && left.reuse == Reuse::Finished) {
     base::log_info("stage {} ({}) was finished before", index, stage_name(recipe.stages[index]));
     return {.best = std::move(left.finished->graph),
@@ -93,11 +85,15 @@ TrainingOutcome train_or_reuse(const StageTraining& training, const ir::Graph& g
                                           .self = &self,
                                           .seed = recipe.seed,
                                           .folder = folder.path(),
-                                          .checkpoint_folder = stage_folder(index, part),
+                                          .checkpoint_folder = stage_folder(place),
                                           .resume = left.reuse != Reuse::Anew,
                                           .config = recipe.resolved,
-                                          .progress = options.progress});
-  train::write_checkpoint(folder.path() / "checkpoints" / stage_file(index, part),
+                                          .progress = options.progress,
+                                          .on_start = [&] {
+                                            folder.write("config.yaml", recipe.resolved);
+                                            forget_from(folder.path(), place);
+                                          }});
+  train::write_checkpoint(stage_file(folder.path(), place),
                           {.graph = outcome.best.clone(), .state = outcome.state});
   return outcome;
 }
@@ -110,8 +106,8 @@ void run_train_stage(const StageTraining& training, Progress& progress) {
 /// Takes the result of an earlier run that finished this stage.
 bool reuse_pruning(std::size_t index, const Recipe& recipe, const RunFolder& folder,
                    Progress& progress) {
-  const std::string facts = "checkpoints/" + stage_stem(index, 0) + ".json";
-  Left left = look_for(index, 0, recipe, folder);
+  const std::string facts = stage_facts({.stage = index});
+  Left left = look_for({.stage = index}, recipe, folder);
   if (!left.finished || left.reuse != Reuse::Finished || !folder.has(facts)) return false;
   base::log_info("stage {} (prune) was finished before", index);
   progress.graph = std::move(left.finished->graph);
@@ -140,10 +136,11 @@ void run_prune_stage(const PruneStage& stage, std::size_t index, const Recipe& r
                                       .threads = options.threads,
                                       .fine_tune = fine_tune});
   folder.write("prune_plan.yaml", print_prune_plan(result.plan));
-  folder.write("checkpoints/" + stage_stem(index, 0) + ".json", report::to_text(result.facts));
+  forget_from(folder.path(), {.stage = index + 1});
+  folder.write(stage_facts({.stage = index}), report::to_text(result.facts));
   train::TrainState state;
   state.config = recipe.resolved;
-  train::write_checkpoint(folder.path() / "checkpoints" / stage_file(index, 0),
+  train::write_checkpoint(stage_file(folder.path(), {.stage = index}),
                           {.graph = result.graph.clone(), .state = state});
   progress.graph = std::move(result.graph);
   progress.pruning = std::move(result.facts);
@@ -168,7 +165,6 @@ void run_quantize_stage(const QuantizeStage& stage, std::size_t index, const Rec
                                                 .threads = options.threads,
                                                 .progress = options.progress,
                                                 .train = train}));
-  folder.write("plan.yaml", print_plan(progress.quantization->plan));
 }
 
 /// The opset that the recipe's export stage asks for, wherever it stands.
@@ -191,6 +187,21 @@ void check_order(const Recipe& recipe) {
   }
 }
 
+/// What can be refused before the run folder is touched.
+void check_start(const Recipe& recipe, const RunOptions& options, const ir::Graph& graph) {
+  for (const Stage& stage : recipe.stages) {
+    if (std::holds_alternative<QuantizeStage>(stage)) check_quantizable(graph);
+  }
+  if (options.resume && !std::filesystem::exists(options.output)) {
+    base::log_warning("nothing to resume: there is no folder '{}'; the run starts anew",
+                      options.output.string());
+  }
+  if (options.resume || options.overwrite || !holds_training(options.output)) return;
+  throw base::UserError(
+      {.what = fmt::format("the folder '{}' holds a training", options.output.string()),
+       .hint = "--resume goes on with it, --overwrite replaces it, -o names another folder"});
+}
+
 RunFacts make_facts(const Recipe& recipe, const RunOptions& options, const Progress& progress) {
   RunFacts facts{.title = model_title(recipe.model),
                  .command = options.command,
@@ -211,11 +222,11 @@ RunFacts make_facts(const Recipe& recipe, const RunOptions& options, const Progr
 RunResult run_recipe(const Recipe& recipe, const RunOptions& options) {
   check_order(recipe);
   Progress progress{.graph = load_model(recipe.model), .opset = export_opset(recipe)};
+  check_start(recipe, options, progress.graph);
   const RunFolder folder(options.output);
   if (options.resume && folder.has("config.yaml")) {
     log_recipe_changes(folder.read("config.yaml"), recipe);
   }
-  folder.write("config.yaml", recipe.resolved);
   for (std::size_t index = 0; index < recipe.stages.size(); ++index) {
     const Stage& stage = recipe.stages[index];
     base::log_info("stage {}: {}", index, stage_name(stage));
@@ -232,17 +243,25 @@ RunResult run_recipe(const Recipe& recipe, const RunOptions& options) {
       run_quantize_stage(*quantize, index, recipe, options, folder, progress);
     }
   }
-  const std::string float_model = onnx::encode(progress.graph, {.opset = progress.opset});
-  if (progress.quantization) folder.write("float.onnx", float_model);
-  folder.write("model.onnx",
-               progress.quantization ? progress.quantization->quantized_model : float_model);
+  std::map<std::string, std::string> files{{"config.yaml", recipe.resolved}};
+  files["model.onnx"] = onnx::encode(progress.graph, {.opset = progress.opset});
+  if (progress.quantization) {
+    files["float.onnx"] =
+        std::exchange(files["model.onnx"], progress.quantization->quantized_model);
+    files["plan.yaml"] = print_plan(progress.quantization->plan);
+  }
   RunResult result;
   result.report = report_json(make_facts(recipe, options, progress));
   result.passed = (!progress.quantization || progress.quantization->verification.passed()) &&
                   (!progress.pruning || pruning_passed(*progress.pruning));
   result.text = report_text(result.report);
-  folder.write("report.json", report::to_text(result.report) + "\n");
-  folder.write("report.html", report::render_html(report_page(result.report)));
+  files["report.json"] = report::to_text(result.report) + "\n";
+  files["report.html"] = report::render_html(report_page(result.report));
+  if (options.overwrite && !progress.training) forget_all(folder.path());
+  folder.write_all(files);
+  for (const char* name : {"float.onnx", "plan.yaml"}) {
+    if (!files.contains(name)) std::filesystem::remove(folder.path() / name);
+  }
   return result;
 }
 

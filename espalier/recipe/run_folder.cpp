@@ -1,5 +1,12 @@
 #include "espalier/recipe/run_folder.h"
 
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <system_error>
+#include <unistd.h>
+#include <vector>
+
 #include <fmt/format.h>
 
 #include "espalier/base/error.h"
@@ -15,7 +22,57 @@ namespace {
                          .expected = std::move(expected)});
 }
 
+/// What a killed process left of files and folders that it was writing.
+void remove_leftovers(const std::filesystem::path& folder, const std::string& prefix) {
+  std::error_code error;
+  std::vector<std::filesystem::path> leftovers;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    const std::size_t place = name.rfind(".partial-");
+    if (place == std::string::npos || !name.starts_with(prefix)) continue;
+    const std::string process = name.substr(place + std::string_view(".partial-").size());
+    if (process.empty() || process.find_first_not_of("0123456789") != std::string::npos) continue;
+    if (prefix.empty() || place == prefix.size()) leftovers.push_back(entry.path());
+  }
+  for (const std::filesystem::path& path : leftovers) std::filesystem::remove_all(path, error);
+}
+
 }  // namespace
+
+class RunFolder::Lock {
+ public:
+  explicit Lock(const std::filesystem::path& folder)
+      : descriptor_(::open((folder / "log.txt").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
+    if (descriptor_ < 0) fail(folder, errno);
+    if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
+    const int problem = errno;
+    ::close(descriptor_);
+    // File systems without locks leave it to the user.
+    if (problem == EWOULDBLOCK) fail(folder, problem);
+    descriptor_ = -1;
+  }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+  ~Lock() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+
+ private:
+  [[noreturn]] static void fail(const std::filesystem::path& folder, int problem) {
+    if (problem == EWOULDBLOCK) {
+      throw base::UserError(
+          {.what = fmt::format("another run is at work in the folder '{}'", folder.string()),
+           .where = "log.txt is locked",
+           .hint = "wait for its end, or choose another folder with -o"});
+    }
+    throw base::UserError(
+        {.what = fmt::format("cannot write the log file '{}'", (folder / "log.txt").string()),
+         .got = std::generic_category().message(problem),
+         .hint = "choose a writable folder with -o"});
+  }
+
+  int descriptor_;
+};
 
 RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
   std::error_code error;
@@ -26,6 +83,12 @@ RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
          .got = error.message(),
          .hint = "choose another one with -o"});
   }
+  lock_ = std::make_unique<Lock>(path_);
+  const std::filesystem::path whole = std::filesystem::absolute(path_).lexically_normal();
+  const bool slash = whole.filename().empty();
+  const std::filesystem::path plain = slash ? whole.parent_path() : whole;
+  remove_leftovers(path_, "");
+  remove_leftovers(plain.parent_path(), plain.filename().string());
   base::set_log_file((path_ / "log.txt").string());
 }
 
@@ -35,6 +98,14 @@ RunFolder::~RunFolder() {
 
 void RunFolder::write(std::string_view name, std::string_view content) const {
   base::write_file_atomic(path_ / name, content);
+}
+
+void RunFolder::write_all(const std::map<std::string, std::string>& files) const {
+  base::AtomicFolder folder(path_);
+  for (const auto& [name, content] : files) {
+    base::write_file_atomic(folder.path() / name, content);
+  }
+  folder.commit();
 }
 
 bool RunFolder::has(std::string_view name) const {
@@ -62,6 +133,7 @@ std::filesystem::path trained_model(const std::filesystem::path& path) {
     if (std::filesystem::exists(under_way.best_path())) return under_way.best_path();
     if (const auto files = under_way.files(); !files.empty()) return files.back();
   }
+  if (std::filesystem::exists(path / "float.onnx")) return path / "float.onnx";
   if (!std::filesystem::exists(path / "model.onnx")) {
     refuse_folder(path, "checkpoints or model.onnx in it");
   }

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -10,20 +12,28 @@ namespace espalier::recipe {
 /// events, checkpoints. Files appear whole or not at all.
 class RunFolder {
  public:
-  /// Creates it and starts log.txt. Throws UserError when it cannot be written.
+  /// Creates it, starts log.txt and removes unfinished files that a killed run left. One run at a
+  /// time has a folder: log.txt is locked. Throws UserError when the folder cannot be written or
+  /// another run has it.
   explicit RunFolder(std::filesystem::path path);
   RunFolder(const RunFolder&) = delete;
   RunFolder& operator=(const RunFolder&) = delete;
-  /// Ends the log file.
+  /// Ends the log file and lets go of the folder.
   ~RunFolder();
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   void write(std::string_view name, std::string_view content) const;
+  /// Writes files by name so that all of them appear, or none (a full disk).
+  void write_all(const std::map<std::string, std::string>& files) const;
   [[nodiscard]] bool has(std::string_view name) const;
   [[nodiscard]] std::string read(std::string_view name) const;
 
  private:
+  /// An open file whose lock ends with it.
+  class Lock;
+
   std::filesystem::path path_;
+  std::unique_ptr<Lock> lock_;
 };
 
 /// @name What a path means that may be a run folder; any other path comes back as it is
@@ -32,7 +42,8 @@ class RunFolder {
 /// model.onnx, which ships. Throws UserError when the run has none yet.
 [[nodiscard]] std::filesystem::path shipped_model(const std::filesystem::path& path);
 /// What training gave: the result of the last finished training stage, else the best model of the
-/// stage under way, else its newest checkpoint, else model.onnx. Throws UserError without any.
+/// stage under way, else its newest checkpoint; without training the float model: float.onnx, or
+/// model.onnx where nothing was quantized. Throws UserError without any.
 [[nodiscard]] std::filesystem::path trained_model(const std::filesystem::path& path);
 
 /// @}

@@ -1,5 +1,6 @@
 #include "espalier/recipe/training.h"
 
+#include <memory>
 #include <optional>
 
 #include <fmt/format.h>
@@ -21,29 +22,36 @@ class Reporter {
  public:
   Reporter(const TrainingRequest& request, std::int64_t iterations, std::int64_t resume_step)
       : request_(request),
-        events_(request.folder, {.resume_at_step = resume_step}),
+        resume_step_(resume_step),
         progress_({.title = "train",
                    .total = iterations * request.stage.options.epochs,
                    .unit = "steps",
                    .style = request.progress}) {}
 
   [[nodiscard]] train::Callbacks callbacks() {
-    return {.on_step = [this](const train::StepReport& report) { on_step(report); },
+    return {.on_start = [this] { on_start(); },
+            .on_step = [this](const train::StepReport& report) { on_step(report); },
             .on_epoch = [this](const train::EpochReport& report) { on_epoch(report); }};
   }
 
  private:
+  void on_start() {
+    if (request_.on_start) request_.on_start();
+    const report::EventWriterOptions options{.resume_at_step = resume_step_};
+    events_ = std::make_unique<report::EventWriter>(request_.folder, options);
+  }
+
   void on_step(const train::StepReport& report) {
     if (report.log_due) {
       progress_.clear();
       base::log_info("{}", train::train_line(report));
       for (const auto& [name, value] : report.values) {
-        events_.add_scalar("train/" + name, value, report.step);
+        events_->add_scalar("train/" + name, value, report.step);
       }
-      events_.add_scalar("train/lr", report.lr, report.step);
-      events_.add_scalar("train/gradient_norm", report.gradient_norm, report.step);
-      events_.add_scalar("train/images_per_second", report.samples_per_second, report.step);
-      events_.flush();
+      events_->add_scalar("train/lr", report.lr, report.step);
+      events_->add_scalar("train/gradient_norm", report.gradient_norm, report.step);
+      events_->add_scalar("train/images_per_second", report.samples_per_second, report.step);
+      events_->flush();
     }
     const auto loss = report.means.find("loss");
     progress_.update(report.step, loss == report.means.end()
@@ -55,14 +63,15 @@ class Reporter {
     progress_.clear();
     base::log_info("{}", train::epoch_line(report));
     for (const auto& [name, value] : report.record.evaluation) {
-      events_.add_scalar("eval/" + name, value, report.step);
+      events_->add_scalar("eval/" + name, value, report.step);
     }
     if (!report.record.evaluation.empty()) base::log_info("{}", train::evaluation_line(report));
-    events_.flush();
+    events_->flush();
   }
 
   const TrainingRequest& request_;
-  report::EventWriter events_;
+  std::int64_t resume_step_;
+  std::unique_ptr<report::EventWriter> events_ = nullptr;  ///< made when the training begins
   report::Progress progress_;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "espalier/ir/graph.h"
@@ -21,6 +22,8 @@ struct TrainingRequest {
   bool resume = false;
   std::string config;  ///< resolved recipe
   report::ProgressStyle progress = report::ProgressStyle::Auto;
+  /// Called once everything fits, before the first file is written or replaced.
+  std::function<void()> on_start = {};
 };
 
 struct TrainingOutcome {

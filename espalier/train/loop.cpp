@@ -8,6 +8,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/Version.h>
+#include <ATen/core/grad_mode.h>
 #include <torch/headeronly/version.h>
 
 #include "espalier/base/check.h"
@@ -128,9 +129,8 @@ class Run {
 
   /// Continues from the newest good checkpoint; gives its step.
   std::optional<std::int64_t> resume() {
-    if (!folder_) return std::nullopt;
-    folder_->remove_leftovers();
-    if (!options_.checkpoints.resume) {
+    if (folder_) folder_->remove_leftovers();
+    if (!folder_ || !options_.checkpoints.resume) {
       start_anew();
       return std::nullopt;
     }
@@ -141,6 +141,7 @@ class Run {
       return std::nullopt;
     }
     restore(*checkpoint);
+    announce_start();
     base::log_info(
         "resumed at epoch {}, step {}: weights, optimizer state, data position, best "
         "{} restored",
@@ -148,9 +149,27 @@ class Run {
     return state_.step;
   }
 
+  /// Data that does not fit is refused before anything of an earlier run is replaced.
+  void try_first_batch() {
+    const at::NoGradGuard no_gradients;
+    job_.data.start({});
+    const std::optional<data::Batch> batch = job_.data.next();
+    base::check(batch.has_value(), "cannot train: the data set gave no batch");
+    job_.program.set_training(false);
+    const std::vector<Tensor> outputs = job_.program.run(std::span(&batch->images, 1));
+    for (const LossTerm& term : job_.losses) static_cast<void>(term.function(outputs, *batch));
+  }
+
+  void announce_start() const {
+    if (job_.callbacks.on_start) job_.callbacks.on_start();
+  }
+
   /// Writes the state before the first step: whatever ends this run, resuming finds it and not what
   /// an earlier run left in the folder.
   void start_anew() {
+    try_first_batch();
+    announce_start();
+    if (!folder_) return;
     if (!folder_->files().empty()) {
       base::log_warning("starting anew replaces the checkpoints in '{}'",
                         options_.checkpoints.folder.string());

@@ -80,6 +80,9 @@ struct EpochReport {
 };
 
 struct Callbacks {
+  /// The training is about to begin: model, data and losses fit, and what resuming needs was read;
+  /// nothing is written yet.
+  std::function<void()> on_start = {};
   std::function<void(const StepReport&)> on_step = {};
   std::function<void(const EpochReport&)> on_epoch = {};
 };

@@ -14,7 +14,8 @@ TEST(Arguments, FolderOptionsReachTheData) {
   EXPECT_EQ(arguments.data, "some/folder");
   EXPECT_EQ(arguments.folder.mean, (std::vector<double>{0.1, 0.2, 0.3}));
   EXPECT_EQ(arguments.folder.std_deviation, (std::vector<double>{1, 2, 3}));
-  EXPECT_EQ(arguments.folder.size, 64);
+  EXPECT_EQ(arguments.folder_options().height, 64);
+  EXPECT_EQ(arguments.folder_options().width, 64);
 }
 
 TEST(Arguments, CommandLinesAreQuotedForAShell) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "espalier/base/file.h"
 #include "tests/kit/expect_error.h"
 
 namespace espalier::data {
@@ -12,6 +13,13 @@ using kit::expect_user_error;
 TEST(OpenDataset, KnowsItsNames) {
   EXPECT_THAT(dataset_names(), testing::ElementsAre("ImageNetDataset", "ImageFolder",
                                                     "FashionMNIST", "IDX", "Synthetic"));
+}
+
+TEST(OpenDataset, EveryNameIsInThePageOnDataFiles) {
+  const std::string page = base::read_file(ESPALIER_DATA_PAGE);
+  for (const std::string& name : dataset_names()) {
+    EXPECT_THAT(page, testing::HasSubstr("| `" + name + "` |"));
+  }
 }
 
 TEST(OpenDataset, RefusesUnknownNamesAndKeys) {

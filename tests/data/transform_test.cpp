@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "espalier/base/file.h"
 #include "tests/kit/expect_error.h"
 
 namespace espalier::data {
@@ -14,6 +15,13 @@ TEST(MakeTransform, KnowsItsNames) {
       transform_names(),
       testing::ElementsAre("DecodeImage", "ResizeImage", "CropImage", "RandCropImage",
                            "PaddedRandCrop", "RandFlipImage", "NormalizeImage", "ToCHWImage"));
+}
+
+TEST(MakeTransform, EveryNameIsInThePageOnDataFiles) {
+  const std::string page = base::read_file(ESPALIER_DATA_PAGE);
+  for (const std::string& name : transform_names()) {
+    EXPECT_THAT(page, testing::HasSubstr("| `" + name + "` |"));
+  }
 }
 
 TEST(MakeTransform, RefusesUnknownNames) {

@@ -2,9 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "espalier/data/dataset.h"
 #include "tests/kit/expect_error.h"
-#include "tests/kit/temporary_folder.h"
 
 namespace espalier::recipe {
 namespace {
@@ -85,27 +83,6 @@ TEST(DataYaml, RefusesWhatItDoesNotKnow) {
   kit::expect_unsupported(
       [] { (void)parse("dataset: {name: X, batch_transform_ops: [{MixupOperator: {}}]}\n"); },
       "batch_transform_ops");
-}
-
-TEST(DataYaml, AFolderOfImagesNeedsNoFile) {
-  const kit::TemporaryFolder folder;
-  const DataSplits splits = open_data(folder.path(), {.size = 32});
-  const data::DatasetConfig& dataset = splits.only->dataset;
-  EXPECT_EQ(dataset.name, "ImageFolder");
-  kit::expect_user_error([&] { (void)data::open_dataset(dataset, data::BadSamples::Error); },
-                         "holds no image");
-  ASSERT_EQ(dataset.transforms.size(), 5U);
-  EXPECT_EQ(std::get<std::int64_t>(dataset.transforms[1].parameters.at("resize_short")), 37);
-  EXPECT_EQ(std::get<std::int64_t>(dataset.transforms[2].parameters.at("size")), 32);
-}
-
-TEST(DataYaml, AFolderOfImagesOpens) {
-  const kit::TemporaryFolder folder;
-  folder.write("cat/a.png", "x");
-  folder.write("dog/b.png", "x");
-  const DataSplits splits = open_data(folder.path(), {});
-  EXPECT_EQ(data::open_dataset(splits.for_evaluation().dataset)->class_names(),
-            (std::vector<std::string>{"cat", "dog"}));
 }
 
 }  // namespace

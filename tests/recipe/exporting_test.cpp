@@ -97,6 +97,36 @@ TEST(Exporting, QdqAppliesTheStoredPlan) {
   kit::expect_user_error([&] { (void)export_model(request); }, "the plan is for another target");
 }
 
+TEST(Exporting, ARunFolderOfQuantizationHoldsItsFloatModel) {
+  const kit::TemporaryFolder folder;
+  const ir::Graph graph = onnx::load(write_small_model(folder.path()));
+  const QuantizationResult result =
+      quantize_model({.graph = graph,
+                      .data = synthetic_splits(24),
+                      .calibration = {.samples = 8},
+                      .stage = {.rounding = false, .verify = {.latency_rounds = 0, .engines = {}}},
+                      .progress = report::ProgressStyle::Quiet});
+  folder.write("run/model.onnx", result.quantized_model);
+  const ExportRequest request{.model = folder.path() / "run", .output = folder.path() / "x.onnx"};
+  for (const char* form : {"float", "folded", "qdq"}) {
+    ExportRequest refused = request;
+    refused.form = form;
+    folder.write("run/plan.yaml", print_plan(result.plan));
+    kit::expect_user_error([&] { (void)export_model(refused); },
+                           std::string("form '") + form + "' needs a float model: node '");
+    EXPECT_FALSE(std::filesystem::exists(refused.output));
+  }
+  folder.write("run/float.onnx", result.float_model);
+  static_cast<void>(export_model(request));
+  for (const ir::Node* node : onnx::load(request.output).nodes()) {
+    EXPECT_FALSE(node->is("QuantizeLinear") || node->is("DequantizeLinear")) << node->label();
+  }
+  ExportRequest again = request;
+  again.form = "qdq";
+  static_cast<void>(export_model(again));
+  EXPECT_EQ(folder.read("x.onnx"), result.quantized_model);
+}
+
 TEST(Exporting, TakesTheTrainedModelOfARunFolder) {
   const kit::TemporaryFolder folder;
   const auto write = [&](const std::string& name, std::int64_t epoch) {

@@ -23,13 +23,13 @@ ir::Graph graph_with(std::initializer_list<const char*> names) {
 
 TEST(ModelInput, TheImageInputIsTheOnlyOne) {
   EXPECT_EQ(image_input(graph_with({"x"})).name(), "x");
-  kit::expect_user_error(
+  kit::expect_unsupported(
       [] {
         (void)image_input(graph_with({"x", "mask"}));
       },
       "the model 'net' does not take images: got 2 inputs: x [N, 3, H, 8] "
       "float32, mask [N, 3, H, 8] float32, expected one input of images");
-  kit::expect_user_error([] { (void)image_input(graph_with({})); }, "got 0 inputs");
+  kit::expect_unsupported([] { (void)image_input(graph_with({})); }, "got 0 inputs");
 }
 
 TEST(ModelInput, ImagesFitWhateverTheirNumber) {

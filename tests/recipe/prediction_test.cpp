@@ -43,7 +43,7 @@ std::filesystem::path colour_model(const kit::TemporaryFolder& folder) {
 
 PredictionRequest request_for(const kit::TemporaryFolder& folder) {
   return {.model = colour_model(folder),
-          .folder = {.mean = {0, 0, 0}, .std_deviation = {1, 1, 1}, .size = 8},
+          .folder = {.mean = {0, 0, 0}, .std_deviation = {1, 1, 1}, .height = 8, .width = 8},
           .top = 2,
           .progress = report::ProgressStyle::Quiet};
 }

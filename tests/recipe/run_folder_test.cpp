@@ -30,5 +30,51 @@ TEST(RunFolder, RefusesAFileInItsPlace) {
   kit::expect_user_error([&] { const RunFolder run{file}; }, "cannot create the output folder");
 }
 
+TEST(RunFolder, IsOneRunsAtATime) {
+  const kit::TemporaryFolder folder;
+  {
+    const RunFolder first(folder.path() / "run");
+    kit::expect_user_error(
+        [&] { const RunFolder second(folder.path() / "run"); },
+        "another run is at work in the folder '" + folder.file("run") + "': log.txt is locked");
+    const RunFolder other(folder.path() / "other");
+  }
+  const RunFolder again(folder.path() / "run");
+}
+
+TEST(RunFolder, WritesAllFilesOrNone) {
+  const kit::TemporaryFolder folder;
+  const RunFolder run(folder.path() / "run");
+  run.write("a", "old");
+  const std::string too_long(300, 'n');
+  kit::expect_user_error([&] { run.write_all({{"a", "new"}, {too_long, "x"}}); }, "too long");
+  EXPECT_EQ(run.read("a"), "old");
+  run.write_all({{"a", "new"}, {"b", "new"}});
+  EXPECT_EQ(run.read("a") + run.read("b"), "newnew");
+  EXPECT_EQ(folder.files(), (std::vector<std::string>{"run"})) << "nothing beside it";
+}
+
+TEST(RunFolder, RemovesWhatAKilledRunLeft) {
+  const kit::TemporaryFolder folder;
+  folder.write("run/model.onnx.partial-123", "x");
+  folder.write("run/notes.partial-draft", "of the user");
+  folder.write("run.partial-77/model.onnx", "x");
+  folder.write("other.partial-77/model.onnx", "of another run");
+  const RunFolder run(folder.path() / "run");
+  EXPECT_FALSE(run.has("model.onnx.partial-123"));
+  EXPECT_TRUE(run.has("notes.partial-draft"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "run.partial-77"));
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "other.partial-77"));
+}
+
+TEST(RunFolder, ThePathOfARunMeansItsModels) {
+  const kit::TemporaryFolder folder;
+  folder.write("model.onnx", "ships");
+  EXPECT_EQ(trained_model(folder.path()), folder.path() / "model.onnx");
+  folder.write("float.onnx", "was quantized");
+  EXPECT_EQ(trained_model(folder.path()), folder.path() / "float.onnx");
+  EXPECT_EQ(shipped_model(folder.path()), folder.path() / "model.onnx");
+}
+
 }  // namespace
 }  // namespace espalier::recipe

@@ -1,7 +1,10 @@
 #include "espalier/recipe/run.h"
 
+#include <map>
+
 #include <gtest/gtest.h>
 
+#include "espalier/base/file.h"
 #include "espalier/recipe/quantization.h"
 #include "tests/kit/expect_error.h"
 #include "tests/kit/temporary_folder.h"
@@ -46,8 +49,9 @@ TEST(Run, TrainsWithQuantizersAndProves) {
   const kit::TemporaryFolder folder;
   const std::string names[] = {"{}", "{weights: channel_wise_lsq_weight, activations: lsq_act}"};
   for (const std::string& quantizers : names) {
-    const RunResult result =
-        run_recipe(parse(small_qat_recipe(quantizers)), quiet(folder.path() / "run"));
+    RunOptions options = quiet(folder.path() / "run");
+    options.overwrite = true;
+    const RunResult result = run_recipe(parse(small_qat_recipe(quantizers)), options);
     EXPECT_TRUE(result.passed) << quantizers << "\n" << result.text;
     const report::Json& engines = result.report.at("engines");
     ASSERT_EQ(engines.items().size(), 2U);
@@ -125,6 +129,75 @@ TEST(Run, AnEditedRecipeWinsOnResume) {
   }
   static_cast<void>(run_recipe(edited, quiet(folder.path() / "run", true)));
   EXPECT_NE(folder.read("run/log.txt").find("stage 0 (train) was finished before"),
+            std::string::npos);
+}
+
+/// Every file of a run but the log, with its content.
+std::map<std::string, std::string> contents(const std::filesystem::path& run) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(run)) {
+    if (!entry.is_regular_file() || entry.path().filename() == "log.txt") continue;
+    files[entry.path().string()] = base::read_file(entry.path());
+  }
+  return files;
+}
+
+TEST(Run, AFinishedTrainingIsReplacedOnlyOnRequest) {
+  const kit::TemporaryFolder folder;
+  const Recipe recipe = parse(short_training("epochs: 1"));
+  RunOptions options = quiet(folder.path() / "run");
+  static_cast<void>(run_recipe(recipe, options));
+  const auto before = contents(options.output);
+  kit::expect_user_error(
+      [&] { (void)run_recipe(recipe, options); },
+      "run' holds a training (--resume goes on with it, --overwrite replaces it");
+  EXPECT_EQ(contents(options.output), before);
+  options.overwrite = true;
+  static_cast<void>(run_recipe(recipe, options));
+  EXPECT_EQ(folder.read("run/model.onnx"), before.at(folder.file("run/model.onnx")));
+}
+
+TEST(Run, DataThatDoesNotFitReplacesNothing) {
+  const kit::TemporaryFolder folder;
+  RunOptions options = quiet(folder.path() / "run");
+  options.overwrite = true;
+  static_cast<void>(run_recipe(parse(short_training("epochs: 1")), options));
+  const auto before = contents(options.output);
+  std::string text = short_training("epochs: 2");
+  for (std::size_t place = 0; (place = text.find("channels: 1", place)) != std::string::npos;) {
+    text.replace(place, 11, "channels: 3");
+  }
+  kit::expect_user_error([&] { (void)run_recipe(parse(text), options); }, "channels");
+  EXPECT_EQ(contents(options.output), before);
+  options.output = folder.path() / "new";
+  kit::expect_user_error([&] { (void)run_recipe(parse(text), options); }, "channels");
+  EXPECT_TRUE(contents(options.output).empty());
+}
+
+TEST(Run, ATrainingThatStartedAnewIsNotFinished) {
+  const kit::TemporaryFolder folder;
+  RunOptions options = quiet(folder.path() / "run");
+  static_cast<void>(run_recipe(parse(short_training("epochs: 1")), options));
+  folder.write("run/checkpoints/stage-3.espalier", "of an earlier recipe");
+  folder.write("run/checkpoints/stage-3/best.espalier", "of an earlier recipe");
+  options.overwrite = true;
+  const std::string diverging = "epochs: 1, schedule: {constant: {lr: 1.0e+18}}, ema: {decay: 0.5}";
+  kit::expect_user_error([&] { (void)run_recipe(parse(short_training(diverging)), options); },
+                         "not a finite number");
+  for (const char* name : {"stage-0.espalier", "stage-3.espalier", "stage-3"}) {
+    EXPECT_FALSE(std::filesystem::exists(folder.path() / "run/checkpoints" / name)) << name;
+  }
+  static_cast<void>(
+      run_recipe(parse(short_training("epochs: 1")), quiet(folder.path() / "run", true)));
+  EXPECT_EQ(folder.read("run/log.txt").find("was finished before"), std::string::npos);
+}
+
+TEST(Run, ResumingNothingIsSaid) {
+  const kit::TemporaryFolder folder;
+  testing::internal::CaptureStderr();
+  static_cast<void>(
+      run_recipe(parse(short_training("epochs: 1")), quiet(folder.path() / "run", true)));
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("nothing to resume: there is no folder"),
             std::string::npos);
 }
 

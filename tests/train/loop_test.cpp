@@ -308,13 +308,14 @@ TEST(Train, ALossThatIsNotFiniteNamesStepAndPlace) {
   }
 }
 
-/// A term whose value is finite and whose gradient is not from the sixth step on.
+/// A term whose value is finite and whose gradient is not from the sixth step on; the first call is
+/// the trial of a batch.
 LossTerm spoiling_gradients() {
   return {.name = "root",
           .function = [steps = std::make_shared<int>(0)](std::span<const Tensor> outputs,
                                                          const data::Batch&) {
             // The slope of the square root at 0 is infinite, and 0 times infinity is NaN.
-            return ++*steps < 6 ? outputs[0].mean() * 0 : (outputs[0] * 0).sqrt().sum();
+            return ++*steps < 7 ? outputs[0].mean() * 0 : (outputs[0] * 0).sqrt().sum();
           }};
 }
 
@@ -392,6 +393,62 @@ TEST(Train, RefusesTheCheckpointOfAnotherModel) {
               options);
       },
       "the checkpoint is of another model: parameter 'fc.bias': got nothing");
+}
+
+TEST(Train, DataThatDoesNotFitReplacesNothing) {
+  /// Labels beyond the model's four classes.
+  class WrongLabels final : public BatchSource {
+   public:
+    [[nodiscard]] std::int64_t batches_per_epoch() const override { return 1; }
+    void start(SourcePosition) override {}
+    [[nodiscard]] std::optional<data::Batch> next() override {
+      return data::Batch{.images = at::zeros({1, 1, 8, 8}, at::kFloat),
+                         .labels = at::full({1}, 7, at::kLong),
+                         .indices = {0}};
+    }
+    [[nodiscard]] SourcePosition position() const override { return {}; }
+  };
+  const kit::TemporaryFolder folder;
+  into(folder)();
+  const std::vector<std::string> files = folder.files();
+  const std::string before = final_bytes(folder);
+  const ir::Graph graph = synthetic_model(3);
+  exec::Program program = exec::Program::compile(graph, {.mode = exec::Mode::Training});
+  WrongLabels source;
+  TrainOptions options = synthetic_options();
+  options.checkpoints.folder = folder.path();
+  bool started = false;
+  kit::expect_user_error(
+      [&] {
+        train({.graph = graph,
+               .program = program,
+               .data = source,
+               .losses = {cross_entropy()},
+               .callbacks = {.on_start = [&] { started = true; }}},
+              options);
+      },
+      "7");
+  EXPECT_FALSE(started);
+  EXPECT_EQ(folder.files(), files);
+  EXPECT_EQ(final_bytes(folder), before);
+}
+
+TEST(Train, SaysWhenItBegins) {
+  const kit::TemporaryFolder folder;
+  for (const bool resume : {false, true}) {
+    SyntheticRun run = into(folder);
+    run.options.epochs = resume ? 4 : 3;
+    run.options.checkpoints.resume = resume;
+    int starts = 0;
+    const std::vector<std::string> before = folder.files();
+    run.callbacks.on_start = [&] {
+      ++starts;
+      EXPECT_EQ(folder.files(), before) << "nothing is written yet";
+    };
+    run.callbacks.on_step = [&](const StepReport&) { EXPECT_EQ(starts, 1); };
+    run();
+    EXPECT_EQ(starts, 1);
+  }
 }
 
 TEST(Train, RefusesASourceWithoutBatches) {

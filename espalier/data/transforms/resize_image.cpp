@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 #include <opencv2/imgproc.hpp>
@@ -16,25 +18,32 @@ namespace {
 
 class ResizeImage : public Transform {
  public:
-  ResizeImage(int resize_short, std::pair<int, int> size, Interpolation interpolation)
-      : resize_short_(resize_short), size_(size), interpolation_(interpolation) {}
+  struct Options {
+    int resize_short = 0;  ///< 0: use `size`
+    std::pair<int, int> size{1, 1};
+    std::optional<std::pair<int, int>> keep_size;  ///< an image of this size stays as it is
+    Interpolation interpolation;
+  };
+
+  explicit ResizeImage(const Options& options) : options_(options) {}
 
   [[nodiscard]] Layout layout_after(Layout layout) const override {
     return require_hwc(layout, "ResizeImage");
   }
 
   void apply(Image& image, base::Random& random) const override {
+    const cv::Size source = image.pixels.size();
+    if (options_.keep_size && std::pair(source.width, source.height) == *options_.keep_size) return;
     cv::Mat result;
-    cv::resize(image.pixels, result, target(image.pixels.size()), 0, 0,
-               interpolation_.flag(random));
+    cv::resize(image.pixels, result, target(source), 0, 0, options_.interpolation.flag(random));
     image.pixels = result;
   }
 
  private:
   [[nodiscard]] cv::Size target(cv::Size source) const {
-    if (resize_short_ == 0) return {size_.first, size_.second};
+    if (options_.resize_short == 0) return {options_.size.first, options_.size.second};
     const double percent =
-        static_cast<double>(resize_short_) / std::min(source.width, source.height);
+        static_cast<double>(options_.resize_short) / std::min(source.width, source.height);
     const double width = std::nearbyint(source.width * percent);
     const double height = std::nearbyint(source.height * percent);
     if (width * height > static_cast<double>(kMaximumPixels)) {
@@ -45,9 +54,7 @@ class ResizeImage : public Transform {
     return {static_cast<int>(width), static_cast<int>(height)};
   }
 
-  int resize_short_;  ///< 0: use size_
-  std::pair<int, int> size_;
-  Interpolation interpolation_;
+  Options options_;
 };
 
 }  // namespace
@@ -55,11 +62,13 @@ class ResizeImage : public Transform {
 std::unique_ptr<const Transform> make_resize_image(ParameterReader& parameters) {
   const auto resize_short = parameters.integer("resize_short", 0, {.lowest = 1, .highest = 65535});
   const auto size = parameters.size("size");
-  const Interpolation interpolation = Interpolation::read(parameters);
+  ResizeImage::Options options{.resize_short = static_cast<int>(resize_short),
+                               .size = size.value_or(std::pair(1, 1)),
+                               .keep_size = parameters.size("keep_size"),
+                               .interpolation = Interpolation::read(parameters)};
   require_opencv_backend(parameters);
   if (resize_short == 0 && !size) parameters.fail("size", "'resize_short' or 'size'");
-  return std::make_unique<ResizeImage>(static_cast<int>(resize_short),
-                                       size.value_or(std::pair(1, 1)), interpolation);
+  return std::make_unique<ResizeImage>(options);
 }
 
 }  // namespace espalier::data

@@ -72,6 +72,17 @@ TEST(ResizeImage, TakesWidthThenHeight) {
   EXPECT_EQ(planes.shape, (ImageShape{3, 10, 12}));
 }
 
+TEST(ResizeImage, LeavesImagesOfTheSizeToKeep) {
+  const auto resize = [](const Picture& picture) {
+    return run_transforms({{.name = "ResizeImage",
+                            .parameters = {{"resize_short", whole(8)}, {"keep_size", whole(6)}}}},
+                          picture);
+  };
+  const Picture kept{.height = 6, .width = 6};
+  EXPECT_EQ(resize(kept).plane(1), run_transforms({}, kept).plane(1));
+  EXPECT_EQ(resize({.height = 6, .width = 9}).shape, (ImageShape{3, 8, 12}));
+}
+
 TEST(ResizeImage, PrefersTheShortSide) {
   const Planes planes = run_transforms(
       {{.name = "ResizeImage", .parameters = {{"size", whole(9)}, {"resize_short", whole(4)}}}},
