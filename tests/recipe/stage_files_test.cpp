@@ -24,7 +24,8 @@ TEST(StageFiles, LaterStagesAreForgotten) {
   forget_from(folder.path(), {.stage = 1});
   EXPECT_THAT(left(), testing::UnorderedElementsAre("stage-0.espalier", "stage-0", "stage-1",
                                                     "stage-x.espalier", "notes.txt"));
-  EXPECT_EQ(stage_file(folder.path(), {.stage = 0}), folder.path() / "checkpoints/stage-0.espalier");
+  EXPECT_EQ(stage_file(folder.path(), {.stage = 0}),
+            folder.path() / "checkpoints/stage-0.espalier");
   EXPECT_EQ(stage_folder({.stage = 1}), "checkpoints/stage-1");
   forget_all(folder.path());
   EXPECT_THAT(left(), testing::UnorderedElementsAre("stage-x.espalier", "notes.txt"));
@@ -32,10 +33,9 @@ TEST(StageFiles, LaterStagesAreForgotten) {
 
 TEST(StageFiles, APartTakesItsStageAndLaterPartsAlong) {
   const kit::TemporaryFolder folder;
-  for (const char* name :
-       {"stage-0.espalier", "stage-1.espalier", "stage-1.json", "stage-1-1.espalier",
-        "stage-1-2.espalier", "stage-1-1/best.espalier", "stage-1-2/best.espalier",
-        "stage-1-3/best.espalier", "stage-2.json"}) {
+  for (const char* name : {"stage-0.espalier", "stage-1.espalier", "stage-1.json",
+                           "stage-1-1.espalier", "stage-1-2.espalier", "stage-1-1/best.espalier",
+                           "stage-1-2/best.espalier", "stage-1-3/best.espalier", "stage-2.json"}) {
     folder.write(std::string("checkpoints/") + name, "x");
   }
   forget_from(folder.path(), {.stage = 1, .part = 2});
