@@ -146,8 +146,8 @@ report::Card cost_card(const Json& facts) {
   if (!budget.is_null()) {
     card.tone = budget.at("reached").as_bool() ? Tone::Good : Tone::Bad;
     card.detail +=
-        fmt::format("; asked for at most {:.1f} % of the {}",
-                    100 * budget.at("wanted").as_number(), budget.at("kind").as_string());
+        fmt::format("; asked for at most {:.1f} % of the {}", 100 * budget.at("wanted").as_number(),
+                    budget.at("kind").as_string());
   }
   return card;
 }
