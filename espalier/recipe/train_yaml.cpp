@@ -78,8 +78,8 @@ train::EmaOptions parse_ema(const YamlValue& map) {
 /// `{bn_scale: 1e-4}`.
 train::SparsityOptions parse_sparsity(const YamlValue& map) {
   MapReader reader(map, "'sparsity'");
-  const train::SparsityOptions options{
-      .bn_scale = reader.number("bn_scale", 0, {.low = 0, .high = 1e6})};
+  const train::SparsityOptions options{.bn_scale =
+                                           reader.number("bn_scale", 0, {.low = 0, .high = 1e6})};
   reader.finish();
   return options;
 }
