@@ -93,10 +93,10 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"max_removed", "{target_macs: 0.5, max_removed: 1}", "max_removed"},
         Refused{"mask_iterations", "{target_macs: 0.5, mask: true, iterations: 2}",
                 "masks are made in one go"},
-<<<<<<< HEAD
-=======
         Refused{"strategy_without_curves", "{target_macs: 0.5, strategy: sensitivity}",
                 "needs measured curves"},
+        Refused{"engine", "{target_macs: 0.5, verify: {engines: [openvina]}}",
+                "did you mean 'openvino'"},
         Refused{"plan_iterations", "{plan: p, iterations: 2}", "applied in one go"}),
     [](const auto& test) { return test.param.name; });
 

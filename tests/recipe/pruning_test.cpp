@@ -78,7 +78,8 @@ std::string recipe_text(const std::string& last) {
          "\n  calibration: {samples: 64}\nstages:\n"
          "  - train: {epochs: 2, schedule: {constant: {lr: 0.02}}}\n"
          "  - prune: {target_macs: 0.5, align: 1, check: true, iterations: 2,\n"
-         "            fine_tune: {epochs: 1, loss: [cross_entropy, distil_kl: {temperature: 4}],\n"
+         "            fine_tune: {epochs: 1, loss: [{cross_entropy: }, {distil_kl: {temperature: "
+         "4}}],\n"
          "            teacher: self}, verify: {latency_rounds: 0}}\n" +
          last;
 }
