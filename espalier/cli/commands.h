@@ -16,6 +16,7 @@ RunCommand add_verify(CLI::App& app);
 RunCommand add_bench(CLI::App& app);
 RunCommand add_inspect(CLI::App& app);
 RunCommand add_report(CLI::App& app);
+RunCommand add_sensitivity(CLI::App& app);
 /// @}
 
 }  // namespace espalier::cli

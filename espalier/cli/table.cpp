@@ -16,6 +16,7 @@ std::span<const Command> commands() {
       Command{"verify", "Prove an INT8 file against its float model in the engines", add_verify},
       Command{"bench", "Time models side by side, interleaved", add_bench},
       Command{"inspect", "What a model is made of, and what it costs", add_inspect},
+      Command{"sensitivity", "How much each group of channels may lose", add_sensitivity},
       Command{"report", "Write report.html of a run folder again", add_report},
   };
   return kCommands;

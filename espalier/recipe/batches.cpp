@@ -11,13 +11,6 @@
 namespace espalier::recipe {
 namespace {
 
-/// True when a transform draws random numbers: calibration must see images as inference does.
-bool is_random(const std::vector<data::TransformConfig>& transforms) {
-  return std::ranges::any_of(transforms, [](const data::TransformConfig& transform) {
-    return transform.name.find("Rand") != std::string::npos;
-  });
-}
-
 std::shared_ptr<const data::TransformChain> make_chain(const data::DataConfig& config) {
   return std::make_shared<const data::TransformChain>(config.dataset.transforms);
 }
@@ -48,6 +41,12 @@ void split_single(QuantizationData& result, const data::DatasetPtr& all,
 }
 
 }  // namespace
+
+bool is_random(const std::vector<data::TransformConfig>& transforms) {
+  return std::ranges::any_of(transforms, [](const data::TransformConfig& transform) {
+    return transform.name.find("Rand") != std::string::npos;
+  });
+}
 
 QuantizationData open_quantization_data(const DataSplits& splits,
                                         const CalibrationConfig& calibration,

@@ -93,6 +93,14 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"max_removed", "{target_macs: 0.5, max_removed: 1}", "max_removed"},
         Refused{"mask_iterations", "{target_macs: 0.5, mask: true, iterations: 2}",
                 "masks are made in one go"},
+        Refused{"loss_without_curves", "{max_loss: 1}", "a largest loss needs sensitivities"},
+        Refused{"strategy_without_curves", "{target_macs: 0.5, strategy: sensitivity}",
+                "strategy 'sensitivity' needs a file"},
+        Refused{"curves_of_no_use", "{target_macs: 0.5, sensitivities: s.csv}",
+                "sensitivities are of use to"},
+        Refused{"curves_in_iterations",
+                "{max_loss: 1, sensitivities: s.csv, iterations: 2}", "cut in one iteration"},
+        Refused{"curves_and_plan", "{plan: p, sensitivities: s.csv}", "has chosen already"},
         Refused{"plan_iterations", "{plan: p, iterations: 2}", "applied in one go"}),
     [](const auto& test) { return test.param.name; });
 
