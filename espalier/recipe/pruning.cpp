@@ -93,6 +93,9 @@ class Pruning {
       cut(iteration);
       mend(iteration);
       if (!stage_.fine_tune) continue;
+      if (iteration == stage_.iterations) {
+        accuracy_["mended"] = metrics_json(images_->accuracy(graph_));
+      }
       timed("fine_tune", [&] { graph_ = request_.fine_tune(graph_, iteration); });
     }
     judge();

@@ -39,8 +39,12 @@ double top1(const Json& facts, std::string_view when) {
 /// "top-1 91.9 % before, 43.2 % after the cut, 90.1 % at the end"; empty without labels.
 std::string accuracy_text(const Json& facts) {
   if (!std::isfinite(top1(facts, "before"))) return {};
-  return fmt::format("top-1 {:.2f} % before, {:.2f} % right after the cut, {:.2f} % at the end",
-                     top1(facts, "before"), top1(facts, "cut"), top1(facts, "after"));
+  std::string text = fmt::format("top-1 {:.2f} % before, {:.2f} % right after the cut, ",
+                                 top1(facts, "before"), top1(facts, "cut"));
+  if (const double mended = top1(facts, "mended"); std::isfinite(mended)) {
+    text += fmt::format("{:.2f} % before fine-tuning, ", mended);
+  }
+  return text + fmt::format("{:.2f} % at the end", top1(facts, "after"));
 }
 
 Section cost_section(const Json& facts) {

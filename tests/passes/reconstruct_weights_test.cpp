@@ -149,7 +149,7 @@ TEST(ReconstructWeights, MakesUpForTheOtherSideOfASum) {
   const ir::Graph original = graph_of(
       "g (float[N,4,6,6] x, float[6,4,3,3] w1, float[6] b1, float[4,6,3,3] w2, float[4] b2)"
       " => (float[N,4,6,6] y)"
-      " { s = Sigmoid(x) a = Conv<pads=[1,1,1,1]>(s, w1, b1) r = Relu(a)"
+      " { s = Tanh(x) a = Conv<pads=[1,1,1,1]>(s, w1, b1) r = Relu(a)"
       "   c = Conv<pads=[1,1,1,1]>(r, w2, b2) y = Add(c, s) }");
   const Batches batches = images({8, 4, 6, 6}, 4);
   ir::Graph graph = original.clone();
