@@ -56,8 +56,8 @@ void read_budget(const Arguments& arguments, recipe::PruneStage& stage) {
   std::string given;
   const auto take = [&](std::string_view option) {
     if (!given.empty()) {
-      throw base::UserError({.what = "one budget is enough",
-                             .got = fmt::format("{} and {}", given, option)});
+      throw base::UserError(
+          {.what = "one budget is enough", .got = fmt::format("{} and {}", given, option)});
     }
     given = option;
   };
@@ -129,8 +129,7 @@ Outcome run(const Arguments& arguments, const CommonOptions& common, const CLI::
   if (!arguments.data.data.empty()) job.data = arguments.data.open();
   job.calibration = arguments.calibration;
   job.calibration.seed = common.seed;
-  job.stages = {make_stage(arguments, common.seed),
-                recipe::ExportStage{.opset = arguments.opset}};
+  job.stages = {make_stage(arguments, common.seed), recipe::ExportStage{.opset = arguments.opset}};
   const std::string line = line_of(app);
   job.resolved = "# " + line + "\n";
   const recipe::RunResult result = recipe::run_recipe(job, {.output = arguments.output,

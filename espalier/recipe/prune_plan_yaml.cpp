@@ -55,8 +55,7 @@ class PositionReader {
   Positions read() {
     if (place_.kind == YamlValue::Kind::List) {
       for (const YamlValue& item : place_.items) {
-        const std::int64_t position =
-            read_integer(item, "removed", 0, prune::kLongestAxis - 1);
+        const std::int64_t position = read_integer(item, "removed", 0, prune::kLongestAxis - 1);
         add(position, position);
       }
     } else {
@@ -100,7 +99,8 @@ class PositionReader {
   void add(std::int64_t first, std::int64_t last) {
     const std::int64_t before = positions_.empty() ? -1 : positions_.back();
     if (last < first || first <= before) {
-      refuse(place_, "bad value of 'removed'", fmt::format("{} behind {}", first, last < first ? last : before),
+      refuse(place_, "bad value of 'removed'",
+             fmt::format("{} behind {}", first, last < first ? last : before),
              "positions that ascend");
     }
     total_ += static_cast<std::size_t>(last - first) + 1;
@@ -167,7 +167,8 @@ prune::PrunePlan parse_prune_plan(std::string_view text, const std::string& sour
     const prune::GroupCut& cut = plan.cuts.back();
     if (seen.emplace(cut.initializer, cut.axis).second) continue;
     refuse(item, "an axis is listed twice in 'cuts'",
-           fmt::format("axis {} of '{}'", cut.axis, cut.initializer), "one entry with all positions");
+           fmt::format("axis {} of '{}'", cut.axis, cut.initializer),
+           "one entry with all positions");
   }
   reader.finish();
   return plan;

@@ -38,11 +38,11 @@ double share_of(const BudgetKey& row, const YamlValue& value) {
   const double number = read_number(value, row.key, 0, 1);
   const double remaining = row.removed ? 1 - number : number;
   if (remaining > 0) return remaining;
-  throw base::UserError({.what = fmt::format("bad value of '{}'", row.key),
-                         .where = value.where(),
-                         .got = value.describe(),
-                         .expected = row.removed ? "a share that goes, in [0, 1)"
-                                                 : "a share that stays, in (0, 1]"});
+  throw base::UserError(
+      {.what = fmt::format("bad value of '{}'", row.key),
+       .where = value.where(),
+       .got = value.describe(),
+       .expected = row.removed ? "a share that goes, in [0, 1)" : "a share that stays, in (0, 1]"});
 }
 
 void parse_budget(MapReader& reader, PruneStage& stage, const Recipe& recipe) {
@@ -90,9 +90,8 @@ auto named(MapReader& reader, std::string_view key, std::string_view fallback, c
 
 void parse_choice(MapReader& reader, PruneStage& stage) {
   stage.scores.criterion =
-      named(reader, "criterion", stage.scores.criterion, [](std::string_view name) {
-        return std::string(prune::find_criterion(name).name);
-      });
+      named(reader, "criterion", stage.scores.criterion,
+            [](std::string_view name) { return std::string(prune::find_criterion(name).name); });
   stage.scores.reduction = named(reader, "reduction", "mean", prune::parse_reduction);
   stage.scores.scaling = named(reader, "scaling", "group_mean", prune::parse_scaling);
   stage.budget.strategy = named(reader, "strategy", "uniform", prune::parse_strategy);

@@ -58,13 +58,13 @@ Json metrics_json(const std::map<std::string, double>& metrics) {
 }
 
 Json check_json(const passes::CutCheck& check) {
-  return Json::object({{"passed", check.passed},
-                       {"difference64", check.difference64},
-                       {"difference32", check.difference32},
-                       {"wrong_difference",
-                        check.wrong_difference ? Json(*check.wrong_difference) : Json()},
-                       {"weakest_share", check.weakest_share},
-                       {"weakest_node", check.weakest_node}});
+  return Json::object(
+      {{"passed", check.passed},
+       {"difference64", check.difference64},
+       {"difference32", check.difference32},
+       {"wrong_difference", check.wrong_difference ? Json(*check.wrong_difference) : Json()},
+       {"weakest_share", check.weakest_share},
+       {"weakest_node", check.weakest_node}});
 }
 
 /// One call of prune_model.
@@ -78,9 +78,10 @@ class Pruning {
     require_images(images, stage_.reestimate_norms.value_or(false), "re-estimating normalizations");
     require_images(images, stage_.reconstruct.value_or(false), "reconstructing weights");
     require_images(images, stage_.fine_tune.has_value(), "fine-tuning");
-    require_images(images, evidence() == prune::Evidence::Gradients ||
-                               evidence() == prune::Evidence::SquaredGradients,
-                   fmt::format("criterion '{}'", stage_.scores.criterion));
+    require_images(
+        images,
+        evidence() == prune::Evidence::Gradients || evidence() == prune::Evidence::SquaredGradients,
+        fmt::format("criterion '{}'", stage_.scores.criterion));
     if (images) {
       images_.emplace(original_, request.data, request.calibration, stage_.verify.samples);
     }
@@ -125,11 +126,11 @@ class Pruning {
   [[nodiscard]] prune::ScoreOptions score_options() const {
     prune::ScoreOptions options = stage_.scores;
     if (evidence() == prune::Evidence::Gradients) {
-      options.gradients = train::weight_gradients(graph_, images_->labelled(),
-                                                  train::GradientMoment::Mean);
+      options.gradients =
+          train::weight_gradients(graph_, images_->labelled(), train::GradientMoment::Mean);
     } else if (evidence() == prune::Evidence::SquaredGradients) {
-      options.gradients = train::weight_gradients(graph_, images_->labelled(),
-                                                  train::GradientMoment::MeanSquare);
+      options.gradients =
+          train::weight_gradients(graph_, images_->labelled(), train::GradientMoment::MeanSquare);
     }
     return options;
   }
@@ -166,14 +167,18 @@ class Pruning {
     timed("cut", [&] {
       prune::PrunePlan step =
           stage_.plan.empty() ? choose(iteration) : load_prune_plan(stage_.plan);
+      // What was fine-tuned before is to be kept; without that, the model itself is the example.
+      reference_ = stage_.fine_tune ? graph_.clone() : original_.clone();
+      reference_cuts_.clear();
       if (stage_.mask) {
         static_cast<void>(passes::mask_channels(graph_, step));
       } else {
-        static_cast<void>(passes::cut_channels(graph_, step));
+        reference_cuts_ = passes::cut_channels(graph_, step);
       }
       plan_ = iteration == 1 ? std::move(step) : compose_plans(plan_, cuts_, step);
       const prune::ChannelMap map(original_);
       cuts_ = prune::cut_map_of(prune::resolve(plan_, map, original_), original_);
+      if (!stage_.fine_tune && !stage_.mask) reference_cuts_ = cuts_;
     });
     if (images_ && iteration == stage_.iterations) {
       accuracy_["cut"] = metrics_json(images_->accuracy(graph_));
@@ -188,9 +193,9 @@ class Pruning {
   }
 
   void reconstruct(std::int64_t iteration) {
-    const passes::ReconstructResult result = passes::reconstruct_weights(
-        graph_, original_, stage_.mask ? prune::CutMap{} : cuts_, images_->inputs(),
-        {.seed = request_.calibration.seed});
+    const passes::ReconstructResult result =
+        passes::reconstruct_weights(graph_, reference_, reference_cuts_, images_->inputs(),
+                                    {.seed = request_.calibration.seed});
     if (iteration < stage_.iterations) return;
     Json layers = Json::array();
     for (const auto& [node, before, after] : result.layers) {
@@ -213,7 +218,8 @@ class Pruning {
     if (iteration < stage_.iterations) return;
     facts_["reestimated_norms"] = result.norms;
     if (result.norms > 0) return;
-    notes_.push_back("the model has no BatchNormalization (folded, perhaps): nothing to re-estimate");
+    notes_.push_back(
+        "the model has no BatchNormalization (folded, perhaps): nothing to re-estimate");
   }
 
   void judge() {
@@ -306,8 +312,8 @@ class Pruning {
                                         .seed = request_.calibration.seed});
     for (const Json& row : rows.items()) {
       if (row.at("passed").as_bool()) continue;
-      failures_.push_back(fmt::format("{}: {}", row.at("name").as_string(),
-                                      row.at("failure").as_string()));
+      failures_.push_back(
+          fmt::format("{}: {}", row.at("name").as_string(), row.at("failure").as_string()));
     }
     facts_["engines"] = rows;
     facts_["file_bytes"] = Json::object({{"before", static_cast<std::int64_t>(before.size())},
@@ -320,8 +326,10 @@ class Pruning {
   ir::Graph graph_;
   std::optional<PruningImages> images_;
   prune::PrunePlan plan_;
-  prune::CutMap cuts_;  ///< from the original to what is left
-  double whole_ = 0;    ///< of the budget's kind, before the first cut
+  prune::CutMap cuts_;            ///< from the original to what is left
+  ir::Graph reference_;           ///< what reconstruction comes near to
+  prune::CutMap reference_cuts_;  ///< from it to what is left; empty with masks
+  double whole_ = 0;              ///< of the budget's kind, before the first cut
   std::string reason_;
   std::vector<prune::GroupOutcome> outcomes_;
   Json facts_;

@@ -66,12 +66,10 @@ Section cost_section(const Json& facts) {
                 "that the plan would make."});
   }
   for (const Json& failure : facts.at("failures").items()) {
-    section.blocks.emplace_back(
-        report::Notice{.tone = Tone::Bad, .text = failure.as_string()});
+    section.blocks.emplace_back(report::Notice{.tone = Tone::Bad, .text = failure.as_string()});
   }
   for (const Json& note : facts.at("notes").items()) {
-    section.blocks.emplace_back(
-        report::Notice{.tone = Tone::Neutral, .text = note.as_string()});
+    section.blocks.emplace_back(report::Notice{.tone = Tone::Neutral, .text = note.as_string()});
   }
   return section;
 }
@@ -107,11 +105,11 @@ Section engines_section(const Json& facts) {
                               {.title = "Speed", .kind = Kind::Number}}};
   for (const Json& row : facts.at("engines").items()) {
     const bool passed = row.at("passed").as_bool();
-    table.rows.push_back({row.at("name").as_string(), row.at("version").as_string(),
-                          DataTable::Cell(passed ? "passed" : "failed",
-                                          passed ? Tone::Good : Tone::Bad),
-                          cell_of(row, "difference"), cell_of(row, "before_ms"),
-                          cell_of(row, "after_ms"), cell_of(row, "speed")});
+    table.rows.push_back(
+        {row.at("name").as_string(), row.at("version").as_string(),
+         DataTable::Cell(passed ? "passed" : "failed", passed ? Tone::Good : Tone::Bad),
+         cell_of(row, "difference"), cell_of(row, "before_ms"), cell_of(row, "after_ms"),
+         cell_of(row, "speed")});
   }
   return {.title = "The pruned file in the engines", .blocks = {table}};
 }
@@ -126,14 +124,14 @@ std::optional<Section> reconstruction_section(const Json& facts) {
                               {.title = "Error before %", .kind = Kind::Number},
                               {.title = "Error after %", .kind = Kind::Bar}}};
   for (const Json& layer : reconstruction->at("layers").items()) {
-    table.rows.push_back({layer.at("name").as_string(),
-                          100 * layer.at("error_before").as_number(),
+    table.rows.push_back({layer.at("name").as_string(), 100 * layer.at("error_before").as_number(),
                           100 * layer.at("error_after").as_number()});
   }
   return Section{.title = "Reconstructed weights",
                  .blocks = {table},
-                 .summary = "Distance of each layer's output from that of the unpruned model, "
-                            "relative to its size.",
+                 .summary =
+                     "Distance of each layer's output from that of the unpruned model, "
+                     "relative to its size.",
                  .collapsed = true};
 }
 
@@ -148,10 +146,13 @@ report::Card cost_card(const Json& facts) {
   if (!budget.is_null()) {
     card.tone = budget.at("reached").as_bool() ? Tone::Good : Tone::Bad;
     const bool loss = budget.at("kind").as_string() == "loss";
-    if (loss) card.detail += fmt::format("; at most {} points by the curves", budget.at("wanted").as_number());
-    if (!loss) card.detail += fmt::format("; asked for at most {:.1f} % of the {}",
-                               100 * budget.at("wanted").as_number(),
-                               budget.at("kind").as_string());
+    if (loss)
+      card.detail +=
+          fmt::format("; at most {} points by the curves", budget.at("wanted").as_number());
+    if (!loss)
+      card.detail +=
+          fmt::format("; asked for at most {:.1f} % of the {}",
+                      100 * budget.at("wanted").as_number(), budget.at("kind").as_string());
   }
   return card;
 }
@@ -175,14 +176,13 @@ void add_pruning(report::Page& page, const report::Json& facts) {
 
 std::string pruning_text(const report::Json& facts) {
   using Align = report::Align;
-  report::TextTable costs({{.title = facts.at("masked").as_bool() ? "masked" : "pruned",
-                            .align = Align::Left},
-                           {.title = "before"},
-                           {.title = "after"},
-                           {.title = "share"}});
+  report::TextTable costs(
+      {{.title = facts.at("masked").as_bool() ? "masked" : "pruned", .align = Align::Left},
+       {.title = "before"},
+       {.title = "after"},
+       {.title = "share"}});
   for (const std::string_view cost : kCosts) {
-    costs.add_row({std::string(cost),
-                   fmt::format("{}", facts.at("before").at(cost).as_integer()),
+    costs.add_row({std::string(cost), fmt::format("{}", facts.at("before").at(cost).as_integer()),
                    fmt::format("{}", facts.at("after").at(cost).as_integer()),
                    fmt::format("{:.1f} %", 100 * facts.at("shares").at(cost).as_number())});
   }

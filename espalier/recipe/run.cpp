@@ -55,7 +55,8 @@ Left look_for(std::size_t index, std::int64_t part, const Recipe& recipe, const 
     const std::string config = checkpoint.state ? checkpoint.state->config : "";
     return {.reuse = reuse_of(recipe, index, config), .finished = std::move(checkpoint)};
   }
-  const auto newest = train::CheckpointFolder(folder.path() / stage_folder(index, part), 1).latest();
+  const auto newest =
+      train::CheckpointFolder(folder.path() / stage_folder(index, part), 1).latest();
   if (!newest) return {};
   const Reuse reuse = reuse_of(recipe, index, newest->state->config);
   return {.reuse = reuse == Reuse::Anew ? Reuse::Anew : Reuse::Continue};

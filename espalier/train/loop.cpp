@@ -474,8 +474,8 @@ class Run {
   std::optional<Average> average_;
   Freezer freezer_;
   std::vector<std::string> scales_;  ///< that a sparsity penalty pulls towards zero
-  std::vector<LossTerm> losses_;  ///< of the epoch under way
-  std::int64_t epoch_ = 0;        ///< the one under way, from 1, until the next begins
+  std::vector<LossTerm> losses_;     ///< of the epoch under way
+  std::int64_t epoch_ = 0;           ///< the one under way, from 1, until the next begins
   Schedule schedule_;
   std::optional<CheckpointFolder> folder_;
   TrainState state_;

@@ -14,10 +14,11 @@ namespace {
 
 void check_labels_exist(const data::Batch& batch) {
   if (batch.labels.defined() && !batch.labels.lt(0).any().item<bool>()) return;
-  throw base::UserError({.what = "cannot compute gradients of the loss",
-                         .got = "images without labels",
-                         .expected = "a label for every image",
-                         .hint = "give labelled data, or a criterion that needs none: l1, l2, fpgm"});
+  throw base::UserError(
+      {.what = "cannot compute gradients of the loss",
+       .got = "images without labels",
+       .expected = "a label for every image",
+       .hint = "give labelled data, or a criterion that needs none: l1, l2, fpgm"});
 }
 
 /// Sums of one run.

@@ -35,8 +35,8 @@ class Prune : public testing::Test {
                          "loader: {num_workers: 0}\n");
   }
   Finished prune(const std::string& file, const std::vector<std::string>& more) {
-    std::vector<std::string> words{"prune", file,        "-o", folder_.file("run"),
-                                   "-q",    "--latency-rounds", "0"};
+    std::vector<std::string> words{
+        "prune", file, "-o", folder_.file("run"), "-q", "--latency-rounds", "0"};
     words.insert(words.end(), more.begin(), more.end());
     return run(words);
   }
@@ -87,9 +87,9 @@ TEST_F(Prune, AppliesAStoredPlanAndRefusesItForAnotherModel) {
 }
 
 TEST_F(Prune, MendsWithImagesAndFineTunes) {
-  const Finished result = prune(model(), {"--target-macs", "0.6", "--align", "1", "--data", data(),
-                                          "--criterion", "taylor", "--epochs", "1",
-                                          "--iterations", "2"});
+  const Finished result =
+      prune(model(), {"--target-macs", "0.6", "--align", "1", "--data", data(), "--criterion",
+                      "taylor", "--epochs", "1", "--iterations", "2"});
   EXPECT_EQ(result.code, 0) << result.err;
   const report::Json json = facts();
   EXPECT_LE(json.at("shares").at("macs").as_number(), 0.6);
@@ -113,9 +113,8 @@ TEST_F(Prune, MasksKeepAllSizes) {
 }
 
 TEST_F(Prune, SaysLoudlyThatABudgetIsNotReached) {
-  const Finished result =
-      run({"prune", model(), "-o", folder_.file("run"), "--latency-rounds", "0", "--target-macs",
-           "0.01", "--max-removed", "0.3", "--align", "1"});
+  const Finished result = run({"prune", model(), "-o", folder_.file("run"), "--latency-rounds", "0",
+                               "--target-macs", "0.01", "--max-removed", "0.3", "--align", "1"});
   EXPECT_EQ(result.code, 1) << result.err;
   EXPECT_THAT(result.out, HasSubstr("FAILED: budget not reached: "));
   EXPECT_FALSE(facts().at("budget").at("reached").as_bool());

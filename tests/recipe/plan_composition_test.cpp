@@ -11,9 +11,8 @@ prune::GroupCut cut_of(const std::string& weight, std::int64_t axis,
 }
 
 TEST(PlanComposition, GivesPositionsOfTheFirstGraph) {
-  const prune::PrunePlan first{.model_id = "id",
-                               .criterion = "l1",
-                               .cuts = {cut_of("a", 0, {1, 3}), cut_of("b", 1, {0})}};
+  const prune::PrunePlan first{
+      .model_id = "id", .criterion = "l1", .cuts = {cut_of("a", 0, {1, 3}), cut_of("b", 1, {0})}};
   const prune::CutMap cuts{
       {"a", {{.axis = 1, .size = 2, .kept = {1}}, {.axis = 0, .size = 6, .kept = {0, 2, 4, 5}}}},
       {"b", {{.axis = 1, .size = 3, .kept = {1, 2}}}}};

@@ -98,8 +98,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "strategy 'sensitivity' needs a file"},
         Refused{"curves_of_no_use", "{target_macs: 0.5, sensitivities: s.csv}",
                 "sensitivities are of use to"},
-        Refused{"curves_in_iterations",
-                "{max_loss: 1, sensitivities: s.csv, iterations: 2}", "cut in one iteration"},
+        Refused{"curves_in_iterations", "{max_loss: 1, sensitivities: s.csv, iterations: 2}",
+                "cut in one iteration"},
         Refused{"curves_and_plan", "{plan: p, sensitivities: s.csv}", "has chosen already"},
         Refused{"plan_iterations", "{plan: p, iterations: 2}", "applied in one go"}),
     [](const auto& test) { return test.param.name; });

@@ -26,8 +26,9 @@ Json some_facts() {
 
 TEST(PruningReport, TellsTheTerminalEverything) {
   const std::string text = pruning_text(some_facts());
-  for (const char* part : {"45.0 %", "68.8 %", "top-1 91.50 % before, 40.00 % right after the cut, "
-                                               "88.25 % at the end",
+  for (const char* part : {"45.0 %", "68.8 %",
+                           "top-1 91.50 % before, 40.00 % right after the cut, "
+                           "88.25 % at the end",
                            "2.500", "1.250", "2.00x", "1.0e-07", "note: a note",
                            "FAILED: budget not reached: too much"}) {
     EXPECT_THAT(text, testing::HasSubstr(part));

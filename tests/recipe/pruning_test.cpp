@@ -84,10 +84,8 @@ std::string recipe_text(const std::string& last) {
 }
 
 RunOptions quiet(const std::filesystem::path& output, bool resume = false) {
-  return {.output = output,
-          .resume = resume,
-          .threads = 2,
-          .progress = report::ProgressStyle::Quiet};
+  return {
+      .output = output, .resume = resume, .threads = 2, .progress = report::ProgressStyle::Quiet};
 }
 
 TEST(Pruning, PrunesThenQuantizesInOneRunAndResumes) {
@@ -107,7 +105,8 @@ TEST(Pruning, PrunesThenQuantizesInOneRunAndResumes) {
   const RunResult again = run_recipe(recipe, quiet(folder.path() / "run", true));
   EXPECT_EQ(folder.read("run/model.onnx"), bytes);
   EXPECT_EQ(again.report.at("pruning").at("shares"), result.report.at("pruning").at("shares"));
-  EXPECT_THAT(folder.read("run/log.txt"), testing::HasSubstr("stage 1 (prune) was finished before"));
+  EXPECT_THAT(folder.read("run/log.txt"),
+              testing::HasSubstr("stage 1 (prune) was finished before"));
 }
 
 TEST(Pruning, PrunesThenTrainsWithQuantizers) {

@@ -14,13 +14,14 @@ namespace {
 
 /// logits = W x, so that the gradient of an image's loss is (softmax(W x) - onehot) x^T.
 ir::Graph linear_model() {
-  ir::Graph graph = onnx::parse("g (float[N,2] x, float[3,2] w) => (float[N,3] y)"
-                                " { y = Gemm<transB=1>(x, w) }");
+  ir::Graph graph = onnx::parse(
+      "g (float[N,2] x, float[3,2] w) => (float[N,3] y)"
+      " { y = Gemm<transB=1>(x, w) }");
   ir::Value& input = *graph.inputs()[1];
   graph.rename(input, "unused");
   graph.replace_all_uses(
-      input, graph.add_initializer("w", kit::tensor_of({0.1F, 0.4F, -0.3F, 0.2F, 0.5F, -0.6F},
-                                                       {3, 2})));
+      input,
+      graph.add_initializer("w", kit::tensor_of({0.1F, 0.4F, -0.3F, 0.2F, 0.5F, -0.6F}, {3, 2})));
   graph.erase(input);
   return graph;
 }
@@ -38,9 +39,8 @@ NextLabelled batches_of_two(const std::vector<std::int64_t>& labels) {
       pixels.insert(pixels.end(), kImages[*first].begin(), kImages[*first].end());
       part.push_back(labels[*first]);
     }
-    return data::Batch{.images = kit::tensor_of(pixels, {-1, 2}),
-                       .labels = kit::integers_of(part),
-                       .indices = {}};
+    return data::Batch{
+        .images = kit::tensor_of(pixels, {-1, 2}), .labels = kit::integers_of(part), .indices = {}};
   };
 }
 
@@ -95,7 +95,8 @@ TEST(WeightGradients, RefuseImagesWithoutLabelsAndNoImages) {
       "got images without labels, expected a label for every image");
   kit::expect_user_error(
       [] {
-        (void)weight_gradients(linear_model(), [] { return std::nullopt; }, GradientMoment::Mean);
+        (void)weight_gradients(
+            linear_model(), [] { return std::nullopt; }, GradientMoment::Mean);
       },
       "there are no images");
 }
