@@ -88,10 +88,11 @@ Stage parse_stage(const YamlValue& item, const Recipe& recipe) {
   if (name == "export") return parse_export_stage(value);
   if (name == "prune") return parse_prune_stage(value, recipe);
   if (name == "distil") {
-    throw base::UnsupportedError({.what = fmt::format("stage '{}' is not supported", name),
-                                  .where = item.where(),
-                                  .hint = "stages are train, prune, quantize, export; a teacher belongs "
-                                          "to 'train'"});
+    throw base::UnsupportedError(
+        {.what = fmt::format("stage '{}' is not supported", name),
+         .where = item.where(),
+         .hint = "stages are train, prune, quantize, export; a teacher belongs "
+                 "to 'train'"});
   }
   const std::vector<std::string> known{"train", "prune", "quantize", "export"};
   throw base::UserError({.what = fmt::format("unknown stage '{}'", name),
@@ -102,8 +103,8 @@ Stage parse_stage(const YamlValue& item, const Recipe& recipe) {
 }  // namespace
 
 std::string stage_name(const Stage& stage) {
-  constexpr std::array<std::string_view, std::variant_size_v<Stage>> kNames{"train", "prune", "quantize",
-                                                                            "export"};
+  constexpr std::array<std::string_view, std::variant_size_v<Stage>> kNames{"train", "prune",
+                                                                            "quantize", "export"};
   return std::string(kNames[stage.index()]);
 }
 

@@ -117,9 +117,9 @@ struct PruneStage {
   bool mask = false;                 ///< keep all sizes and read removed channels as zero
   std::optional<bool> reestimate_norms = std::nullopt;  ///< nothing: where there are images
   std::optional<bool> reconstruct = std::nullopt;       ///< likewise
-  std::optional<TrainStage> fine_tune = std::nullopt;   ///< teacher `self`: the model before the cut
-  bool check = false;                                   ///< prove the cut by numbers
-  VerifyConfig verify = {};  ///< of it: engines, latency_rounds, samples
+  std::optional<TrainStage> fine_tune = std::nullopt;  ///< teacher `self`: the model before the cut
+  bool check = false;                                  ///< prove the cut by numbers
+  VerifyConfig verify = {};                            ///< of it: engines, latency_rounds, samples
 };
 
 /// Mode `qat` of the stage `quantize`: the plan is the start of a training.

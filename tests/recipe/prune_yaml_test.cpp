@@ -101,6 +101,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"curves_in_iterations", "{max_loss: 1, sensitivities: s.csv, iterations: 2}",
                 "cut in one iteration"},
         Refused{"curves_and_plan", "{plan: p, sensitivities: s.csv}", "has chosen already"},
+        Refused{"engine", "{target_macs: 0.5, verify: {engines: [openvina]}}",
+                "did you mean 'openvino'"},
         Refused{"plan_iterations", "{plan: p, iterations: 2}", "applied in one go"}),
     [](const auto& test) { return test.param.name; });
 

@@ -65,7 +65,7 @@ TEST(Resuming, APruningGoesOnWithItsFineTuningOnly) {
   EXPECT_EQ(reuse_with("stages.0.prune.fine_tune.epochs=5"), Reuse::Continue);
   EXPECT_EQ(reuse_with("stages.0.prune.criterion=fpgm"), Reuse::Anew);
   EXPECT_EQ(reuse_with("stages.0.prune.target_macs=0.6"), Reuse::Anew);
-  EXPECT_EQ(reuse_with("data.calibration.samples=9"), Reuse::Anew) << "reconstruction looks at them";
+  EXPECT_EQ(reuse_with("data.calibration.samples=9"), Reuse::Anew) << "it reconstructs with them";
   EXPECT_EQ(reuse_with("seed=4"), Reuse::Anew);
 }
 
