@@ -74,11 +74,12 @@ void read_budget(const Arguments& arguments, recipe::PruneStage& stage) {
     stage.budget.kind = target.kind;
     stage.budget.remaining = remaining;
   }
+  if (stage.max_loss) take("--max-loss");
   if (!stage.plan.empty()) take("--plan");
   if (!given.empty()) return;
   throw base::UserError({.what = "how much is to be pruned?",
                          .expected = "one of --target-macs, --target-params, --target-bytes, "
-                                     "--filters-ratio, --plan",
+                                     "--filters-ratio, --max-loss, --plan",
                          .hint = "--target-macs 0.5 keeps half of the multiplications"});
 }
 
@@ -148,10 +149,13 @@ void add_choice_options(CLI::App& app, Arguments& arguments) {
     app.add_option(std::string(target.option), target.share, std::string(target.help));
   }
   app.add_option("--plan", stage.plan, "Cut what this plan says (prune_plan.yaml)");
+  app.add_option("--max-loss", stage.max_loss, "Points that no group may cost alone, by its curve")
+      ->check(CLI::Range(0.0, 100.0));
+  app.add_option("--sensitivities", stage.sensitivities, "What `espalier sensitivity` measured");
   app.add_option("--criterion", stage.scores.criterion, "Which filters matter least")
       ->check(CLI::IsMember(prune::criterion_names()))
       ->capture_default_str();
-  app.add_option("--strategy", arguments.strategy, "uniform, global, annealing")
+  app.add_option("--strategy", arguments.strategy, "uniform, global, sensitivity, annealing")
       ->capture_default_str();
   app.add_option("--reduction", arguments.reduction, "mean, max, norm, first")
       ->capture_default_str();

@@ -34,7 +34,7 @@ constexpr std::array kBudgetKeys{BudgetKey{"target_macs", prune::BudgetKind::Mac
                          .where = map.where(),
                          .got = std::move(got),
                          .expected = "one of target_macs, target_params, target_bytes, "
-                                     "pruned_ratio, or a plan"});
+                                     "pruned_ratio, max_loss, or a plan"});
 }
 
 double share_of(const BudgetKey& row, const YamlValue& value) {
@@ -64,6 +64,13 @@ void parse_budget(MapReader& reader, PruneStage& stage, const Recipe& recipe) {
   if (const YamlValue* value = reader.find("plan")) {
     take("plan");
     stage.plan = resolve_path(read_text(*value, "plan"), recipe.folder);
+  }
+  if (const YamlValue* value = reader.find("max_loss")) {
+    take("max_loss");
+    stage.max_loss = read_number(*value, "max_loss", 0, 100);
+  }
+  if (const YamlValue* value = reader.find("sensitivities")) {
+    stage.sensitivities = resolve_path(read_text(*value, "sensitivities"), recipe.folder);
   }
   if (first.empty()) refuse_budget(reader.map(), "none");
 }
@@ -168,10 +175,24 @@ void check_prune_stage(const PruneStage& stage) {
   if (stage.iterations > 1 && stage.mask) {
     throw base::UserError("masks are made in one go: several iterations cut");
   }
-  if (stage.budget.strategy == prune::Strategy::Sensitivity) {
+  const bool curves = !stage.sensitivities.empty();
+  if (!curves && stage.max_loss) {
+    throw base::UserError("a largest loss needs sensitivities, which say what each group costs");
+  }
+  if (!curves && stage.budget.strategy == prune::Strategy::Sensitivity) {
+    throw base::UserError("strategy 'sensitivity' needs a file of sensitivities");
+  }
+  if (curves && stage.iterations > 1) {
+    throw base::UserError("sensitivities are those of the whole model: cut in one iteration");
+  }
+  if (curves && !stage.plan.empty()) {
+    throw base::UserError("a stored plan has chosen already: it takes no sensitivities");
+  }
+  if (curves && !stage.max_loss && stage.budget.strategy != prune::Strategy::Sensitivity &&
+      stage.budget.strategy != prune::Strategy::Annealing) {
     throw base::UserError(
-        "strategy 'sensitivity' needs measured curves, and pruning takes none yet: use uniform, "
-        "global or annealing");
+        "sensitivities are of use to a largest loss and to the strategies 'sensitivity' and "
+        "'annealing'");
   }
   if (stage.iterations > 1 && !stage.plan.empty()) {
     throw base::UserError("a stored plan is applied in one go, not in several iterations");

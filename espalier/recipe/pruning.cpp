@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "espalier/analysis/model_id.h"
 #include "espalier/base/error.h"
 #include "espalier/base/log.h"
 #include "espalier/onnx/codec.h"
@@ -21,6 +22,7 @@
 #include "espalier/recipe/prune_plan_yaml.h"
 #include "espalier/recipe/pruned_engines.h"
 #include "espalier/recipe/pruning_images.h"
+#include "espalier/recipe/sensitivity_store.h"
 #include "espalier/train/reestimate_norms.h"
 
 namespace espalier::recipe {
@@ -146,10 +148,15 @@ class Pruning {
     const prune::CostModel model(graph_, map);
     const auto present = static_cast<double>(prune::amount(model.cost(prune::Removal(map)), kind));
     if (iteration == 1) whole_ = present;
+    if (!stage_.sensitivities.empty()) {
+      options.curves = load_curves(stage_.sensitivities, analysis::model_id(graph_));
+    }
     options.remaining =
         present > 0 ? std::min(1.0, target(iteration) * whole_ / present) : options.remaining;
+    const auto scores = prune::score_channels(map, score_options());
     prune::BudgetResult result =
-        prune::meet_budget(graph_, map, prune::score_channels(map, score_options()), options);
+        stage_.max_loss ? prune::meet_loss(graph_, map, scores, *stage_.max_loss, options)
+                        : prune::meet_budget(graph_, map, scores, options);
     reason_ = result.reason;
     if (outcomes_.empty()) outcomes_ = result.groups;
     result.plan.criterion = stage_.scores.criterion;
@@ -245,6 +252,12 @@ class Pruning {
 
   Json budget_json(const prune::NetworkCost& before, const prune::NetworkCost& after) {
     if (!stage_.plan.empty()) return {};
+    if (stage_.max_loss) {
+      return Json::object({{"kind", "loss"},
+                           {"wanted", *stage_.max_loss},
+                           {"remaining", Json()},
+                           {"reached", true}});
+    }
     const prune::BudgetKind kind = stage_.budget.kind;
     const double share = static_cast<double>(prune::amount(after, kind)) /
                          static_cast<double>(prune::amount(before, kind));

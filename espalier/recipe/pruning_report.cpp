@@ -145,9 +145,14 @@ report::Card cost_card(const Json& facts) {
                             100 * facts.at("shares").at("filters").as_number())};
   if (!budget.is_null()) {
     card.tone = budget.at("reached").as_bool() ? Tone::Good : Tone::Bad;
-    card.detail +=
-        fmt::format("; asked for at most {:.1f} % of the {}", 100 * budget.at("wanted").as_number(),
-                    budget.at("kind").as_string());
+    const bool loss = budget.at("kind").as_string() == "loss";
+    if (loss)
+      card.detail +=
+          fmt::format("; at most {} points by the curves", budget.at("wanted").as_number());
+    if (!loss)
+      card.detail +=
+          fmt::format("; asked for at most {:.1f} % of the {}",
+                      100 * budget.at("wanted").as_number(), budget.at("kind").as_string());
   }
   return card;
 }

@@ -150,7 +150,10 @@ TEST_F(Prune, RefusesNamesAndPatternsThatMatchNothing) {
   expect_refused(with({"--reduction", "men"}), 2, "did you mean 'mean'");
   expect_refused(with({"--scaling", "group_men"}), 2, "did you mean 'group_mean'");
   expect_refused(with({"--mask", "--iterations", "2"}), 2, "masks are made in one go");
-  expect_refused(with({"--strategy", "sensitivity"}), 2, "needs measured curves");
+  expect_refused(with({"--strategy", "sensitivity"}), 2, "needs a file of sensitivities");
+  expect_refused(prune(model(), {"--max-loss", "1"}), 2, "a largest loss needs sensitivities");
+  expect_refused(prune(model(), {"--max-loss", "1", "--sensitivities", folder_.file("no.csv")}), 2,
+                 "no.csv");
   expect_refused(with({"--engine", "tensorrt"}), 2, "tensorrt");
 }
 
