@@ -4,7 +4,9 @@
 #include <limits>
 #include <numeric>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/full_like.h>
+#include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
@@ -61,7 +63,7 @@ TEST_P(Divergences, AverageToTheLossOfDistillation) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Divergences,
                          testing::Values(Shape{"Scores", {6, 10}}, Shape{"Maps", {3, 5, 4, 7}}),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& instance) { return instance.param.name; });
 
 TEST(Divergence, IsNothingForEqualOutputsAndBoundedForBrokenOnes) {
   const Tensor reference = at::randn({2, 4});
