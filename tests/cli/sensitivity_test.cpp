@@ -86,9 +86,9 @@ TEST_F(Sensitivity, WorkersFindTheSame) {
   ASSERT_EQ(run(words("one.csv", few)).code, 0);
   ASSERT_EQ(run_program(words("two.csv", {"--ratios", "0.2,0.7", "--workers", "2"})), 0);
   EXPECT_EQ(folder_.read("two.csv"), folder_.read("one.csv"));
-  ASSERT_EQ(run_program(words("three.csv", {"--ratios", "0.2,0.7", "--workers", "3", "--threads",
-                                                 "1"})),
-            0);
+  ASSERT_EQ(
+      run_program(words("three.csv", {"--ratios", "0.2,0.7", "--workers", "3", "--threads", "1"})),
+      0);
   EXPECT_EQ(folder_.read("three.csv"), folder_.read("one.csv"));
 }
 

@@ -86,6 +86,15 @@ TEST(PairedMean, HasMeanAndIntervalOfTheTextbook) {
   EXPECT_DOUBLE_EQ(mean.mean(), expected);
   EXPECT_NEAR(mean.half_width(1.96), 1.96 * std::sqrt(squares / 9 / 10), 1e-9);
   EXPECT_EQ(PairedMean().half_width(2), 0);
+  EXPECT_EQ(PairedMean().mean(), 0);
+}
+
+TEST(PairedMean, IsExactlyNothingWhereGainsAndLossesAgree) {
+  PairedMean mean;
+  for (int pair = 0; pair < 7; ++pair) {
+    for (const double value : {100.0, 0.0, -100.0}) mean.add(value);
+  }
+  EXPECT_EQ(mean.mean(), 0) << "not 1e-17";
 }
 
 TEST(Looks, DoubleUpToTheNumberOfImages) {
