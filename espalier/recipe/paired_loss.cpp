@@ -83,9 +83,10 @@ std::vector<double> divergences(const Tensor& outputs, const Tensor& reference) 
 
 void PairedMean::add(double value) {
   ++count_;
-  const double before = value - mean_;
-  mean_ += before / static_cast<double>(count_);
-  squares_ += before * (value - mean_);
+  sum_ += value;
+  const double before = value - running_mean_;
+  running_mean_ += before / static_cast<double>(count_);
+  squares_ += before * (value - running_mean_);
 }
 
 double PairedMean::half_width(double quantile) const {

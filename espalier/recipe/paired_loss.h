@@ -26,14 +26,16 @@ class PairedMean {
  public:
   void add(double value);
   [[nodiscard]] std::int64_t count() const { return count_; }
-  [[nodiscard]] double mean() const { return mean_; }
+  /// The sum over the count: exact for whole numbers. 0 without any.
+  [[nodiscard]] double mean() const { return count_ == 0 ? 0 : sum_ / static_cast<double>(count_); }
   /// Half the width of the interval mean +- quantile * s / sqrt(n), with the sample's standard
   /// deviation; 0 below two numbers.
   [[nodiscard]] double half_width(double quantile) const;
 
  private:
   std::int64_t count_ = 0;
-  double mean_ = 0;
+  double sum_ = 0;
+  double running_mean_ = 0;
   double squares_ = 0;  ///< sum of squared distances from the mean (Welford 1962)
 };
 

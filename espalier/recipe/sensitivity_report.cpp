@@ -17,7 +17,7 @@ using report::DataTable;
 using report::Json;
 using report::LineChart;
 
-constexpr std::size_t kCurvesAChart = 8;
+constexpr std::size_t kCurvesAChart = 4;
 
 bool is_top1(const SensitivityResult& result) {
   return result.store.header.metric == "top1";

@@ -1,6 +1,7 @@
 #include "espalier/recipe/sensitivity_trials.h"
 
 #include <algorithm>
+#include <cmath>
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -115,12 +116,12 @@ std::vector<std::size_t> places_of(const ir::Graph& graph, const prune::ChannelM
 }  // namespace
 
 TrialPlan plan_trials(const ir::Graph& graph, const TrialOptions& options) {
-  const std::vector<double> ratios = checked_ratios(options.ratios);
   const prune::ChannelMap map(graph);
   const std::vector<bool> chosen = chosen_groups(map, options.groups);
   const auto scores = prune::score_channels(map, options.scores);
+  // No bound but that a channel stays: what a ratio removes does not depend on the other ratios.
   const auto candidates =
-      prune::find_candidates(map, scores, {.align = 1, .max_removed = ratios.back()});
+      prune::find_candidates(map, scores, {.align = 1, .max_removed = std::nextafter(1.0, 0.0)});
   const Planner planner(graph, map, candidates, options);
   const std::vector<std::size_t> places = places_of(graph, map);
   std::vector<std::size_t> order;

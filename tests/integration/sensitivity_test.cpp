@@ -63,7 +63,7 @@ TEST_P(SmallNetworkSensitivity, IsThatOfTheWholeCutGraph) {
 
 INSTANTIATE_TEST_SUITE_P(All, SmallNetworkSensitivity,
                          testing::ValuesIn(prune_test::small_networks()),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& instance) { return std::string(instance.param.name); });
 
 }  // namespace
 }  // namespace espalier::recipe

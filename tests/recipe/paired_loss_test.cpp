@@ -4,7 +4,9 @@
 #include <limits>
 #include <numeric>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/full_like.h>
+#include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
@@ -61,7 +63,7 @@ TEST_P(Divergences, AverageToTheLossOfDistillation) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Divergences,
                          testing::Values(Shape{"Scores", {6, 10}}, Shape{"Maps", {3, 5, 4, 7}}),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& instance) { return instance.param.name; });
 
 TEST(Divergence, IsNothingForEqualOutputsAndBoundedForBrokenOnes) {
   const Tensor reference = at::randn({2, 4});
@@ -84,6 +86,15 @@ TEST(PairedMean, HasMeanAndIntervalOfTheTextbook) {
   EXPECT_DOUBLE_EQ(mean.mean(), expected);
   EXPECT_NEAR(mean.half_width(1.96), 1.96 * std::sqrt(squares / 9 / 10), 1e-9);
   EXPECT_EQ(PairedMean().half_width(2), 0);
+  EXPECT_EQ(PairedMean().mean(), 0);
+}
+
+TEST(PairedMean, IsExactlyNothingWhereGainsAndLossesAgree) {
+  PairedMean mean;
+  for (int pair = 0; pair < 7; ++pair) {
+    for (const double value : {100.0, 0.0, -100.0}) mean.add(value);
+  }
+  EXPECT_EQ(mean.mean(), 0) << "not 1e-17";
 }
 
 TEST(Looks, DoubleUpToTheNumberOfImages) {

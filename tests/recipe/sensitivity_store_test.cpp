@@ -101,7 +101,7 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"MoreImages", ",200,0\n", ",201,0\n", "at most the header's 200"},
         Damage{"Mark", ",200,0\n", ",200,2\n", "expected 0 or 1"},
         Damage{"FewCells", ",200,0\n", ",0\n", "got 10 columns, expected 11"}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& instance) { return instance.param.name; });
 
 TEST(SensitivityStore, NeedsItsWholeHeader) {
   const std::string text = to_text(store());

@@ -1,5 +1,8 @@
 #include "espalier/recipe/sensitivity_trials.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -34,6 +37,19 @@ TEST(SensitivityTrials, CoverEveryGroupAtEveryRatio) {
     EXPECT_FALSE(group.frontier.empty());
   }
   EXPECT_EQ(plan.groups[0].frontier, std::vector<std::string>{graph.inputs()[0]->name()});
+}
+
+TEST(SensitivityTrials, RemoveTheNearestNumberWhateverElseIsTried) {
+  const ir::Graph graph = network("FashionCNN");
+  const TrialPlan one = plan_trials(graph, {.ratios = {0.3}});
+  const TrialPlan two = plan_trials(graph, {.ratios = {0.3, 0.99}});
+  for (std::size_t index = 0; index < one.groups.size(); ++index) {
+    const GroupTrials& group = one.groups[index];
+    EXPECT_EQ(group.trials[0].removed, std::lround(0.3 * static_cast<double>(group.channels)));
+    EXPECT_EQ(group.plans[0], two.groups[index].plans[0]);
+    const long most = std::lround(0.99 * static_cast<double>(group.channels));
+    EXPECT_EQ(two.groups[index].trials[1].removed, std::min(most, group.channels - 1));
+  }
 }
 
 TEST(SensitivityTrials, ChooseGroupsByName) {
