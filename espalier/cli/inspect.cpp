@@ -5,6 +5,7 @@
 
 #include "espalier/cli/commands.h"
 #include "espalier/recipe/inspection.h"
+#include "espalier/recipe/run_folder.h"
 
 namespace espalier::cli {
 namespace {
@@ -18,10 +19,10 @@ struct Arguments {
 
 RunCommand add_inspect(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("model", arguments->model, "ONNX file or checkpoint")->required();
+  app.add_option("model", arguments->model, "ONNX file, checkpoint, or run folder")->required();
   app.add_flag("--nodes", arguments->nodes, "List every node with its cost");
   return [arguments](const CommonOptions& common) {
-    const report::Json json = recipe::inspect_model(arguments->model);
+    const report::Json json = recipe::inspect_model(recipe::shipped_model(arguments->model));
     if (common.verbosity >= 0) fmt::print("{}", recipe::inspection_text(json, arguments->nodes));
     return Outcome{.json = report::to_text(json, -1)};
   };
