@@ -5,24 +5,26 @@
 namespace espalier::benchmarks {
 
 std::span<const Benchmark> benchmarks() {
-  static constexpr std::array<Benchmark, 5> kTable = {{
+  static constexpr std::array<Benchmark, 6> kTable = {{
       {"calibration", measure_calibration},
       {"float_step", measure_float_step},
       {"loader_share", measure_loader_share},
       {"qat_step", measure_qat_step},
       {"speedup", measure_speedup},
+      {"sweep", measure_sweep},
   }};
   return kTable;
 }
 
 std::span<const Child> children() {
-  static constexpr std::array<Child, 6> kTable = {{
+  static constexpr std::array<Child, 7> kTable = {{
       {"calibration_cost", calibration_cost_child},
       {"calibration_memory", calibration_memory_child},
       {"float_step", float_step_child},
       {"loader_share", loader_share_child},
       {"qat_step", qat_step_child},
       {"speedup", speedup_child},
+      {"sweep", sweep_child},
   }};
   return kTable;
 }

@@ -49,6 +49,8 @@ struct Benchmark {
 [[nodiscard]] Numbers qat_step_child(std::span<const std::string> arguments);
 [[nodiscard]] std::vector<Row> measure_speedup(const SuiteOptions& options);
 [[nodiscard]] Numbers speedup_child(std::span<const std::string> arguments);
+[[nodiscard]] std::vector<Row> measure_sweep(const SuiteOptions& options);
+[[nodiscard]] Numbers sweep_child(std::span<const std::string> arguments);
 /// @}
 
 }  // namespace espalier::benchmarks

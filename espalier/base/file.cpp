@@ -59,6 +59,22 @@ void make_folder(const fs::path& folder) {
   if (error) fail("create the folder", folder, error.value());
 }
 
+/// What a write to `path` replaces: the file behind symbolic links. Devices, pipes and sockets are
+/// refused, since a rename would put a file in their place.
+fs::path resolve_target(const fs::path& path) {
+  std::error_code ignored;
+  std::error_code error;
+  const bool link = fs::is_symlink(path, ignored);
+  const fs::path target = link ? fs::weakly_canonical(path, error) : path;
+  if (error) fail("write", path, error.value());
+  const fs::file_status status = fs::status(target, ignored);
+  if (!fs::exists(status) || fs::is_regular_file(status)) return target;
+  if (fs::is_directory(status)) fail("write", path, EISDIR);
+  throw UserError({.what = fmt::format("cannot write '{}'", path.string()),
+                   .got = "a device, pipe or socket",
+                   .expected = "the name of a file"});
+}
+
 }  // namespace
 
 std::string read_file(const fs::path& path, std::uint64_t limit_bytes) {
@@ -86,7 +102,8 @@ std::string read_file(const fs::path& path, std::uint64_t limit_bytes) {
   return content;
 }
 
-void write_file_atomic(const fs::path& path, std::string_view content) {
+void write_file_atomic(const fs::path& name, std::string_view content) {
+  const fs::path path = resolve_target(name);
   make_folder(path.parent_path());
   const fs::path temporary = path.string() + fmt::format(".partial-{}", ::getpid());
   {

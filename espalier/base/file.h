@@ -14,8 +14,8 @@ namespace espalier::base {
                                     std::uint64_t limit_bytes = std::uint64_t{8} << 30);
 
 /// Writes the whole file or nothing: a temporary file beside it, flushed to the disk, renamed.
-/// Creates missing parent folders. Throws UserError (no space, no permission) and removes the
-/// temporary file.
+/// Creates missing parent folders; a symbolic link stays, the file behind it is replaced. Throws
+/// UserError (no space, no permission, not a regular file) and removes the temporary file.
 void write_file_atomic(const std::filesystem::path& path, std::string_view content);
 
 /// Joins `relative` to `root` and refuses a result outside of `root` (absolute paths, "..", links).

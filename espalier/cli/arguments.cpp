@@ -51,6 +51,14 @@ void add_verify_bounds(CLI::App& app, recipe::VerifyConfig& config) {
   app.add_option("--min-agreement", config.min_agreement, "Least share of equal predictions")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
+  app.add_option("--min-simulation-agreement", config.min_simulation_agreement,
+                 "Least share of predictions equal to the simulation's")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--min-sqnr", config.min_value_sqnr_db,
+                 "Least signal to noise in dB of outputs that hold no classes")
+      ->check(CLI::Range(0.0, 200.0))
+      ->capture_default_str();
   app.add_option("--min-integer-share", config.min_integer_mac_share,
                  "Least share of MACs done in integers")
       ->check(CLI::Range(0.0, 1.0))

@@ -107,7 +107,11 @@ LatencyRatio paired_ratio(const LatencySummary& numerator, const LatencySummary&
   }
   std::ranges::sort(ratios);
   const std::size_t rank = median_rank(count);
-  return {.ratio = quantile(ratios, 0.5), .low = ratios[rank - 1], .high = ratios[count - rank]};
+  constexpr std::size_t kLeastRounds = 6;  // 2 / 2^n <= 0.05
+  return {.ratio = quantile(ratios, 0.5),
+          .low = ratios[rank - 1],
+          .high = ratios[count - rank],
+          .interval = count >= kLeastRounds};
 }
 
 }  // namespace espalier::deploy

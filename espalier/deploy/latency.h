@@ -41,7 +41,8 @@ struct LatencySummary {
 struct LatencyRatio {
   double ratio = 0;  ///< median over the rounds of numerator / denominator
   double low = 0;    ///< 95 % interval of that median, from its order statistics (no distribution
-  double high = 0;   ///< is assumed); with few rounds the smallest and largest ratio
+  double high = 0;   ///< is assumed); with fewer than 6 rounds the smallest and largest ratio,
+  bool interval = true;  ///< and this is false
 };
 
 /// Throws UserError when one side has no samples.

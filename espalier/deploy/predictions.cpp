@@ -17,11 +17,16 @@ std::int64_t count(const Tensor& mask) {
   return mask.sum().item<std::int64_t>();
 }
 
+/// One score a class and sample, whatever axes of one element follow.
+bool is_class_vector(const Tensor& output) {
+  return output.dim() >= 2 && output.size(0) * output.size(1) == output.numel();
+}
+
 }  // namespace
 
 OutputKind output_kind(const Tensor& output) {
   if (!output.is_floating_point()) return OutputKind::Labels;
-  if (output.dim() == 2 && output.size(1) > 1) return OutputKind::Scores;
+  if (is_class_vector(output) && output.size(1) > 1) return OutputKind::Scores;
   if (output.dim() == 4 && output.size(1) > 1) return OutputKind::DenseScores;
   return OutputKind::Values;
 }
@@ -29,7 +34,7 @@ OutputKind output_kind(const Tensor& output) {
 Tensor predictions(const Tensor& output, OutputKind kind) {
   if (kind == OutputKind::Values) return {};
   if (kind == OutputKind::Labels) return output.to(at::kLong);
-  return at::argmax(output, /*dim=*/1);
+  return at::argmax(kind == OutputKind::Scores ? output.flatten(1) : output, /*dim=*/1);
 }
 
 void Agreement::add(const Tensor& left, const Tensor& right, OutputKind kind) {
@@ -57,7 +62,7 @@ void Accuracy::add(const Tensor& output, const Tensor& labels, OutputKind kind) 
   first.total += total;
   constexpr std::int64_t kTop = 5;
   if (kind != OutputKind::Scores || output.size(1) <= kTop) return;
-  const Tensor best = std::get<1>(at::topk(output, kTop, /*dim=*/1));
+  const Tensor best = std::get<1>(at::topk(output.flatten(1), kTop, /*dim=*/1));
   Hits& fifth = counts_["top5"];
   fifth.hits += count((best == labels.unsqueeze(1)).any(/*dim=*/1).logical_and(known));
   fifth.total += total;
@@ -83,7 +88,7 @@ void SignalToNoise::add(std::span<const Tensor> reference, std::span<const Tenso
 }
 
 std::optional<double> SignalToNoise::decibel() const {
-  if (elements_ == 0) return std::nullopt;
+  if (elements_ == 0 || !std::isfinite(signal_) || !std::isfinite(noise_)) return std::nullopt;
   if (noise_ == 0) return kNoNoiseDecibel;
   constexpr double kSmallest = 1e-30;
   return std::min(kNoNoiseDecibel, 10 * std::log10(std::max(signal_, kSmallest) / noise_));

@@ -12,7 +12,7 @@ namespace espalier::deploy {
 
 /// What the first output of a model holds.
 enum class OutputKind {
-  Scores,       ///< float [N, C], C > 1: one class a sample
+  Scores,       ///< float [N, C] or [N, C, 1, 1], C > 1: one class a sample
   DenseScores,  ///< float [N, C, H, W], C > 1: one class a pixel
   Labels,       ///< integers: classes themselves
   Values        ///< anything else: compared by its error only
@@ -29,6 +29,7 @@ class Agreement {
   void add(const Tensor& left, const Tensor& right, OutputKind kind);
   /// Nothing before the first prediction.
   [[nodiscard]] std::optional<double> share() const;
+  [[nodiscard]] std::int64_t different() const { return total_ - equal_; }
 
  private:
   std::int64_t equal_ = 0;
@@ -56,7 +57,8 @@ class Accuracy {
 class SignalToNoise {
  public:
   void add(std::span<const Tensor> reference, std::span<const Tensor> test);
-  /// Nothing before the first element; infinite (capped at 200) when there is no difference.
+  /// Nothing before the first element or when one is not finite; infinite (capped at 200) when
+  /// there is no difference.
   [[nodiscard]] std::optional<double> decibel() const;
 
  private:

@@ -14,6 +14,33 @@ void require_share(EngineReport& report, std::string_view what, const std::optio
                                         100 * *share, 100 * minimum));
 }
 
+void require_decibel(EngineReport& report, std::string_view what,
+                     const std::optional<double>& decibel, double minimum) {
+  if (!decibel || *decibel >= minimum) return;
+  report.failures.push_back(
+      fmt::format("{}: got a signal to noise of {:.1f} dB, expected at least "
+                  "{:.1f} dB",
+                  what, *decibel, minimum));
+}
+
+/// Outputs against those of the float model and of the simulation.
+void judge_outputs(EngineReport& report, const VerifyBounds& bounds) {
+  const bool compared = report.agreement || report.value_sqnr_db;
+  if (report.images > 0 && report.not_finite == 0 && report.failures.empty() && !compared) {
+    report.failures.emplace_back("no output could be compared with the float model's");
+  }
+  require_share(report, "predictions equal to the float model's", report.agreement,
+                bounds.min_agreement);
+  require_decibel(report, "values against the float model's", report.value_sqnr_db,
+                  bounds.min_value_sqnr_db);
+  if (report.simulation_different > 1) {
+    require_share(report, "predictions equal to the simulation's", report.simulation_agreement,
+                  bounds.min_simulation_agreement);
+  }
+  require_decibel(report, "values against the simulation's", report.simulation_value_sqnr_db,
+                  bounds.min_value_sqnr_db);
+}
+
 void judge_integers(EngineReport& report, const VerifyBounds& bounds) {
   if (report.mac_nodes.empty() || report.integer_mac_share >= bounds.min_integer_mac_share) return;
   std::string text =
@@ -60,10 +87,12 @@ std::string costs_text(const std::vector<LayerCost>& costs) {
 void judge_latency(EngineReport& report, const VerifyBounds& bounds) {
   if (!report.speedup || !report.latency || !report.float_latency) return;
   const LatencyRatio& speedup = *report.speedup;
-  const std::string facts =
-      fmt::format("{:.3f} ms against {:.3f} ms, {:.2f} times as fast (95 %: {:.2f} to {:.2f})",
-                  report.latency->median_ms, report.float_latency->median_ms, speedup.ratio,
-                  speedup.low, speedup.high);
+  const std::string interval =
+      speedup.interval ? fmt::format("95 %: {:.2f} to {:.2f}", speedup.low, speedup.high)
+                       : fmt::format("rounds: {:.2f} to {:.2f}", speedup.low, speedup.high);
+  const std::string facts = fmt::format("{:.3f} ms against {:.3f} ms, {:.2f} times as fast ({})",
+                                        report.latency->median_ms, report.float_latency->median_ms,
+                                        speedup.ratio, interval);
   if (speedup.ratio > 1) {
     if (speedup.low <= 1) report.notes.push_back("barely faster than float: " + facts);
     return;
@@ -72,7 +101,41 @@ void judge_latency(EngineReport& report, const VerifyBounds& bounds) {
   (bounds.allow_slower ? report.notes : report.failures).push_back(std::move(text));
 }
 
+/// "'a' (Conv), 'b' (Add) and 3 more".
+std::string names_text(const std::vector<const OperatorDifference*>& operators) {
+  std::string text;
+  constexpr std::size_t kNamed = 3;
+  for (std::size_t index = 0; index < std::min(kNamed, operators.size()); ++index) {
+    text += fmt::format("{}'{}' ({})", index == 0 ? "" : ", ", operators[index]->name,
+                        operators[index]->op);
+  }
+  if (operators.size() > kNamed) text += fmt::format(" and {} more", operators.size() - kNamed);
+  return text;
+}
+
 }  // namespace
+
+void judge_operators(VerifyReport& report, std::span<const OperatorDifference> operators) {
+  for (EngineReport& engine : report.engines) {
+    std::vector<const OperatorDifference*> apart;
+    std::vector<const OperatorDifference*> unknown;
+    std::int64_t worst = 0;
+    for (const OperatorDifference& difference : operators) {
+      if (difference.engine != engine.name || difference.passed()) continue;
+      (difference.failure.empty() ? apart : unknown).push_back(&difference);
+      worst = std::max(worst, difference.worst_step);
+    }
+    if (!apart.empty()) {
+      engine.failures.push_back(
+          fmt::format("operators beside their simulation: got {} steps, expected at most 1: {}",
+                      worst, names_text(apart)));
+    }
+    if (!unknown.empty()) {
+      engine.notes.push_back(fmt::format("operators that could not be compared alone: {} ({})",
+                                         names_text(unknown), unknown.front()->failure));
+    }
+  }
+}
 
 void judge(EngineReport& report, const VerifyBounds& bounds) {
   if (report.not_finite > 0) {
@@ -80,10 +143,7 @@ void judge(EngineReport& report, const VerifyBounds& bounds) {
         fmt::format("{} output values are NaN or infinite", report.not_finite));
   }
   judge_integers(report, bounds);
-  require_share(report, "predictions equal to the float model's", report.agreement,
-                bounds.min_agreement);
-  require_share(report, "predictions equal to the simulation's", report.simulation_agreement,
-                bounds.min_simulation_agreement);
+  judge_outputs(report, bounds);
   judge_metrics(report, bounds);
   judge_latency(report, bounds);
 }

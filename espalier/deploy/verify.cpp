@@ -12,6 +12,7 @@
 #include "espalier/deploy/batched_model.h"
 #include "espalier/deploy/bench.h"
 #include "espalier/deploy/cpu.h"
+#include "espalier/deploy/output_match.h"
 #include "espalier/deploy/verdict.h"
 #include "espalier/exec/program.h"
 #include "espalier/onnx/codec.h"
@@ -91,22 +92,26 @@ class EngineCheck {
     if (!usable_) return;
     report_.images += batch.images.size(0);
     report_.not_finite += count_not_finite(outputs);
+    usable_ = attempt(report_.failures, "compare with the float file",
+                      [&] { match_.add(expected, outputs); });
+    if (!usable_) return;
     noise_.add(expected, outputs);
-    if (expected.empty() || outputs.empty()) return;
     kind_ = output_kind(expected.front());
     if (kind_ == OutputKind::Scores && batch.labels.defined()) {
       data::check_labels(batch, expected.front().size(1));
     }
-    agreement_.add(expected.front(), outputs.front(), kind_);
     float_accuracy_.add(expected.front(), batch.labels, kind_);
     accuracy_.add(outputs.front(), batch.labels, kind_);
-    compare_simulation(inputs, simulated, outputs.front());
+    compare_simulation(inputs, simulated, outputs);
   }
 
   /// What has been counted over the images becomes part of the report.
   void summarize() {
-    report_.agreement = agreement_.share();
-    report_.simulation_agreement = simulation_agreement_.share();
+    report_.agreement = match_.agreement();
+    report_.value_sqnr_db = match_.value_decibel();
+    report_.simulation_agreement = simulation_match_.agreement();
+    report_.simulation_different = simulation_match_.different();
+    report_.simulation_value_sqnr_db = simulation_match_.value_decibel();
     report_.float_metrics = float_accuracy_.percent();
     report_.metrics = accuracy_.percent();
     report_.output_sqnr_db = noise_.decibel();
@@ -128,7 +133,7 @@ class EngineCheck {
   /// Integer share and, when INT8 is not faster, the layers that cost more. `shaped`: the INT8
   /// file's graph with all shapes known.
   void attribute(const ir::Graph& shaped, const std::vector<Tensor>& inputs) {
-    if (!usable_ || layers_.empty()) return;
+    if (!usable_) return;
     attempt(report_.failures, "attribute the work to layers", [&] {
       IntegerShare share = attribute_macs(shaped, layers_);
       report_.integer_mac_share = share.share;
@@ -143,7 +148,15 @@ class EngineCheck {
   }
 
   [[nodiscard]] EngineReport take_report() {
-    judge(report_, request_.bounds);
+    VerifyBounds bounds = request_.bounds;
+    const auto& made_for = request_.integer_engines;
+    if (made_for && std::ranges::find(*made_for, report_.name) == made_for->end()) {
+      bounds.min_integer_mac_share = 0;
+      bounds.allow_slower = true;
+      report_.notes.emplace_back(
+          "the target is not this engine: integers and speed are not judged here");
+    }
+    judge(report_, bounds);
     return std::move(report_);
   }
   [[nodiscard]] OutputKind kind() const { return kind_; }
@@ -151,15 +164,12 @@ class EngineCheck {
  private:
   /// Against the file as this engine computes it, or as it is written when they are the same.
   void compare_simulation(const std::vector<Tensor>& inputs, const std::vector<Tensor>& simulated,
-                          const Tensor& output) {
+                          const std::vector<Tensor>& outputs) {
     if (!request_.simulate || simulated.empty()) return;
-    if (!simulation_) {
-      simulation_agreement_.add(simulated.front(), output, kind_);
-      return;
-    }
-    usable_ = attempt(report_.failures, "run the simulation of this engine", [&] {
+    usable_ = attempt(report_.failures, "compare with the simulation", [&] {
       const RunModel run = [this](std::span<const Tensor> part) { return simulation_->run(part); };
-      simulation_agreement_.add(run_batched(run, inputs, files_.batch).front(), output, kind_);
+      simulation_match_.add(simulation_ ? run_batched(run, inputs, files_.batch) : simulated,
+                            outputs);
     });
   }
 
@@ -180,8 +190,8 @@ class EngineCheck {
   std::unique_ptr<EngineModel> float_model_;
   std::unique_ptr<EngineModel> quantized_model_;
   OutputKind kind_ = OutputKind::Values;
-  Agreement agreement_;
-  Agreement simulation_agreement_;
+  OutputMatch match_;
+  OutputMatch simulation_match_;
   std::optional<exec::Program> simulation_;  ///< only where the engine departs from the file
   std::vector<EngineLayer> layers_;          ///< of the INT8 file
   Accuracy float_accuracy_;

@@ -28,9 +28,12 @@ using RunModel = std::function<std::vector<Tensor>(std::span<const Tensor>)>;
 
 /// What a compressed model must fulfil in every engine.
 struct VerifyBounds {
-  double max_drop = 0.5;                   ///< points of the main metric (needs labels)
-  double min_agreement = 0.95;             ///< share of predictions equal to the float model's
-  double min_simulation_agreement = 0.99;  ///< share of predictions equal to the simulation's
+  double max_drop = 0.5;        ///< points of the main metric (needs labels)
+  double min_agreement = 0.95;  ///< share of predictions equal to the float model's
+  /// Share of predictions equal to the simulation's. One that differs is no evidence: two must.
+  double min_simulation_agreement = 0.99;
+  /// Of outputs that hold neither classes nor labels: against the float model and the simulation.
+  double min_value_sqnr_db = 20;
   double min_integer_mac_share = 0.98;
   bool allow_slower = false;  ///< INT8 slower than float is a note, not a failure
 };
@@ -45,6 +48,9 @@ struct VerifyRequest {
   std::function<NextBatch()> batches = {};
   std::vector<std::string> engines = {"onnxruntime", "openvino"};
   VerifyBounds bounds = {};
+  /// Engines that the file is made for; in others integers and speed are reported, not judged.
+  /// Nothing: all.
+  std::optional<std::vector<std::string>> integer_engines = std::nullopt;
   int threads = 1;
   int latency_rounds = 30;  ///< 0: no latency, and no verdict about it
   /// How engines are found; tests put their own.
@@ -61,10 +67,15 @@ struct EngineReport {
   std::vector<MacNode> float_ops;  ///< convolutions and matrix products left in float
   std::vector<MacNode> mac_nodes;  ///< all of them
   std::int64_t images = 0;
-  /// Share of equal predictions with the float file in the same engine, and with the simulation.
-  /// Nothing when the outputs are plain values or no images were given.
+  /// Share of predictions equal to those of the float file in the same engine, and of the
+  /// simulation, of the output that does worst; nothing when all outputs are plain values or no
+  /// images were given.
   std::optional<double> agreement;
   std::optional<double> simulation_agreement;
+  std::int64_t simulation_different = 0;  ///< predictions behind simulation_agreement that differ
+  /// The same for plain values (OutputMatch::value_decibel).
+  std::optional<double> value_sqnr_db;
+  std::optional<double> simulation_value_sqnr_db;
   ArithmeticProfile profile;  ///< where this engine departs from the file
   /// "top1", "top5" in percent (scores with labels), "pixel_accuracy" (dense, with label maps).
   std::map<std::string, double> float_metrics;

@@ -40,17 +40,59 @@ double fan_in(const ir::Node& node, const Tensor& weight) {
                            static_cast<double>(groups));
 }
 
-double draw(Role role, double deviation, base::Random& random) {
-  switch (role) {
+bool is_sum_of_activations(const ir::Node& node) {
+  std::size_t activations = 0;
+  for (std::size_t port = 0; port < node.inputs().size(); ++port) {
+    activations += ops::is_activation_input(node, port) ? 1 : 0;
+  }
+  return (node.is("Add") || node.is("Sum")) && activations > 1;
+}
+
+/// True when what the node computes is added to other activations before another layer or
+/// normalization sees it.
+bool ends_a_branch(const ir::Node& node, std::set<const ir::Node*>& seen) {
+  constexpr std::size_t kMostNodes = 32;
+  if (node.output() == nullptr) return false;
+  for (const ir::Use& use : node.output()->uses()) {
+    const ir::Node& next = *use.node;
+    if (seen.size() >= kMostNodes || !seen.insert(&next).second) continue;
+    if (ops::weight_port(next) || ops::kind_of(next) == ops::OpKind::Normalization ||
+        next.is("Concat")) {
+      continue;
+    }
+    if (is_sum_of_activations(next) || ends_a_branch(next, seen)) return true;
+  }
+  return false;
+}
+
+/// How large the results of a node are drawn. Branches of residual networks stay below their trunk:
+/// what doubles in every block ends in gates that jump at the last bit.
+double size_of_results(const ir::Node& node) {
+  constexpr double kBranch = 0.2;
+  std::set<const ir::Node*> seen;
+  const bool decides = ops::weight_port(node) || ops::kind_of(node) == ops::OpKind::Normalization;
+  return decides && ends_a_branch(node, seen) ? kBranch : 1.0;
+}
+
+/// What is drawn for one initializer.
+struct Drawing {
+  Role role = Role::Weight;
+  double deviation = 1;  ///< of weights
+  double size = 1;       ///< factor of everything that results scale with
+};
+
+double draw(const Drawing& drawing, base::Random& random) {
+  switch (drawing.role) {
     case Role::Weight:
-      return deviation * random.normal();
+      return drawing.size * drawing.deviation * random.normal();
     case Role::Scale: {
       const double magnitude = random.uniform(0.5, 1.5);
-      return random.uniform() < 0.5 ? -magnitude : magnitude;
+      return drawing.size * (random.uniform() < 0.5 ? -magnitude : magnitude);
     }
     case Role::Variance:
       return random.uniform(0.5, 1.5);
     case Role::Offset:
+      return drawing.size * random.uniform(-0.5, 0.5);
     case Role::Mean:
       break;
   }
@@ -63,11 +105,11 @@ std::uint64_t stream_of(const std::string& name) {
   return stream;
 }
 
-Tensor draw_like(const Tensor& tensor, Role role, double deviation, base::Random random) {
+Tensor draw_like(const Tensor& tensor, const Drawing& drawing, base::Random random) {
   Tensor drawn = at::empty(tensor.sizes(), at::kDouble);
   auto* data = drawn.data_ptr<double>();
   for (std::int64_t index = 0; index < drawn.numel(); ++index) {
-    data[index] = draw(role, deviation, random);
+    data[index] = draw(drawing, random);
   }
   return drawn.to(tensor.scalar_type());
 }
@@ -83,10 +125,13 @@ std::size_t draw_parameters(ir::Graph& graph, std::uint64_t seed) {
       ir::Value* value = ops::initializer_behind(node->input(port));
       if (!drawn.insert(value).second) continue;
       const Role role = role_of(*node, port);
-      const double deviation =
-          role == Role::Weight ? std::sqrt(2.0 / fan_in(*node, value->constant())) : 0.0;
+      const bool is_weight = role == Role::Weight;
+      const Drawing drawing{
+          .role = role,
+          .deviation = is_weight ? std::sqrt(2.0 / fan_in(*node, value->constant())) : 0.0,
+          .size = size_of_results(*node)};
       const base::Random random(seed, stream_of(value->name()));
-      graph.set_constant(*value, draw_like(value->constant(), role, deviation, random));
+      graph.set_constant(*value, draw_like(value->constant(), drawing, random));
     }
   }
   return drawn.size();

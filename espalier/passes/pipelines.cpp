@@ -28,6 +28,7 @@
 #include "espalier/passes/reduce_mean_to_global_average_pool.h"
 #include "espalier/passes/settle_quantizers.h"
 #include "espalier/passes/split_shared_biases.h"
+#include "espalier/passes/split_shared_vectors.h"
 #include "espalier/passes/sum_to_add.h"
 
 namespace espalier::passes {
@@ -65,12 +66,18 @@ constexpr std::array kPasses{
             reduce_mean_to_global_average_pool},
     PassRow{"settle_quantizers", "ends the training of quantizers", settle_quantizers},
     PassRow{"split_shared_biases", "a bias of its own for every layer", split_shared_biases},
+    PassRow{"split_shared_vectors", "a vector of its own for every use", split_shared_vectors},
     PassRow{"sum_to_add", "residual sums that engines compute in integers", sum_to_add},
 };
 
 constexpr std::array<std::string_view, 5> kSimplify{"infer_shapes", "fold_constants",
                                                     "fold_shape_arithmetic", "eliminate_identity",
                                                     "infer_shapes"};
+
+// Equal constants that the exporter stored once would tie unrelated layers together.
+constexpr std::array<std::string_view, 6> kPrepareForPruning{
+    "infer_shapes",       "fold_constants",       "fold_shape_arithmetic",
+    "eliminate_identity", "split_shared_vectors", "infer_shapes"};
 
 constexpr std::array<std::string_view, 19> kPrepareForQuantization{
     "infer_shapes",
@@ -119,6 +126,7 @@ constexpr std::array<std::string_view, 7> kFinishTraining{
 
 constexpr std::array kPipelines{
     Pipeline{"finish_training", "a trained graph as quantization leaves one", kFinishTraining},
+    Pipeline{"prepare_for_pruning", "a graph whose layers share no vectors", kPrepareForPruning},
     Pipeline{"prepare_for_quantization", "a graph fit for quantization", kPrepareForQuantization},
     Pipeline{"prepare_for_training", "a graph fit for quantization-aware training",
              kPrepareForTraining},
@@ -160,6 +168,10 @@ std::vector<Pass> make_pipeline(std::string_view name) {
 
 std::vector<Pass> simplify() {
   return make_pipeline("simplify");
+}
+
+std::vector<Pass> prepare_for_pruning() {
+  return make_pipeline("prepare_for_pruning");
 }
 
 std::vector<Pass> prepare_for_quantization() {

@@ -33,6 +33,9 @@ struct Pipeline {
 /// What every imported graph goes through before it is run, trained or pruned: constants and shape
 /// arithmetic folded, nodes that do nothing removed. Keeps Dropout and BatchNormalization.
 [[nodiscard]] std::vector<Pass> simplify();
+/// simplify, and vectors of parameters of their own for every layer: what channel groups are found
+/// in. Dropout and BatchNormalization stay.
+[[nodiscard]] std::vector<Pass> prepare_for_pruning();
 /// simplify, and then what makes a graph fit for quantization: no Dropout, BatchNormalization
 /// folded into weights, operators that engines compute in integers, every layer with a bias of its
 /// own.

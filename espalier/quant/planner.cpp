@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 
+#include <ATen/ops/isfinite.h>
 #include <fmt/format.h>
 
 #include "espalier/analysis/model_id.h"
@@ -335,6 +336,9 @@ class Planner {
     for (const QuantizedLayer& layer : placement_.layers) {
       if (layer.bias.empty()) continue;
       const Tensor& bias = graph_.find_value(layer.bias)->constant();
+      base::check(at::isfinite(bias).all().item<bool>(),
+                  "cannot quantize the bias '{}' of node '{}': got NaN or infinite elements",
+                  layer.bias, layer.node);
       plan_.biases[layer.node] = layer.bias;
       (void)fit_bias(plan_.weights.at(layer.weight), bias,
                      plan_.activations.at(layer.input).params.scale.front());

@@ -60,6 +60,8 @@ struct Target {
   std::string_view base = {};
   std::optional<Formats> formats = std::nullopt;  ///< none: the base's
   std::span<const OpRule> rules = {};
+  /// Engines of ours (deploy) that run its files in integers; in others a file is only compared.
+  std::span<const std::string_view> engines = {};
 };
 
 /// All targets: x86, onnxruntime, openvino, tensorrt, generic.

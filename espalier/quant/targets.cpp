@@ -155,11 +155,15 @@ constexpr Formats kSignedFormats{.activations = kSigned,
                                  .quantized_bias = false,
                                  .range_inside_activation = false};
 
+constexpr std::array<std::string_view, 2> kBothEngines{"onnxruntime", "openvino"};
+constexpr std::span kOnnxRuntime(kBothEngines.data(), 1);
+constexpr std::span kOpenVino(kBothEngines.data() + 1, 1);
+
 const std::array kTargets{
     Target{"x86", "one file that ONNX Runtime and OpenVINO run in integers", "onnxruntime",
-           std::nullopt, kX86Rules},
-    Target{"onnxruntime", "ONNX Runtime on CPUs", "", kX86Formats, kOnnxRuntimeRules},
-    Target{"openvino", "OpenVINO on CPUs", "onnxruntime", std::nullopt, kOpenVinoRules},
+           std::nullopt, kX86Rules, kBothEngines},
+    Target{"onnxruntime", "ONNX Runtime on CPUs", "", kX86Formats, kOnnxRuntimeRules, kOnnxRuntime},
+    Target{"openvino", "OpenVINO on CPUs", "onnxruntime", std::nullopt, kOpenVinoRules, kOpenVino},
     Target{"tensorrt", "TensorRT 10 and 11, explicit quantization", "", kSignedFormats,
            kTensorRtRules},
     Target{"generic", "layers with weights, symmetric", "", kSignedFormats, kGenericRules},

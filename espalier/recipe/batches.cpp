@@ -11,13 +11,6 @@
 namespace espalier::recipe {
 namespace {
 
-/// True when a transform draws random numbers: calibration must see images as inference does.
-bool is_random(const std::vector<data::TransformConfig>& transforms) {
-  return std::ranges::any_of(transforms, [](const data::TransformConfig& transform) {
-    return transform.name.find("Rand") != std::string::npos;
-  });
-}
-
 std::shared_ptr<const data::TransformChain> make_chain(const data::DataConfig& config) {
   return std::make_shared<const data::TransformChain>(config.dataset.transforms);
 }
@@ -49,6 +42,12 @@ void split_single(QuantizationData& result, const data::DatasetPtr& all,
 
 }  // namespace
 
+bool is_random(const std::vector<data::TransformConfig>& transforms) {
+  return std::ranges::any_of(transforms, [](const data::TransformConfig& transform) {
+    return transform.name.find("Rand") != std::string::npos;
+  });
+}
+
 QuantizationData open_quantization_data(const DataSplits& splits,
                                         const CalibrationConfig& calibration,
                                         std::int64_t judging_samples) {
@@ -79,10 +78,15 @@ QuantizationData open_quantization_data(const DataSplits& splits,
   return result;
 }
 
-quant::BatchSource calibration_source(const QuantizationData& data, std::int64_t batch_size) {
+deploy::NextBatch labelled_calibration_source(const QuantizationData& data,
+                                              std::int64_t batch_size) {
   auto loader = make_ordered_loader(data.calibration, data.transforms, data.loader, batch_size);
-  return [loader]() -> std::vector<Tensor> {
-    std::optional<data::Batch> batch = loader->next();
+  return [loader]() { return loader->next(); };
+}
+
+quant::BatchSource calibration_source(const QuantizationData& data, std::int64_t batch_size) {
+  return [next = labelled_calibration_source(data, batch_size)]() -> std::vector<Tensor> {
+    std::optional<data::Batch> batch = next();
     if (!batch) return {};
     return {batch->images};
   };

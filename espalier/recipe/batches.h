@@ -27,9 +27,15 @@ struct QuantizationData {
                                                       const CalibrationConfig& calibration,
                                                       std::int64_t judging_samples);
 
+/// True when a transform draws random numbers: what is measured must see images as inference does.
+[[nodiscard]] bool is_random(const std::vector<data::TransformConfig>& transforms);
+
 /// One pass over the calibration images, `batch_size` at a time, in order.
 [[nodiscard]] quant::BatchSource calibration_source(const QuantizationData& data,
                                                     std::int64_t batch_size);
+/// The same with labels.
+[[nodiscard]] deploy::NextBatch labelled_calibration_source(const QuantizationData& data,
+                                                            std::int64_t batch_size);
 /// Passes over the judging images.
 [[nodiscard]] std::function<deploy::NextBatch()> judging_source(const QuantizationData& data,
                                                                 std::int64_t batch_size);

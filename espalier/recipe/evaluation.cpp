@@ -1,7 +1,9 @@
 #include "espalier/recipe/evaluation.h"
 
 #include <chrono>
+#include <limits>
 #include <memory>
+#include <utility>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
@@ -74,10 +76,24 @@ void check_first_batch(const EvaluationRequest& request, const Tensor& images) {
   }
 }
 
+/// Leaves out the images with scores that are no finite numbers; those where the two disagree on
+/// which count as different.
+std::pair<Tensor, Tensor> finite_rows(const Tensor& left, const Tensor& right,
+                                      Comparison& comparison) {
+  const Tensor left_finite = at::isfinite(left);
+  const Tensor right_finite = at::isfinite(right);
+  const Tensor unlike = (left_finite != right_finite).any(1);
+  const auto count = unlike.sum().item<std::int64_t>();
+  comparison.different += count;
+  if (count > 0) comparison.worst_difference = std::numeric_limits<double>::infinity();
+  const Tensor rows = left_finite.all(1).logical_and(right_finite.all(1)).nonzero().flatten();
+  return {left.index_select(0, rows), right.index_select(0, rows)};
+}
+
 /// Adds what two runners say about one batch.
 void compare(const Tensor& first, const Tensor& second, Comparison& comparison) {
-  const Tensor left = first.to(at::kDouble);
-  const Tensor right = second.to(at::kDouble);
+  const auto [left, right] = finite_rows(first.to(at::kDouble), second.to(at::kDouble), comparison);
+  if (left.numel() == 0) return;
   const double scale = left.abs().max().item<double>();
   comparison.worst_difference =
       std::max(comparison.worst_difference,

@@ -33,11 +33,14 @@ struct EvaluationRequest {
 
 /// Predictions of two runners side by side.
 struct Comparison {
-  std::int64_t different = 0;  ///< images whose top-1 class differs
+  /// Images whose top-1 class differs, or where one has NaN or infinite scores that the other has
+  /// not.
+  std::int64_t different = 0;
   /// Largest gap, over those images, between the two classes' scores in either runner, relative to
   /// the largest score of the image: below 1e-5 it is a tie.
   double widest_tie = 0;
-  double worst_difference = 0;  ///< largest |a - b| of outputs, relative to the largest |a|
+  /// Largest |a - b| of outputs, relative to the largest |a|; infinite when only one is a number.
+  double worst_difference = 0;
 };
 
 struct EvaluationResult {

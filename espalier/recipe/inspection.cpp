@@ -7,6 +7,7 @@
 #include "espalier/analysis/summary.h"
 #include "espalier/base/error.h"
 #include "espalier/base/file.h"
+#include "espalier/recipe/channel_groups.h"
 #include "espalier/report/table.h"
 #include "espalier/train/checkpoint.h"
 #include "espalier/train/model_file.h"
@@ -78,7 +79,7 @@ std::string nodes_text(const Json& nodes) {
 
 }  // namespace
 
-report::Json inspect_model(const std::filesystem::path& model) {
+report::Json inspect_model(const std::filesystem::path& model, const InspectionOptions& options) {
   Json json = Json::object();
   json["file"] = model.string();
   const std::string bytes = base::read_file(model);
@@ -111,6 +112,7 @@ report::Json inspect_model(const std::filesystem::path& model) {
   json["opaque_nodes"] = summary.opaque_nodes;
   json["ops"] = ops_json(summary.ops);
   json["nodes"] = nodes_json(analysis::cost_table(graph));
+  if (options.groups) json["groups"] = channel_groups_json(graph);
   return json;
 }
 
@@ -153,6 +155,7 @@ std::string inspection_text(const report::Json& json, bool nodes) {
                    report::format_count(op.at("parameters").as_number())});
   }
   text += '\n' + table.render();
+  if (const Json* groups = json.find("groups")) text += '\n' + channel_groups_text(*groups);
   if (nodes) text += '\n' + nodes_text(json.at("nodes"));
   return text;
 }

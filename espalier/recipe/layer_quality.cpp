@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/sum.h>
@@ -13,15 +14,14 @@
 namespace espalier::recipe {
 namespace {
 
-constexpr double kMostDecibels = 200;
-
-double sqnr_db(const Tensor& exact, const Tensor& approximate) {
+/// Nothing when they are equal.
+std::optional<double> sqnr_db(const Tensor& exact, const Tensor& approximate) {
   const Tensor reference = exact.to(at::kDouble);
   const double noise = (reference - approximate.to(at::kDouble)).square().sum().item<double>();
   const double signal = reference.square().sum().item<double>();
-  if (noise <= 0) return kMostDecibels;
+  if (noise <= 0) return std::nullopt;
   if (signal <= 0) return 0;
-  return std::min(kMostDecibels, 10 * std::log10(signal / noise));
+  return 10 * std::log10(signal / noise);
 }
 
 /// The activation that the plan quantizes for this node, or empty.
@@ -42,7 +42,8 @@ LayerQuality describe(const ir::Node& node, const ops::OpFacts& facts,
       .op = node.op(),
       .input = quantized_input(node, plan),
       .weight = weight != nullptr && plan.weights.contains(weight->name()) ? weight->name() : "",
-      .macs = ops::macs(node).value_or(0)};
+      .macs = ops::macs(node).value_or(0),
+      .output_sqnr_db = std::nullopt};
 }
 
 }  // namespace
@@ -64,7 +65,7 @@ std::vector<LayerQuality> measure_layers(const ir::Graph& prepared, const ir::Gr
   static_cast<void>(reference.run(inputs, [&](std::string_view name, const Tensor& tensor) {
     exact.insert_or_assign(std::string(name), tensor.clone());
   }));
-  std::map<std::string, double, std::less<>> quality;
+  std::map<std::string, std::optional<double>, std::less<>> quality;
   const auto simulation = exec::Program::compile(simulated, {.taps = outputs});
   static_cast<void>(simulation.run(inputs, [&](std::string_view name, const Tensor& tensor) {
     quality.insert_or_assign(std::string(name), sqnr_db(exact.find(name)->second, tensor));

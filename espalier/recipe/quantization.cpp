@@ -12,6 +12,7 @@
 #include "espalier/base/log.h"
 #include "espalier/deploy/batched_model.h"
 #include "espalier/deploy/cpu.h"
+#include "espalier/deploy/verdict.h"
 #include "espalier/exec/program.h"
 #include "espalier/onnx/codec.h"
 #include "espalier/onnx/shapes.h"
@@ -23,9 +24,11 @@
 #include "espalier/quant/bias_correction.h"
 #include "espalier/quant/planner.h"
 #include "espalier/quant/rounding.h"
+#include "espalier/quant/target.h"
 #include "espalier/recipe/batches.h"
 #include "espalier/recipe/layer_quality.h"
 #include "espalier/recipe/model_input.h"
+#include "espalier/recipe/verification.h"
 
 namespace espalier::recipe {
 namespace {
@@ -158,6 +161,11 @@ ir::Graph train_with_quantizers(const QuantizationRequest& request, quant::Quant
   return trained;
 }
 
+std::vector<std::string> engines_of(std::string_view target) {
+  const auto names = quant::find_target(target).engines;
+  return {names.begin(), names.end()};
+}
+
 deploy::VerifyReport verify_model(const QuantizationResult& result, const QuantizationData& data,
                                   const QuantizationRequest& request) {
   const VerifyConfig& config = request.stage.verify;
@@ -178,10 +186,8 @@ deploy::VerifyReport verify_model(const QuantizationResult& result, const Quanti
                           },
                       .batches = judging_source(data, kJudgingBatch),
                       .engines = config.engines,
-                      .bounds = {.max_drop = config.max_drop,
-                                 .min_agreement = config.min_agreement,
-                                 .min_integer_mac_share = config.min_integer_mac_share,
-                                 .allow_slower = config.allow_slower},
+                      .bounds = bounds_of(config),
+                      .integer_engines = engines_of(request.stage.plan.target),
                       .threads = request.threads,
                       .latency_rounds = config.latency_rounds,
                       .progress = [&](std::int64_t done) { progress.update(done); }});
@@ -284,6 +290,7 @@ QuantizationResult quantize_model(const QuantizationRequest& asked) {
                                               .images = images,
                                               .engines = request.stage.verify.engines,
                                               .threads = request.threads});
+  deploy::judge_operators(result.verification, result.operators);
   return result;
 }
 

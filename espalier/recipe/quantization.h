@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,8 @@ struct LayerQuality {
   std::string input;   ///< quantized activation it reads first, empty: none
   std::string weight;  ///< weight initializer, empty: none
   std::int64_t macs = 0;
-  double output_sqnr_db = 0;  ///< float output against simulated output, all errors before included
+  /// Float output against simulated output, all errors before included; nothing: they are equal.
+  std::optional<double> output_sqnr_db;
 };
 
 struct QuantizationResult {

@@ -8,6 +8,7 @@
 #include "espalier/base/name_match.h"
 #include "espalier/recipe/map_reader.h"
 #include "espalier/recipe/model_yaml.h"
+#include "espalier/recipe/prune_yaml.h"
 #include "espalier/recipe/stage_yaml.h"
 #include "espalier/recipe/train_yaml.h"
 
@@ -99,12 +100,15 @@ Stage parse_stage(const YamlValue& item, const Recipe& recipe) {
   if (name == "train") return parse_train_stage(value, recipe);
   if (name == "quantize") return parse_quantize_stage(value, recipe);
   if (name == "export") return parse_export_stage(value);
-  if (name == "prune" || name == "distil") {
-    throw base::UnsupportedError({.what = fmt::format("stage '{}' is not supported", name),
-                                  .where = item.where(),
-                                  .hint = "stages are train, quantize, export"});
+  if (name == "prune") return parse_prune_stage(value, recipe);
+  if (name == "distil") {
+    throw base::UnsupportedError(
+        {.what = fmt::format("stage '{}' is not supported", name),
+         .where = item.where(),
+         .hint = "stages are train, prune, quantize, export; a teacher belongs "
+                 "to 'train'"});
   }
-  const std::vector<std::string> known{"train", "quantize", "export"};
+  const std::vector<std::string> known{"train", "prune", "quantize", "export"};
   throw base::UserError({.what = fmt::format("unknown stage '{}'", name),
                          .where = item.where(),
                          .hint = base::suggest_name(name, known)});
@@ -113,8 +117,8 @@ Stage parse_stage(const YamlValue& item, const Recipe& recipe) {
 }  // namespace
 
 std::string stage_name(const Stage& stage) {
-  constexpr std::array<std::string_view, std::variant_size_v<Stage>> kNames{"train", "quantize",
-                                                                            "export"};
+  constexpr std::array<std::string_view, std::variant_size_v<Stage>> kNames{"train", "prune",
+                                                                            "quantize", "export"};
   return std::string(kNames[stage.index()]);
 }
 

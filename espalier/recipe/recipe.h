@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "espalier/passes/insert_training_quantizers.h"
+#include "espalier/prune/budget.h"
 #include "espalier/quant/planner.h"
 #include "espalier/recipe/data_yaml.h"
 #include "espalier/recipe/yaml.h"
@@ -46,6 +47,8 @@ struct CalibrationConfig {
 struct VerifyConfig {
   double max_drop = 0.5;
   double min_agreement = 0.95;
+  double min_simulation_agreement = 0.99;
+  double min_value_sqnr_db = 20;  ///< of outputs that hold no classes
   double min_integer_mac_share = 0.98;
   bool allow_slower = false;
   int latency_rounds = 30;
@@ -105,6 +108,20 @@ struct TrainStage {
   std::vector<StrategyConfig> strategies = {};
 };
 
+/// Stage `prune`: channels go, and what stays is mended (docs/pruning.md).
+struct PruneStage {
+  prune::BudgetOptions budget = {};  ///< not looked at with `plan`
+  prune::ScoreOptions scores = {};   ///< gradients are filled in where the criterion asks for them
+  std::filesystem::path plan = {};   ///< apply this one instead of choosing
+  std::int64_t iterations = 1;       ///< cuts on the way to the budget, each mended and trained
+  bool mask = false;                 ///< keep all sizes and read removed channels as zero
+  std::optional<bool> reestimate_norms = std::nullopt;  ///< nothing: where there are images
+  std::optional<bool> reconstruct = std::nullopt;       ///< likewise
+  std::optional<TrainStage> fine_tune = std::nullopt;  ///< teacher `self`: the model before the cut
+  bool check = false;                                  ///< prove the cut by numbers
+  VerifyConfig verify = {};                            ///< of it: engines, latency_rounds, samples
+};
+
 /// Mode `qat` of the stage `quantize`: the plan is the start of a training.
 struct QatConfig {
   TrainStage train = {};
@@ -125,7 +142,7 @@ struct ExportStage {
   int opset = 17;
 };
 
-using Stage = std::variant<TrainStage, QuantizeStage, ExportStage>;
+using Stage = std::variant<TrainStage, PruneStage, QuantizeStage, ExportStage>;
 
 /// A whole run, typed; every stage is resumable (docs/recipes.md).
 struct Recipe {
@@ -140,7 +157,7 @@ struct Recipe {
   std::string resolved = {};  ///< the document after overrides, for config.yaml and checkpoints
 };
 
-/// "train", "quantize", "export".
+/// "train", "prune", "quantize", "export".
 [[nodiscard]] std::string stage_name(const Stage& stage);
 
 /// Reads a recipe; `folder` is where its relative paths are tried after the working directory.

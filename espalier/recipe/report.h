@@ -20,6 +20,7 @@ struct RunFacts {
   int threads = 1;
   const ir::Graph* graph = nullptr;                  ///< the float model
   const QuantizationResult* quantization = nullptr;  ///< null: the run did not quantize
+  const report::Json* pruning = nullptr;  ///< section `pruning`; null: nothing was pruned
   std::optional<train::TrainState> training = std::nullopt;
   double training_seconds = 0;
 };

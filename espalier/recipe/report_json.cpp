@@ -75,10 +75,13 @@ Json engine_json(const deploy::EngineReport& engine) {
   json["metrics"] = metrics_json(engine.metrics);
   json["float_metrics"] = metrics_json(engine.float_metrics);
   json["output_sqnr_db"] = optional_json(engine.output_sqnr_db);
+  json["value_sqnr_db"] = optional_json(engine.value_sqnr_db);
   if (engine.speedup) {
-    json["speedup"] = Json::object({{"ratio", engine.speedup->ratio},
-                                    {"low", engine.speedup->low},
-                                    {"high", engine.speedup->high}});
+    json["speedup"] = Json::object({{"ratio", engine.speedup->ratio}});
+    if (engine.speedup->interval) {
+      json["speedup"]["low"] = engine.speedup->low;
+      json["speedup"]["high"] = engine.speedup->high;
+    }
   }
   json["slower_layers"] = slower_json(engine.slower_layers);
   json["passed"] = engine.passed();
@@ -92,7 +95,7 @@ Json layer_json(const LayerQuality& layer, const quant::QuantPlan& plan) {
   json["name"] = layer.name;
   json["op"] = layer.op;
   json["macs"] = layer.macs;
-  json["sqnr_db"] = layer.output_sqnr_db;
+  json["sqnr_db"] = optional_json(layer.output_sqnr_db);
   const auto activation = plan.activations.find(layer.input);
   const auto weight = plan.weights.find(layer.weight);
   const bool integer = activation != plan.activations.end() && weight != plan.weights.end();
@@ -185,6 +188,7 @@ report::Json report_json(const RunFacts& facts) {
   json["title"] = facts.title;
   json["command"] = facts.command;
   if (facts.training) add_training(json, facts);
+  if (facts.pruning != nullptr) json["pruning"] = *facts.pruning;
   if (facts.quantization != nullptr) add_quantization(json, facts);
   json["seed"] = facts.seed;
   json["threads"] = facts.threads;

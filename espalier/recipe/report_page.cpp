@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "espalier/recipe/pruning_report.h"
 #include "espalier/recipe/report.h"
 #include "espalier/report/table.h"
 
@@ -81,10 +82,12 @@ Card speed_card(const Json& engine) {
   const std::string name = engine.at("name").as_string();
   if (speedup == nullptr) return {.title = "Speed, " + name, .value = "not measured"};
   const double ratio = speedup->at("ratio").as_number();
+  const double low = number_or(speedup->find("low"), kGap);
+  const double high = number_or(speedup->find("high"), kGap);
   return {.title = "Speed, " + name,
           .value = fmt::format("{:.2f}x", ratio),
-          .detail = fmt::format("95 % interval {:.2f} to {:.2f}", speedup->at("low").as_number(),
-                                speedup->at("high").as_number()),
+          .detail = std::isfinite(low) ? fmt::format("95 % interval {:.2f} to {:.2f}", low, high)
+                                       : "too few rounds for an interval",
           .tone = ratio > 1 ? Tone::Good : Tone::Bad};
 }
 
@@ -223,12 +226,12 @@ Section layers_section(const Json& json) {
     const double observed =
         number_or(layer.find("observed_high"), kGap) - number_or(layer.find("observed_low"), kGap);
     quality.labels.push_back(layer.at("name").as_string());
-    decibels.push_back(layer.at("sqnr_db").as_number());
+    decibels.push_back(number_or(layer.find("sqnr_db"), kGap));
     kept.push_back(observed > 0 ? 100 * (high - low) / observed : kGap);
     const Json* method = layer.find("method");
     table.rows.push_back(
         {layer.at("name").as_string(), layer.at("op").as_string(), layer.at("bits").as_number(),
-         layer.at("macs").as_number() / 1e6, layer.at("sqnr_db").as_number(),
+         layer.at("macs").as_number() / 1e6, number_or(layer.find("sqnr_db"), kGap),
          number_or(layer.find("weight_sqnr_db"), kGap),
          number_or(layer.find("input_sqnr_db"), kGap),
          method == nullptr ? std::string("float") : method->as_string(),
@@ -347,6 +350,7 @@ report::Page report_page(const report::Json& json) {
                                 json.at("calibration").as_string());
     add_quantization(page, json);
   }
+  if (const Json* pruning = json.find("pruning")) add_pruning(page, *pruning);
   if (const Json* training = json.find("training")) {
     page.sections.push_back(training_section(*training));
   }
@@ -356,7 +360,9 @@ report::Page report_page(const report::Json& json) {
 }
 
 std::string report_text(const report::Json& json) {
-  if (json.find("engines") == nullptr) return "";
+  const Json* pruning = json.find("pruning");
+  const std::string pruned = pruning == nullptr ? std::string() : pruning_text(*pruning);
+  if (json.find("engines") == nullptr) return pruned;
   using Align = report::Align;
   report::TextTable table({{.title = "engine", .align = Align::Left},
                            {.title = "integer MACs"},
@@ -381,7 +387,7 @@ std::string report_text(const report::Json& json) {
                    text(nested(engine, "speedup", "ratio"), "x"),
                    engine.at("passed").as_bool() ? "passed" : "failed"});
   }
-  std::string result = table.render();
+  std::string result = pruned + table.render();
   for (const Json& reason : json.at("failures").items()) {
     result += fmt::format("failed: {}\n", reason.as_string());
   }

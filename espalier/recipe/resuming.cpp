@@ -41,6 +41,13 @@ Reuse meaning_for_quantized(const std::string& path, std::size_t stage) {
   return is_below(path, own + ".train") ? Reuse::Continue : Reuse::Anew;
 }
 
+/// A fine-tuning inside a stage `prune` goes on with its own new numbers; anything else may change
+/// what is cut.
+Reuse meaning_for_pruned(const std::string& path, std::size_t stage) {
+  const std::string own = fmt::format("stages.{}.prune", stage);
+  return is_below(path, own + ".fine_tune") ? Reuse::Continue : Reuse::Anew;
+}
+
 }  // namespace
 
 Reuse reuse_of(const Recipe& recipe, std::size_t stage, const std::string& saved_config) {
@@ -51,9 +58,11 @@ Reuse reuse_of(const Recipe& recipe, std::size_t stage, const std::string& saved
     if (is_unread(change.path) || (place && *place > stage)) continue;
     const bool before = is_below(change.path, "model") || (place && *place < stage);
     const bool quantized = std::holds_alternative<QuantizeStage>(recipe.stages.at(stage));
-    if (!quantized && is_below(change.path, "data.calibration")) continue;
+    const bool pruned = std::holds_alternative<PruneStage>(recipe.stages.at(stage));
+    if (!quantized && !pruned && is_below(change.path, "data.calibration")) continue;
     const Reuse meaning = before      ? Reuse::Anew
                           : quantized ? meaning_for_quantized(change.path, stage)
+                          : pruned    ? meaning_for_pruned(change.path, stage)
                                       : Reuse::Continue;
     if (meaning == Reuse::Anew) return Reuse::Anew;
     if (meaning == Reuse::Continue) reuse = Reuse::Continue;

@@ -11,6 +11,8 @@
 #include "espalier/recipe/model_input.h"
 #include "espalier/recipe/model_source.h"
 #include "espalier/recipe/plan_yaml.h"
+#include "espalier/recipe/prune_plan_yaml.h"
+#include "espalier/recipe/pruning.h"
 #include "espalier/recipe/quantization.h"
 #include "espalier/recipe/report.h"
 #include "espalier/recipe/resuming.h"
@@ -27,6 +29,7 @@ namespace {
 struct Progress {
   ir::Graph graph;
   std::optional<TrainingOutcome> training = std::nullopt;
+  std::optional<report::Json> pruning = std::nullopt;
   std::optional<QuantizationResult> quantization = std::nullopt;
   int opset = 17;
 };
@@ -37,16 +40,16 @@ struct Left {
   std::optional<train::Checkpoint> finished = std::nullopt;
 };
 
-Left look_for(std::size_t index, const Recipe& recipe, const RunFolder& folder) {
-  const std::filesystem::path done = stage_file(folder.path(), index);
+Left look_for(const StagePart& place, const Recipe& recipe, const RunFolder& folder) {
+  const std::filesystem::path done = stage_file(folder.path(), place);
   if (std::filesystem::exists(done)) {
     train::Checkpoint checkpoint = train::read_checkpoint(done);
     const std::string config = checkpoint.state ? checkpoint.state->config : "";
-    return {.reuse = reuse_of(recipe, index, config), .finished = std::move(checkpoint)};
+    return {.reuse = reuse_of(recipe, place.stage, config), .finished = std::move(checkpoint)};
   }
-  const auto newest = train::CheckpointFolder(folder.path() / stage_folder(index), 1).latest();
+  const auto newest = train::CheckpointFolder(folder.path() / stage_folder(place), 1).latest();
   if (!newest) return {};
-  const Reuse reuse = reuse_of(recipe, index, newest->state->config);
+  const Reuse reuse = reuse_of(recipe, place.stage, newest->state->config);
   return {.reuse = reuse == Reuse::Anew ? Reuse::Anew : Reuse::Continue};
 }
 
@@ -57,13 +60,15 @@ struct StageTraining {
   const Recipe& recipe;
   const RunOptions& options;
   const RunFolder& folder;
+  std::int64_t part = 0;  ///< from 1 where the stage trains several times
 };
 
 /// Trains, or takes the result of an earlier run that finished this stage.
 TrainingOutcome train_or_reuse(const StageTraining& training, const ir::Graph& graph,
                                const ir::Graph& self) {
-  const auto& [stage, index, recipe, options, folder] = training;
-  Left left = options.resume ? look_for(index, recipe, folder) : Left{};
+  const auto& [stage, index, recipe, options, folder, part] = training;
+  const StagePart place{.stage = index, .part = part};
+  Left left = options.resume ? look_for(place, recipe, folder) : Left{};
   if (left.finished && left.reuse == Reuse::Finished) {
     base::log_info("stage {} ({}) was finished before", index, stage_name(recipe.stages[index]));
     return {.best = std::move(left.finished->graph),
@@ -80,15 +85,15 @@ TrainingOutcome train_or_reuse(const StageTraining& training, const ir::Graph& g
                                           .self = &self,
                                           .seed = recipe.seed,
                                           .folder = folder.path(),
-                                          .checkpoint_folder = stage_folder(index),
+                                          .checkpoint_folder = stage_folder(place),
                                           .resume = left.reuse != Reuse::Anew,
                                           .config = recipe.resolved,
                                           .progress = options.progress,
                                           .on_start = [&] {
                                             folder.write("config.yaml", recipe.resolved);
-                                            forget_from(folder.path(), index);
+                                            forget_from(folder.path(), place);
                                           }});
-  train::write_checkpoint(stage_file(folder.path(), index),
+  train::write_checkpoint(stage_file(folder.path(), place),
                           {.graph = outcome.best.clone(), .state = outcome.state});
   return outcome;
 }
@@ -96,6 +101,49 @@ TrainingOutcome train_or_reuse(const StageTraining& training, const ir::Graph& g
 void run_train_stage(const StageTraining& training, Progress& progress) {
   progress.training.emplace(train_or_reuse(training, progress.graph, progress.graph));
   progress.graph = progress.training->best.clone();
+}
+
+/// Takes the result of an earlier run that finished this stage.
+bool reuse_pruning(std::size_t index, const Recipe& recipe, const RunFolder& folder,
+                   Progress& progress) {
+  const std::string facts = stage_facts({.stage = index});
+  Left left = look_for({.stage = index}, recipe, folder);
+  if (!left.finished || left.reuse != Reuse::Finished || !folder.has(facts)) return false;
+  base::log_info("stage {} (prune) was finished before", index);
+  progress.graph = std::move(left.finished->graph);
+  progress.pruning = report::parse_json(folder.read(facts), facts);
+  return true;
+}
+
+void run_prune_stage(const PruneStage& stage, std::size_t index, const Recipe& recipe,
+                     const RunOptions& options, const RunFolder& folder, Progress& progress) {
+  if (options.resume && reuse_pruning(index, recipe, folder, progress)) return;
+  const FineTune fine_tune = [&](const ir::Graph& graph, std::int64_t iteration) {
+    progress.training.emplace(train_or_reuse({.stage = *stage.fine_tune,
+                                              .index = index,
+                                              .recipe = recipe,
+                                              .options = options,
+                                              .folder = folder,
+                                              .part = iteration},
+                                             graph, progress.graph));
+    return progress.training->best.clone();
+  };
+  PruningResult result = prune_model({.graph = progress.graph,
+                                      .data = recipe.data,
+                                      .calibration = recipe.calibration,
+                                      .stage = stage,
+                                      .opset = progress.opset,
+                                      .threads = options.threads,
+                                      .fine_tune = fine_tune});
+  folder.write("prune_plan.yaml", print_prune_plan(result.plan));
+  forget_from(folder.path(), {.stage = index + 1});
+  folder.write(stage_facts({.stage = index}), report::to_text(result.facts));
+  train::TrainState state;
+  state.config = recipe.resolved;
+  train::write_checkpoint(stage_file(folder.path(), {.stage = index}),
+                          {.graph = result.graph.clone(), .state = state});
+  progress.graph = std::move(result.graph);
+  progress.pruning = std::move(result.facts);
 }
 
 void run_quantize_stage(const QuantizeStage& stage, std::size_t index, const Recipe& recipe,
@@ -161,6 +209,7 @@ RunFacts make_facts(const Recipe& recipe, const RunOptions& options, const Progr
                  .threads = options.threads,
                  .graph = &progress.graph};
   if (progress.quantization) facts.quantization = &*progress.quantization;
+  if (progress.pruning) facts.pruning = &*progress.pruning;
   if (progress.training) {
     facts.training = progress.training->state;
     facts.training_seconds = progress.training->seconds;
@@ -188,6 +237,8 @@ RunResult run_recipe(const Recipe& recipe, const RunOptions& options) {
                        .options = options,
                        .folder = folder},
                       progress);
+    } else if (const auto* prune = std::get_if<PruneStage>(&stage)) {
+      run_prune_stage(*prune, index, recipe, options, folder, progress);
     } else if (const auto* quantize = std::get_if<QuantizeStage>(&stage)) {
       run_quantize_stage(*quantize, index, recipe, options, folder, progress);
     }
@@ -201,7 +252,8 @@ RunResult run_recipe(const Recipe& recipe, const RunOptions& options) {
   }
   RunResult result;
   result.report = report_json(make_facts(recipe, options, progress));
-  result.passed = !progress.quantization || progress.quantization->verification.passed();
+  result.passed = (!progress.quantization || progress.quantization->verification.passed()) &&
+                  (!progress.pruning || pruning_passed(*progress.pruning));
   result.text = report_text(result.report);
   files["report.json"] = report::to_text(result.report) + "\n";
   files["report.html"] = report::render_html(report_page(result.report));

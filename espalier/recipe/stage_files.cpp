@@ -16,24 +16,42 @@ namespace {
 
 constexpr std::string_view kFolder = "checkpoints";
 constexpr std::string_view kPrefix = "stage-";
-constexpr std::string_view kSuffix = ".espalier";
+constexpr std::string_view kResult = ".espalier";
+constexpr std::string_view kFacts = ".json";
 
-/// An entry of `checkpoints`: the result of a stage, or the folder of its checkpoints.
+/// An entry of `checkpoints`: the result of a stage or its facts, or the folder of its checkpoints.
 struct Entry {
   fs::path path;
-  std::size_t stage = 0;
+  StagePart place = {};
   bool result = false;
 };
 
+/// Reads a number at the front of the text and takes it off.
+template <typename Number>
+bool take_number(std::string_view& text, Number& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return error == std::errc();
+}
+
 std::optional<Entry> entry_of(const fs::path& path) {
-  std::string name = path.filename().string();
-  const bool result = name.ends_with(kSuffix);
-  if (result) name.resize(name.size() - kSuffix.size());
+  const std::string file = path.filename().string();
+  std::string_view name = file;
+  Entry entry{.path = path};
+  for (const std::string_view suffix : {kResult, kFacts}) {
+    if (!name.ends_with(suffix)) continue;
+    name.remove_suffix(suffix.size());
+    entry.result = true;
+    break;
+  }
   if (!name.starts_with(kPrefix)) return std::nullopt;
-  Entry entry{.path = path, .result = result};
-  const char* end_of_name = name.data() + name.size();
-  const auto [end, error] = std::from_chars(name.data() + kPrefix.size(), end_of_name, entry.stage);
-  if (error != std::errc() || end != end_of_name) return std::nullopt;
+  name.remove_prefix(kPrefix.size());
+  if (!take_number(name, entry.place.stage)) return std::nullopt;
+  if (name.starts_with('-')) {
+    name.remove_prefix(1);
+    if (!take_number(name, entry.place.part)) return std::nullopt;
+  }
+  if (!name.empty()) return std::nullopt;
   return entry;
 }
 
@@ -64,17 +82,26 @@ void remove(const Entry& entry) {
 
 }  // namespace
 
-fs::path stage_file(const fs::path& run, std::size_t index) {
-  return run / kFolder / fmt::format("{}{}{}", kPrefix, index, kSuffix);
+fs::path stage_file(const fs::path& run, const StagePart& place) {
+  return run / (stage_folder(place) + std::string(kResult));
 }
 
-std::string stage_folder(std::size_t index) {
-  return fmt::format("{}/{}{}", kFolder, kPrefix, index);
+std::string stage_facts(const StagePart& place) {
+  return stage_folder(place) + std::string(kFacts);
 }
 
-void forget_from(const fs::path& run, std::size_t index) {
+std::string stage_folder(const StagePart& place) {
+  std::string name = fmt::format("{}/{}{}", kFolder, kPrefix, place.stage);
+  if (place.part > 0) name += fmt::format("-{}", place.part);
+  return name;
+}
+
+void forget_from(const fs::path& run, const StagePart& place) {
   for (const Entry& entry : entries_of(run)) {
-    if (entry.result ? entry.stage >= index : entry.stage > index) remove(entry);
+    const auto& [stage, part] = entry.place;
+    const bool later = stage > place.stage || (stage == place.stage && part > place.part);
+    const bool stands = stage == place.stage && (part == place.part || part == 0);
+    if (later || (entry.result && stands)) remove(entry);
   }
 }
 

@@ -38,6 +38,10 @@ VerifyConfig parse_verify(const YamlValue* map, VerifyConfig config) {
   config.max_drop = reader.number("max_drop", config.max_drop, {.low = 0, .high = 100});
   config.min_agreement =
       reader.number("min_agreement", config.min_agreement, {.low = 0, .high = 1});
+  config.min_simulation_agreement = reader.number(
+      "min_simulation_agreement", config.min_simulation_agreement, {.low = 0, .high = 1});
+  config.min_value_sqnr_db =
+      reader.number("min_value_sqnr_db", config.min_value_sqnr_db, {.low = 0, .high = 200});
   config.min_integer_mac_share =
       reader.number("min_integer_mac_share", config.min_integer_mac_share, {.low = 0, .high = 1});
   config.allow_slower = reader.flag("allow_slower", config.allow_slower);

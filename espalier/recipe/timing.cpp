@@ -22,9 +22,17 @@ Json row_json(const deploy::BenchRow& row) {
   json["p10_ms"] = row.latency.p10_ms;
   json["p90_ms"] = row.latency.p90_ms;
   json["speed"] = row.against_first.ratio;
-  json["speed_low"] = row.against_first.low;
-  json["speed_high"] = row.against_first.high;
+  if (row.against_first.interval) {
+    json["speed_low"] = row.against_first.low;
+    json["speed_high"] = row.against_first.high;
+  }
   return json;
+}
+
+std::string interval_text(const Json& row) {
+  const Json* low = row.find("speed_low");
+  if (low == nullptr) return "-";
+  return fmt::format("{:.2f} to {:.2f}", low->as_number(), row.at("speed_high").as_number());
 }
 
 }  // namespace
@@ -70,9 +78,7 @@ std::string timing_text(const report::Json& json) {
                    report::format_milliseconds(row.at("median_ms").as_number()),
                    report::format_milliseconds(row.at("p10_ms").as_number()),
                    report::format_milliseconds(row.at("p90_ms").as_number()),
-                   fmt::format("{:.2f}x", row.at("speed").as_number()),
-                   fmt::format("{:.2f} to {:.2f}", row.at("speed_low").as_number(),
-                               row.at("speed_high").as_number())});
+                   fmt::format("{:.2f}x", row.at("speed").as_number()), interval_text(row)});
   }
   return fmt::format("{}\n{}", json.at("cpu").as_string(), table.render());
 }

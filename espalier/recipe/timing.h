@@ -21,7 +21,8 @@ struct TimingRequest {
 
 /// Times every model in every engine, interleaved in one run; `{rows: [{model, engine, version,
 /// median_ms, p10_ms, p90_ms, speed, speed_low, speed_high}], cpu}` with speed against the first
-/// model in the same engine. Throws UserError for files or engines that cannot be loaded.
+/// model in the same engine, its interval from 6 rounds on. Throws UserError for files or engines
+/// that cannot be loaded.
 [[nodiscard]] report::Json time_models(const TimingRequest& request);
 
 /// A table of it.

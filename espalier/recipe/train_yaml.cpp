@@ -75,6 +75,15 @@ train::EmaOptions parse_ema(const YamlValue& map) {
   return options;
 }
 
+/// `{bn_scale: 1e-4}`.
+train::SparsityOptions parse_sparsity(const YamlValue& map) {
+  MapReader reader(map, "'sparsity'");
+  const train::SparsityOptions options{.bn_scale =
+                                           reader.number("bn_scale", 0, {.low = 0, .high = 1e6})};
+  reader.finish();
+  return options;
+}
+
 train::ScheduleShape parse_shape(const std::string& name, MapReader& reader, const Choice& choice) {
   const MapReader::NumberRange rate{.low = 0, .high = 1e6};
   if (name == "constant") return train::ConstantSchedule{reader.number("lr", 0.1, rate)};
@@ -140,6 +149,7 @@ TrainStage parse_train_stage(const YamlValue& map, const Recipe& recipe) {
   if (const YamlValue* value = reader.find("schedule")) options.schedule = parse_schedule(*value);
   if (const YamlValue* value = reader.find("clip")) options.clip = parse_clip(*value);
   if (const YamlValue* value = reader.find("ema")) options.ema = parse_ema(*value);
+  if (const YamlValue* value = reader.find("sparsity")) options.sparsity = parse_sparsity(*value);
   parse_terms(reader, recipe, stage);
   options.evaluate_every_epochs =
       reader.integer("evaluate_every_epochs", 1, {.low = 1, .high = 1'000'000});

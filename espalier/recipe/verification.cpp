@@ -3,9 +3,14 @@
 #include <algorithm>
 #include <memory>
 
+#include <fmt/format.h>
+
+#include "espalier/base/error.h"
 #include "espalier/data/loader.h"
 #include "espalier/data/subset.h"
-#include "espalier/deploy/verify.h"
+#include "espalier/deploy/batched_model.h"
+#include "espalier/deploy/operator_check.h"
+#include "espalier/deploy/verdict.h"
 #include "espalier/recipe/evaluation.h"
 #include "espalier/recipe/model_input.h"
 #include "espalier/recipe/model_source.h"
@@ -15,11 +20,24 @@ namespace espalier::recipe {
 namespace {
 
 constexpr std::int64_t kBatch = 64;
+/// Images that are looked at operator by operator, where the file does not fix the batch.
+constexpr std::int64_t kCheckedImages = 8;
 
 struct Images {
   data::DatasetPtr dataset;
   std::function<deploy::NextBatch()> batches;
 };
+
+/// Compared with itself, any file would pass.
+void refuse_quantized(const ir::Graph& graph, const std::filesystem::path& path) {
+  for (const ir::Node* node : graph.nodes()) {
+    if (!node->is("QuantizeLinear") && !node->is("DequantizeLinear")) continue;
+    throw base::UserError({.what = "the model given as --float is quantized",
+                           .where = path.string(),
+                           .got = fmt::format("node '{}' ({})", node->name(), node->op()),
+                           .expected = "the float model that the INT8 file was made from"});
+  }
+}
 
 Images open_images(const VerificationRequest& request) {
   const data::DataConfig& config = request.data.for_judging();
@@ -41,6 +59,15 @@ Images open_images(const VerificationRequest& request) {
 
 }  // namespace
 
+deploy::VerifyBounds bounds_of(const VerifyConfig& config) {
+  return {.max_drop = config.max_drop,
+          .min_agreement = config.min_agreement,
+          .min_simulation_agreement = config.min_simulation_agreement,
+          .min_value_sqnr_db = config.min_value_sqnr_db,
+          .min_integer_mac_share = config.min_integer_mac_share,
+          .allow_slower = config.allow_slower};
+}
+
 VerificationOutcome verify_files(const VerificationRequest& request) {
   const Images images = open_images(request);
   QuantizationResult result;
@@ -48,8 +75,12 @@ VerificationOutcome verify_files(const VerificationRequest& request) {
   result.quantized_model = onnx_bytes(request.quantized);
   result.judging_images = static_cast<std::int64_t>(images.dataset->size());
   const ir::Graph graph = load_model({.source = ModelFile{.path = request.original}});
+  refuse_quantized(graph, request.original);
+  std::vector<Tensor> some;
   if (const deploy::NextBatch next = images.batches(); const auto batch = next()) {
     check_images(graph, batch->images, request.data.source);
+    const std::int64_t count = deploy::fixed_batch(graph).value_or(kCheckedImages);
+    if (batch->images.size(0) >= count) some = {batch->images.narrow(0, 0, count)};
   }
   const Runner simulation = open_runner(request.quantized, "espalier", request.threads);
   report::Progress progress({.title = "verify",
@@ -62,14 +93,18 @@ VerificationOutcome verify_files(const VerificationRequest& request) {
                       .simulate = simulation,
                       .batches = images.batches,
                       .engines = request.config.engines,
-                      .bounds = {.max_drop = request.config.max_drop,
-                                 .min_agreement = request.config.min_agreement,
-                                 .min_integer_mac_share = request.config.min_integer_mac_share,
-                                 .allow_slower = request.config.allow_slower},
+                      .bounds = bounds_of(request.config),
                       .threads = request.threads,
                       .latency_rounds = request.config.latency_rounds,
                       .progress = [&](std::int64_t done) { progress.update(done); }});
   progress.finish();
+  if (!some.empty()) {
+    result.operators = deploy::check_operators({.quantized_model = result.quantized_model,
+                                                .images = some,
+                                                .engines = request.config.engines,
+                                                .threads = request.threads});
+    deploy::judge_operators(result.verification, result.operators);
+  }
   VerificationOutcome outcome;
   outcome.passed = result.verification.passed();
   outcome.json = report_json({.title = request.quantized.stem().string(),

@@ -3,11 +3,14 @@
 #include <filesystem>
 #include <string>
 
+#include "espalier/deploy/verify.h"
 #include "espalier/recipe/recipe.h"
 #include "espalier/report/json.h"
 #include "espalier/report/progress.h"
 
 namespace espalier::recipe {
+
+[[nodiscard]] deploy::VerifyBounds bounds_of(const VerifyConfig& config);
 
 struct VerificationRequest {
   std::filesystem::path quantized;  ///< INT8 ONNX, QDQ

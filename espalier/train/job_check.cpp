@@ -9,7 +9,7 @@
 namespace espalier::train {
 namespace {
 
-void check_numbers(const TrainOptions& options) {
+void check_numbers(const TrainJob& job, const TrainOptions& options) {
   base::check(options.epochs >= 1, "epochs: got {}, expected 1 or more", options.epochs);
   base::check(options.evaluate_every_epochs >= 1,
               "epochs between evaluations: got {}, expected 1 or more",
@@ -20,6 +20,7 @@ void check_numbers(const TrainOptions& options) {
   base::check(!options.checkpoints.resume || !options.checkpoints.folder.empty(),
               "cannot resume without a folder of checkpoints");
   check_clip(options.clip);
+  check_sparsity(job.graph, options.sparsity);
   check_ema(options.ema);
   for (const FreezeRule& rule : options.freezes) {
     base::check(rule.from_epoch >= 0, "epoch that freezes '{}': got {}, expected 0 or more",
@@ -54,7 +55,7 @@ void check_strategies(const TrainJob& job, const TrainOptions& options) {
 
 void check_job(const TrainJob& job, const TrainOptions& options) {
   base::invariant(!job.losses.empty(), "training without a loss");
-  check_numbers(options);
+  check_numbers(job, options);
   check_best_metric(job, options);
   check_strategies(job, options);
 }

@@ -104,6 +104,7 @@ class Run {
     const exec::TensorMap& parameters = job_.program.parameters();
     optimizer_ = make_optimizer(options_.optimizer, parameters,
                                 group_parameters(graph_, names_of(parameters), options_.groups));
+    scales_ = norm_scales(graph_);
     average_.reset();
     if (options_.ema.decay > 0) {
       average_.emplace(options_.ema, averaged_tensors(graph_, job_.program));
@@ -114,6 +115,9 @@ class Run {
     state_.optimizer = optimizer_->describe();
     if (const std::string clip = describe_clip(options_.clip); !clip.empty()) {
       state_.optimizer += ", " + clip;
+    }
+    if (options_.sparsity.bn_scale > 0) {
+      state_.optimizer += fmt::format(", sparsity bn_scale {}", options_.sparsity.bn_scale);
     }
     if (average_) state_.optimizer += fmt::format(", ema {}", options_.ema.decay);
     state_.schedule = schedule_.describe();
@@ -285,6 +289,7 @@ class Run {
     const Tensor total = weighted_sum(outputs, batch, terms);
     base::check(total.requires_grad(), "nothing is left to train: every parameter is frozen");
     total.backward();
+    add_sparsity_gradient(job_.program.parameters(), scales_, options_.sparsity);
     const double norm = gradient_norm(job_.program.parameters());
     if (!std::isfinite(norm)) check_gradients();
     clip_gradients(job_.program.parameters(), options_.clip, norm);
@@ -487,8 +492,9 @@ class Run {
   std::unique_ptr<Optimizer> optimizer_;
   std::optional<Average> average_;
   Freezer freezer_;
-  std::vector<LossTerm> losses_;  ///< of the epoch under way
-  std::int64_t epoch_ = 0;        ///< the one under way, from 1, until the next begins
+  std::vector<std::string> scales_;  ///< that a sparsity penalty pulls towards zero
+  std::vector<LossTerm> losses_;     ///< of the epoch under way
+  std::int64_t epoch_ = 0;           ///< the one under way, from 1, until the next begins
   Schedule schedule_;
   std::optional<CheckpointFolder> folder_;
   TrainState state_;

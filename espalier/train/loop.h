@@ -19,6 +19,7 @@
 #include "espalier/train/optimizer.h"
 #include "espalier/train/parameter_groups.h"
 #include "espalier/train/schedule.h"
+#include "espalier/train/sparsity.h"
 #include "espalier/train/strategy.h"
 
 namespace espalier::train {
@@ -40,6 +41,7 @@ struct TrainOptions {
   EmaOptions ema = {};  ///< with an average, it is what is evaluated, kept as best, and delivered
   std::vector<FreezeRule> freezes = {};
   ScheduleOptions schedule = {};
+  SparsityOptions sparsity = {};
   std::vector<TopK> metrics = {{.k = 1}};
   std::int64_t evaluate_every_epochs = 1;  ///< and after the last one
   std::string best_metric = "top1";        ///< larger is better, but for "loss" and loss terms

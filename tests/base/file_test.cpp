@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -80,6 +81,23 @@ class FileSizeLimit {
   rlimit before_{};
   void (*handler_)(int) = nullptr;
 };
+
+TEST(WriteFileAtomic, WritesBehindASymbolicLink) {
+  const TemporaryFolder folder;
+  folder.write("real", "old");
+  fs::create_symlink("real", folder.file("link"));
+  write_file_atomic(folder.file("link"), "new");
+  EXPECT_EQ(folder.read("real"), "new");
+  EXPECT_TRUE(fs::is_symlink(folder.file("link")));
+}
+
+TEST(WriteFileAtomic, RefusesToReplaceAPipe) {
+  const TemporaryFolder folder;
+  const std::string pipe = folder.file("pipe");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  expect_user_error([&] { write_file_atomic(pipe, "content"); }, "got a device, pipe or socket");
+  EXPECT_TRUE(fs::is_fifo(pipe));
+}
 
 TEST(WriteFileAtomic, AFailedWriteLeavesNothingNew) {
   const TemporaryFolder folder;

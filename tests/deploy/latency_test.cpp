@@ -105,6 +105,7 @@ TEST(PairedRatio, IntervalHasTheRanksOfTheSignTest) {
     const LatencyRatio ratio = paired_ratio(top, bottom);
     EXPECT_EQ(ratio.low, row.low) << row.count;
     EXPECT_EQ(ratio.high, row.high) << row.count;
+    EXPECT_EQ(ratio.interval, row.count >= 6) << "2 / 2^n <= 0.05 from 6 on";
   }
 }
 

@@ -64,12 +64,52 @@ TEST(Verdict, BoundsAgreementWithBoth) {
   EngineReport report = sound_report();
   report.agreement = 0.9;
   report.simulation_agreement = 0.98;
+  report.simulation_different = 2;
   judge(report, {});
   EXPECT_THAT(report.failures,
               ElementsAre("predictions equal to the float model's: got 90.00 %, expected at least "
                           "95.00 %",
                           "predictions equal to the simulation's: got 98.00 %, expected at least "
                           "99.00 %"));
+}
+
+TEST(Verdict, OnePredictionBesideTheSimulationIsNoEvidence) {
+  EngineReport report = sound_report();
+  report.simulation_agreement = 0.5;
+  report.simulation_different = 1;
+  judge(report, {});
+  EXPECT_THAT(report.failures, IsEmpty());
+}
+
+TEST(Verdict, BoundsPlainValuesWithBoth) {
+  EngineReport report = sound_report();
+  report.agreement.reset();
+  report.value_sqnr_db = 12.0;
+  report.simulation_value_sqnr_db = 19.0;
+  judge(report, {});
+  EXPECT_THAT(report.failures,
+              ElementsAre("values against the float model's: got a signal to noise of 12.0 dB, "
+                          "expected at least 20.0 dB",
+                          "values against the simulation's: got a signal to noise of 19.0 dB, "
+                          "expected at least 20.0 dB"));
+  report.failures.clear();
+  judge(report, {.min_value_sqnr_db = 10});
+  EXPECT_THAT(report.failures, IsEmpty());
+}
+
+TEST(Verdict, ImagesWithoutAComparisonFail) {
+  EngineReport report = sound_report();
+  report.images = 5;
+  report.agreement.reset();
+  judge(report, {});
+  EXPECT_THAT(report.failures, ElementsAre("no output could be compared with the float model's"));
+}
+
+TEST(Verdict, AFewRoundsGiveNoInterval) {
+  EngineReport report = sound_report();
+  report.speedup = LatencyRatio{.ratio = 0.8, .low = 0.7, .high = 0.9, .interval = false};
+  judge(report, {});
+  EXPECT_THAT(report.failures, ElementsAre(HasSubstr("(rounds: 0.70 to 0.90)")));
 }
 
 TEST(Verdict, BoundsTheDropOfTheMetric) {
@@ -122,6 +162,23 @@ TEST(Verdict, NanFails) {
   report.not_finite = 3;
   judge(report, {});
   EXPECT_THAT(report.failures, ElementsAre("3 output values are NaN or infinite"));
+}
+
+TEST(Verdict, OperatorsBesideTheirSimulationFail) {
+  VerifyReport report;
+  report.engines = {sound_report()};
+  const std::vector<OperatorDifference> operators = {
+      {.engine = "onnxruntime", .name = "conv1", .op = "Conv", .worst_step = 1},
+      {.engine = "onnxruntime", .name = "add1", .op = "Add", .worst_step = 7},
+      {.engine = "onnxruntime", .name = "pool", .op = "MaxPool", .failure = "no kernel"},
+      {.engine = "openvino", .name = "fc", .op = "Gemm", .worst_step = 9}};
+  judge_operators(report, operators);
+  EXPECT_THAT(report.engines[0].failures,
+              ElementsAre("operators beside their simulation: got 7 steps, expected at most 1: "
+                          "'add1' (Add)"));
+  EXPECT_THAT(report.engines[0].notes,
+              ElementsAre("operators that could not be compared alone: 'pool' (MaxPool) (no "
+                          "kernel)"));
 }
 
 TEST(Verdict, WhatWasNotMeasuredIsNotJudged) {

@@ -163,6 +163,52 @@ TEST_F(VerifyTest, ASimulationThatDiffersFails) {
               ElementsAre(HasSubstr("predictions equal to the simulation's: got 0.00 %")));
 }
 
+/// A model whose second output is plain values, `scale` times what they should be.
+FakeModel with_values(FakeModel model, float scale) {
+  model.run = [inner = model.run, scale](std::span<const Tensor> inputs) {
+    Outputs outputs = inner(inputs);
+    outputs.push_back(kit::random_tensor({inputs[0].size(0), 1}, 3).mul(scale));
+    return outputs;
+  };
+  return model;
+}
+
+TEST_F(VerifyTest, EveryOutputIsJudged) {
+  EXPECT_TRUE(
+      run(with_values(model(3, 2), 1), with_values(model(3, 1, integer_layers()), 1.01F)).passed())
+      << "40 dB";
+  const VerifyReport report =
+      run(with_values(model(3, 2), 1), with_values(model(3, 1, integer_layers()), -100));
+  EXPECT_THAT(report.reasons(), ElementsAre(HasSubstr("fake: values against the float model's: "
+                                                      "got a signal to noise of -40.1 dB")));
+}
+
+TEST_F(VerifyTest, OutputsOfAnotherFormAreAFailure) {
+  const VerifyReport more = run(model(3, 2), with_values(model(3, 1, integer_layers()), 1));
+  EXPECT_THAT(more.reasons(), ElementsAre("fake: compare with the float file: the outputs cannot "
+                                          "be compared: got 2 outputs, expected 1"));
+  FakeModel wider = model(3, 1, integer_layers());
+  wider.run = [](std::span<const Tensor> inputs) {
+    return Outputs{kit::random_tensor({inputs[0].size(0), 1000}, 2)};
+  };
+  EXPECT_THAT(run(model(3, 2), wider).reasons(),
+              ElementsAre(HasSubstr("output 0 cannot be compared: got float [2, 1000], expected "
+                                    "float [2, 10]")));
+}
+
+TEST_F(VerifyTest, AnEngineThatTellsNoLayersProvesNoIntegers) {
+  const VerifyReport report = run(model(3, 2), model(3, 1));
+  EXPECT_THAT(report.reasons(), ElementsAre(HasSubstr("MACs done in integers: got 0.00 %")));
+}
+
+TEST_F(VerifyTest, EnginesThatTheTargetIsNotForAreOnlyCompared) {
+  const auto other_target = [](VerifyRequest& request) { request.integer_engines.emplace(); };
+  const VerifyReport report = run(model(3, 1), model(3, 2), other_target);
+  EXPECT_TRUE(report.passed());
+  EXPECT_THAT(report.engines[0].notes, Contains(HasSubstr("the target is not this engine")));
+  EXPECT_FALSE(run(model(3, 1), model(4, 2), other_target).passed()) << "its predictions count";
+}
+
 TEST_F(VerifyTest, AFailingSimulationIsAFailureOfTheFiles) {
   const VerifyReport report =
       run(model(3, 2), model(3, 1, integer_layers()), [](VerifyRequest& request) {

@@ -1,9 +1,11 @@
 #include "espalier/exec/program.h"
 
+#include <limits>
 #include <thread>
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/isnan.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
@@ -58,6 +60,14 @@ TEST(ProgramTest, FusesConvolutionRegions) {
   EXPECT_THAT(text, testing::HasSubstr("conv2 + bn2 + clip2"));
   EXPECT_THAT(text, testing::HasSubstr("conv3 + bn3 + add3 + relu3: relu3_out <- clip2_out, "
                                        "relu1_out; frees clip2_out, relu1_out"));
+}
+
+TEST(ProgramTest, NanInAWeightStaysVisibleBehindAFusedActivation) {
+  ir::Graph graph = kit::residual_net();
+  graph.find_value(graph.find_node("conv3")->input(1)->name())->constant()[0][0][0][0] =
+      std::numeric_limits<float>::quiet_NaN();
+  const Tensor result = run_once(Program::compile(graph, {}), kit::images(2));
+  EXPECT_TRUE(result.isnan().any().item<bool>());
 }
 
 TEST(ProgramTest, TapsSeeUnfusedValues) {

@@ -6,6 +6,7 @@
 #include "espalier/ops/cost.h"
 #include "espalier/passes/check_cut.h"
 #include "espalier/passes/cut_channels.h"
+#include "espalier/prune/cost_model.h"
 #include "tests/integration/random_plan.h"
 #include "tests/integration/small_networks.h"
 #include "tests/kit/graph_text.h"
@@ -53,6 +54,20 @@ TEST_P(PrunedNetwork, GetsSmaller) {
   cut_channels(graph, prune_test::random_plan(graph, 1, 0.5));
   EXPECT_LT(ops::total_macs(graph).macs, 0.9 * static_cast<double>(macs));
   EXPECT_LT(ops::parameters(graph), 0.9 * static_cast<double>(parameters));
+}
+
+TEST_P(PrunedNetwork, CostsWhatTheModelOfCostsSays) {
+  const ir::Graph graph = GetParam().make();
+  const prune::ChannelMap map(graph);
+  const prune::CostModel model(graph, map);
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    const prune::PrunePlan plan = prune_test::random_plan(graph, seed, 0.4);
+    const prune::NetworkCost cost = model.cost(prune::resolve(plan, map, graph));
+    ir::Graph cut = graph.clone();
+    cut_channels(cut, plan);
+    EXPECT_EQ(cost.macs, ops::total_macs(cut).macs);
+    EXPECT_EQ(cost.parameters, ops::parameters(cut));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, PrunedNetwork, testing::ValuesIn(prune_test::small_networks()),

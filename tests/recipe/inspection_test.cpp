@@ -29,6 +29,20 @@ TEST(Inspection, CountsAndTextAgree) {
   EXPECT_EQ(inspection_text(json, false).find("node "), std::string::npos);
 }
 
+TEST(Inspection, AddsTheChannelGroupsWhereTheyAreAskedFor) {
+  const kit::TemporaryFolder folder;
+  const std::filesystem::path model = write_small_model(folder.path());
+  const report::Json json = inspect_model(model, {.groups = true});
+  const auto& groups = json.at("groups").items();
+  ASSERT_GE(groups.size(), 2U);
+  EXPECT_TRUE(groups.front().at("can_be_cut").as_bool());
+  EXPECT_FALSE(groups.back().at("can_be_cut").as_bool());
+  EXPECT_NE(inspection_text(json, false).find("channel groups can be cut"), std::string::npos);
+  const report::Json without = inspect_model(model);
+  EXPECT_EQ(without.find("groups"), nullptr);
+  EXPECT_EQ(inspection_text(without, false).find("channel group"), std::string::npos);
+}
+
 TEST(Inspection, ShowsTheTrainingOfACheckpoint) {
   const kit::TemporaryFolder folder;
   train::TrainState state;

@@ -66,9 +66,8 @@ TEST(Recipe, NamesMisspeltKeysWithLine) {
 }
 
 TEST(Recipe, SaysWhatDoesNotExistYet) {
-  kit::expect_unsupported(
-      [] { (void)parse(std::string(kHead) + "stages:\n  - prune: {target_macs: 0.5}\n"); },
-      "stage 'prune' is not supported");
+  kit::expect_unsupported([] { (void)parse(std::string(kHead) + "stages:\n  - distil: {}\n"); },
+                          "stage 'distil' is not supported");
 }
 
 TEST(Recipe, OverridesCountBeforeReading) {

@@ -53,6 +53,23 @@ TEST(Resuming, WhatAStageBeginsWithDecidesAnew) {
   EXPECT_EQ(reuse(0, "model.zoo=ResNet20"), Reuse::Anew);
 }
 
+constexpr const char* kPruned =
+    "{version: 1, seed: 3, model: {zoo: FashionCNN},\n"
+    " data: {train: {dataset: {name: Synthetic}}, calibration: {samples: 8}}, output: a,\n"
+    " stages: [{prune: {target_macs: 0.5, criterion: l1, fine_tune: {epochs: 3}}}, {export: }]}";
+
+TEST(Resuming, APruningGoesOnWithItsFineTuningOnly) {
+  const auto reuse_with = [](const std::string& change) { return reuse(0, change, kPruned); };
+  EXPECT_EQ(reuse_with(""), Reuse::Finished);
+  EXPECT_EQ(reuse_with("stages.1.export.opset=18"), Reuse::Finished);
+  EXPECT_EQ(reuse_with("stages.0.prune.fine_tune.epochs=5"), Reuse::Continue);
+  EXPECT_EQ(reuse_with("stages.0.prune.criterion=fpgm"), Reuse::Anew);
+  EXPECT_EQ(reuse_with("stages.0.prune.target_macs=0.6"), Reuse::Anew);
+  EXPECT_EQ(reuse_with("data.calibration.samples=9"), Reuse::Anew)
+      << "reconstruction looks at them";
+  EXPECT_EQ(reuse_with("seed=4"), Reuse::Anew);
+}
+
 TEST(Resuming, AQuantizedTrainingBeginsWithItsCalibration) {
   const auto reuse_with = [](const std::string& change) {
     return reuse(0, change, kQuantizedTraining);

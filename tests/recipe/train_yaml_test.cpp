@@ -88,6 +88,13 @@ optimizer:
                    .decoupled_decay);
 }
 
+TEST(TrainYaml, ReadsSparsity) {
+  EXPECT_EQ(train_stage("{sparsity: {bn_scale: 1e-4}}").options.sparsity.bn_scale, 1e-4);
+  EXPECT_EQ(train_stage("{}").options.sparsity.bn_scale, 0);
+  kit::expect_user_error([] { (void)train_stage("{sparsity: {bn_scale: -1}}"); }, "bn_scale");
+  kit::expect_user_error([] { (void)train_stage("{sparsity: {gamma: 1}}"); }, "gamma");
+}
+
 TEST(TrainYaml, ReadsClippingAverageTeacherAndStrategies) {
   const TrainStage stage = train_stage(R"(
 epochs: 4

@@ -11,6 +11,7 @@
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/hardsigmoid.h>
 #include <ATen/ops/hardswish.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/leaky_relu.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/rsqrt.h>
@@ -190,7 +191,13 @@ void run_portable(const Region& region, Call& call) {
   call.outputs[0] = std::move(result);
 }
 
+bool is_finite(const Tensor& tensor) {
+  return !tensor.defined() || at::isfinite(tensor).all().item<bool>();
+}
+
+/// oneDNN's activations turn NaN into numbers: a layer that makes NaN from any input stays apart.
 bool can_pack(const Region& region, const CompileOptions& options) {
+  if (!is_finite(region.weight) || !is_finite(region.bias)) return false;
   return options.device.is_cpu() && options.channels_last &&
          options.dtype == tensor::DType::Float32 && region.weight.dim() == 4;
 }

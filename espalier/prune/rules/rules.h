@@ -10,6 +10,9 @@ namespace espalier::prune {
 /// Adds what the node's operator says about positions.
 void relate(const ir::Node& node, Relations& relations);
 
+/// True when there is code for a rule (there is for all; a test asks).
+[[nodiscard]] bool has_function(ops::IndexRule rule);
+
 /// What a rule sees.
 struct RuleCall {
   const ir::Node& node;

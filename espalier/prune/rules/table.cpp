@@ -84,6 +84,10 @@ std::optional<ir::Ints> integers_of(const ir::Value* value) {
   return ir::Ints(data, data + wide.numel());
 }
 
+bool has_function(ops::IndexRule rule) {
+  return std::ranges::find(kFunctions, rule, &RuleFunction::rule) != kFunctions.end();
+}
+
 void relate(const ir::Node& node, Relations& relations) {
   const ops::IndexRuleRow* row = ops::find_index_rule(node);
   if (row == nullptr) {

@@ -1,0 +1,124 @@
+// sweep_exact, sweep_adaptive: time of a whole sensitivity sweep (every channel group at nine
+// ratios) / (points x one evaluation of the unpruned network on the same images, in the same
+// executor with the same threads). ResNet-20 with seeded random weights; labels are what the
+// network says, so its top-1 is 100 %.
+#include <numeric>
+
+#include <ATen/ops/argmax.h>
+#include <fmt/format.h>
+
+#include "benchmarks/image_pool.h"
+#include "benchmarks/suite.h"
+#include "espalier/base/error.h"
+#include "espalier/deploy/latency.h"
+#include "espalier/exec/program.h"
+#include "espalier/passes/pipelines.h"
+#include "espalier/recipe/batch_threads.h"
+#include "espalier/recipe/sensitivity_meter.h"
+#include "espalier/zoo/table.h"
+
+namespace espalier::benchmarks {
+namespace {
+
+constexpr std::int64_t kBatch = 20;
+
+/// A network with its images.
+class Sweep {
+ public:
+  Sweep(std::int64_t images, int threads)
+      : graph_(zoo::build("ResNet20", {.classes = 10, .image_size = 32, .seed = 1})),
+        threads_(threads) {
+    passes::run(graph_, passes::prepare_for_pruning(), {});
+    program_.emplace(exec::Program::compile(graph_, {}));
+    const Tensor pool = make_images(images, 32, /*seed=*/2);
+    for (std::int64_t first = 0; first < images; first += kBatch) {
+      const Tensor batch = pool.narrow(0, first, std::min(kBatch, images - first))
+                               .contiguous(at::MemoryFormat::ChannelsLast);
+      images_.batches.push_back(batch);
+      images_.labels.push_back(program_->run(std::vector{batch})[0].argmax(1));
+    }
+    images_.images = images;
+    images_.labelled = images;
+    plan_ = recipe::plan_trials(graph_, {});
+  }
+
+  [[nodiscard]] double num_points() const {
+    return static_cast<double>(plan_.groups.size() * plan_.groups.front().trials.size());
+  }
+
+  void evaluate() const {
+    recipe::for_each_batch(0, images_.batches.size(), threads_, [&](std::size_t batch) {
+      (void)program_->run(std::vector{images_.batches[batch]});
+    });
+  }
+
+  /// With the evaluation of the unpruned network; the share of points that stopped.
+  double measure(std::optional<double> max_loss) const {
+    recipe::SensitivityMeter meter(graph_, images_, plan_.groups,
+                                   {.max_loss = max_loss, .threads = threads_});
+    double stopped = 0;
+    for (const recipe::GroupTrials& group : plan_.groups) {
+      std::vector<std::size_t> trials(group.trials.size());
+      std::iota(trials.begin(), trials.end(), std::size_t{0});
+      meter.measure(group, trials, [&](const recipe::SensitivityPoint& point) {
+        stopped += point.stopped ? 1 : 0;
+      });
+    }
+    return stopped / num_points();
+  }
+
+ private:
+  ir::Graph graph_;
+  int threads_;
+  recipe::MeasuringImages images_;
+  recipe::TrialPlan plan_;
+  std::optional<exec::Program> program_;
+};
+
+}  // namespace
+
+Numbers sweep_child(std::span<const std::string> arguments) {
+  const bool adaptive = arguments[0] == "adaptive";
+  const Sweep sweep(std::stoi(arguments[1]), std::stoi(arguments[2]));
+  double stopped = 0;
+  const std::vector<deploy::LatencySubject> subjects = {
+      {.name = "sweep",
+       .run = [&] { stopped = sweep.measure(adaptive ? std::optional<double>(5) : std::nullopt); }},
+      {.name = "evaluation", .run = [&] { sweep.evaluate(); }}};
+  const auto times = deploy::measure_interleaved(
+      subjects, {.rounds = std::stoi(arguments[3]), .warm_up = 1, .max_seconds = 600});
+  const deploy::LatencyRatio ratio = deploy::paired_ratio(times[0], times[1]);
+  const double points = sweep.num_points();
+  return {{"ratio", ratio.ratio / points},
+          {"low", ratio.low / points},
+          {"high", ratio.high / points},
+          {"points", points},
+          {"sweep_ms", times[0].median_ms},
+          {"evaluation_ms", times[1].median_ms},
+          {"stopped", stopped}};
+}
+
+std::vector<Row> measure_sweep(const SuiteOptions& options) {
+  const std::string images = options.quick ? "200" : "2000";
+  const std::string threads = fmt::to_string(options.threads);
+  std::vector<Row> rows;
+  for (const bool adaptive : {false, true}) {
+    Row row{.name = adaptive ? "sweep_adaptive" : "sweep_exact", .target = adaptive ? 0.25 : 0.55};
+    try {
+      Numbers cost = run_child(child_command(
+          "sweep", {adaptive ? "adaptive" : "exact", images, threads, options.quick ? "2" : "3"}));
+      row.value = cost["ratio"];
+      row.detail = fmt::format(
+          "ResNet-20, {} images, {} threads: {:.0f} ms / ({:.0f} points x {:.0f} ms), {:.0f} % of "
+          "the points stopped, rounds {:.2f} to {:.2f}",
+          images, threads, cost["sweep_ms"], cost["points"], cost["evaluation_ms"],
+          100 * cost["stopped"], cost["low"], cost["high"]);
+    } catch (const base::UserError& error) {
+      row.failure = error.what();
+    }
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+}  // namespace espalier::benchmarks

@@ -1,0 +1,134 @@
+#include "espalier/recipe/measuring_images.h"
+
+#include <algorithm>
+#include <memory>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "espalier/base/checksum.h"
+#include "espalier/base/error.h"
+#include "espalier/base/log.h"
+#include "espalier/base/random.h"
+#include "espalier/data/loader.h"
+#include "espalier/data/subset.h"
+#include "espalier/deploy/batched_model.h"
+#include "espalier/recipe/batches.h"
+#include "espalier/recipe/model_input.h"
+
+namespace espalier::recipe {
+namespace {
+
+/// The split, how its images are transformed, and what to call it.
+struct Source {
+  const data::DataConfig* config;
+  const data::DataConfig* transforms;
+  std::string_view name;
+};
+
+Source choose_split(const DataSplits& splits) {
+  if (splits.only) return {&*splits.only, &*splits.only, "the only split"};
+  if (splits.test && splits.eval) return {&*splits.eval, &*splits.eval, "the evaluation split"};
+  const data::DataConfig& training = splits.for_training();
+  Source source{&training, &training, "the training split"};
+  if (!is_random(training.dataset.transforms)) return source;
+  base::log_info("measured images use the transforms of the evaluation split");
+  source.transforms = &splits.for_evaluation();
+  return source;
+}
+
+/// Positions in a random order: any number of first ones is a fair sample of all.
+std::vector<std::size_t> shuffled(std::size_t count, std::uint64_t seed) {
+  std::vector<std::size_t> order(count);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  base::Random random(seed, /*stream=*/0x5e45);
+  random.shuffle(std::span(order));
+  return order;
+}
+
+std::string_view bytes_of(const Tensor& tensor) {
+  return {static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()};
+}
+
+/// Reads samples in this order, `batch` at a time.
+class Reading {
+ public:
+  Reading(const Source& source, const DataSplits& splits, const ir::Graph& graph)
+      : source_(source),
+        splits_(splits),
+        graph_(graph),
+        all_(data::open_dataset(source.config->dataset, source.config->loader.bad_samples)),
+        chain_(
+            std::make_shared<const data::TransformChain>(source.transforms->dataset.transforms)) {}
+
+  [[nodiscard]] std::size_t size() const { return all_->size(); }
+
+  void read(std::vector<std::size_t> order, std::int64_t batch, std::vector<Tensor>& images,
+            std::vector<Tensor>* labels) const {
+    const auto part = std::make_shared<const data::Subset>(all_, std::move(order));
+    data::Loader loader(part, chain_,
+                        {.sampler = {.batch_size = batch}, .loader = source_.config->loader});
+    loader.start();
+    while (const std::optional<data::Batch> next = loader.next()) {
+      if (images.empty()) check_images(graph_, next->images, splits_.source);
+      images.push_back(next->images);
+      if (labels != nullptr) labels->push_back(next->labels);
+    }
+  }
+
+ private:
+  const Source& source_;
+  const DataSplits& splits_;
+  const ir::Graph& graph_;
+  data::DatasetPtr all_;
+  std::shared_ptr<const data::TransformChain> chain_;
+};
+
+void count_and_name(MeasuringImages& result) {
+  std::string ids;
+  for (std::size_t index = 0; index < result.batches.size(); ++index) {
+    result.images += result.batches[index].size(0);
+    const Tensor labels = result.labels[index].contiguous();
+    result.labelled += labels.ge(0).sum().item<std::int64_t>();
+    const Tensor images = result.batches[index].contiguous();
+    ids += base::content_id(bytes_of(images)) + base::content_id(bytes_of(labels));
+    result.batches[index] =
+        images.dim() == 4 ? images.contiguous(at::MemoryFormat::ChannelsLast) : images;
+  }
+  result.id = base::content_id(ids);
+}
+
+}  // namespace
+
+MeasuringImages read_measuring_images(const DataSplits& splits, const ir::Graph& graph,
+                                      const MeasuringOptions& options) {
+  const Source source = choose_split(splits);
+  const Reading reading(source, splits, graph);
+  const std::optional<std::int64_t> fixed = deploy::fixed_batch(graph);
+  const std::int64_t batch = std::max<std::int64_t>(fixed.value_or(options.batch), 1);
+  const auto available = static_cast<std::int64_t>(reading.size());
+  std::int64_t count = std::min(options.samples, available);
+  if (fixed) count -= count % batch;
+  if (count < 2 || count + options.further > available) {
+    throw base::UserError(
+        {.what = "too few images to measure sensitivities",
+         .where = splits.source,
+         .got = fmt::format("{} images in {}", available, source.name),
+         .expected = fmt::format(
+             "at least {}", std::max(std::max<std::int64_t>(2, batch), count) + options.further),
+         .hint = options.further > 0 ? "lower --samples or --reestimate-bn" : ""});
+  }
+  std::vector<std::size_t> order = shuffled(reading.size(), options.seed);
+  MeasuringImages result;
+  reading.read({order.begin(), order.begin() + count}, batch, result.batches, &result.labels);
+  if (options.further > 0) {
+    const auto start = order.begin() + count;
+    reading.read({start, start + options.further}, fixed.value_or(100), result.further, nullptr);
+  }
+  count_and_name(result);
+  result.description = fmt::format("{} of {} images of {}, seed {}", result.images, available,
+                                   source.name, options.seed);
+  return result;
+}
+
+}  // namespace espalier::recipe

@@ -1,0 +1,171 @@
+#include "espalier/recipe/prune_yaml.h"
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "espalier/base/error.h"
+#include "espalier/recipe/map_reader.h"
+#include "espalier/recipe/model_yaml.h"
+#include "espalier/recipe/train_yaml.h"
+
+namespace espalier::recipe {
+namespace {
+
+/// Learning rate of a fine-tuning that says nothing of its own.
+constexpr double kDefaultRate = 0.01;
+
+/// A key that says how much stays (or goes).
+struct BudgetKey {
+  std::string_view key;
+  prune::BudgetKind kind;
+  bool removed = false;  ///< the share that goes, as PaddleClas counts it
+};
+constexpr std::array kBudgetKeys{BudgetKey{"target_macs", prune::BudgetKind::Macs},
+                                 BudgetKey{"target_params", prune::BudgetKind::Parameters},
+                                 BudgetKey{"target_bytes", prune::BudgetKind::Bytes},
+                                 BudgetKey{"pruned_ratio", prune::BudgetKind::Filters, true}};
+
+[[noreturn]] void refuse_budget(const YamlValue& map, std::string got) {
+  throw base::UserError({.what = "stage 'prune' needs one budget",
+                         .where = map.where(),
+                         .got = std::move(got),
+                         .expected = "one of target_macs, target_params, target_bytes, "
+                                     "pruned_ratio, or a plan"});
+}
+
+double share_of(const BudgetKey& row, const YamlValue& value) {
+  const double number = read_number(value, row.key, 0, 1);
+  const double remaining = row.removed ? 1 - number : number;
+  if (remaining > 0) return remaining;
+  throw base::UserError(
+      {.what = fmt::format("bad value of '{}'", row.key),
+       .where = value.where(),
+       .got = value.describe(),
+       .expected = row.removed ? "a share that goes, in [0, 1)" : "a share that stays, in (0, 1]"});
+}
+
+void parse_budget(MapReader& reader, PruneStage& stage, const Recipe& recipe) {
+  std::string first;
+  const auto take = [&](std::string_view key) {
+    if (!first.empty()) refuse_budget(reader.map(), fmt::format("'{}' and '{}'", first, key));
+    first = key;
+  };
+  for (const BudgetKey& row : kBudgetKeys) {
+    const YamlValue* value = reader.find(row.key);
+    if (value == nullptr) continue;
+    take(row.key);
+    stage.budget.kind = row.kind;
+    stage.budget.remaining = share_of(row, *value);
+  }
+  if (const YamlValue* value = reader.find("plan")) {
+    take("plan");
+    stage.plan = resolve_path(read_text(*value, "plan"), recipe.folder);
+  }
+  if (first.empty()) refuse_budget(reader.map(), "none");
+}
+
+/// Runs a parser of names and adds the place to what it says.
+template <typename Parse>
+auto named(MapReader& reader, std::string_view key, std::string_view fallback, const Parse& parse) {
+  const YamlValue* value = reader.find(key);
+  if (value == nullptr) return parse(fallback);
+  const std::string name = read_text(*value, key);
+  try {
+    return parse(std::string_view(name));
+  } catch (const base::UserError& error) {
+    throw base::UserError({.what = fmt::format("bad value of '{}'", key),
+                           .where = value->where(),
+                           .got = value->describe(),
+                           .hint = error.what()});
+  }
+}
+
+void parse_choice(MapReader& reader, PruneStage& stage) {
+  stage.scores.criterion =
+      named(reader, "criterion", stage.scores.criterion,
+            [](std::string_view name) { return std::string(prune::find_criterion(name).name); });
+  stage.scores.reduction = named(reader, "reduction", "mean", prune::parse_reduction);
+  stage.scores.scaling = named(reader, "scaling", "group_mean", prune::parse_scaling);
+  stage.budget.strategy = named(reader, "strategy", "uniform", prune::parse_strategy);
+  if (const YamlValue* map = reader.find("annealing")) {
+    MapReader inner(*map, "'annealing'");
+    prune::AnnealingOptions& options = stage.budget.annealing;
+    options.iterations =
+        inner.integer("iterations", options.iterations, {.low = 0, .high = 10'000'000});
+    options.temperature =
+        inner.number("temperature", options.temperature, {.low = 1e-30, .high = 1e30});
+    options.cooling = inner.number("cooling", options.cooling, {.low = 1e-6, .high = 0.999999});
+    inner.finish();
+  }
+}
+
+void parse_limits(MapReader& reader, prune::Limits& limits) {
+  limits.align = reader.integer("align", limits.align, {.low = 1, .high = 1024});
+  limits.min_width = reader.integer("min_width", limits.min_width, {.low = 1, .high = 1 << 20});
+  limits.max_removed =
+      reader.number("max_removed", limits.max_removed, {.low = 0, .high = 0.999999});
+  limits.skip = reader.texts("skip");
+  limits.cut_first = !reader.flag("keep_first", !limits.cut_first);
+  limits.cut_last = !reader.flag("keep_last", !limits.cut_last);
+}
+
+void parse_verify(const YamlValue* map, VerifyConfig& config) {
+  if (map == nullptr) return;
+  MapReader reader(*map, "'verify'");
+  config.latency_rounds = static_cast<int>(
+      reader.integer("latency_rounds", config.latency_rounds, {.low = 0, .high = 100000}));
+  config.samples = reader.integer("samples", config.samples, {.low = 0, .high = 1'000'000'000});
+  if (reader.find("engines") != nullptr) config.engines = reader.texts("engines");
+  reader.finish();
+}
+
+}  // namespace
+
+PruneStage parse_prune_stage(const YamlValue& map, const Recipe& recipe) {
+  MapReader reader(map, "stage 'prune'");
+  PruneStage stage;
+  parse_budget(reader, stage, recipe);
+  parse_choice(reader, stage);
+  stage.scores.seed = stage.budget.annealing.seed = recipe.seed;
+  parse_limits(reader, stage.budget.limits);
+  stage.iterations = reader.integer("iterations", 1, {.low = 1, .high = 1000});
+  stage.mask = reader.flag("mask", false);
+  if (const YamlValue* value = reader.find("reestimate_bn")) {
+    stage.reestimate_norms = read_flag(*value, "reestimate_bn");
+  }
+  if (const YamlValue* value = reader.find("reconstruct")) {
+    stage.reconstruct = read_flag(*value, "reconstruct");
+  }
+  if (const YamlValue* value = reader.find("fine_tune")) {
+    stage.fine_tune = parse_train_stage(*value, recipe);
+    if (value->find("schedule") == nullptr) {
+      stage.fine_tune->options.schedule.shape = train::CosineSchedule{.lr = kDefaultRate};
+    }
+  }
+  stage.check = reader.flag("check", false);
+  parse_verify(reader.find("verify"), stage.verify);
+  reader.finish();
+  try {
+    check_prune_stage(stage);
+  } catch (const base::UserError& error) {
+    throw base::UserError({.what = "stage 'prune'", .where = map.where(), .got = error.what()});
+  }
+  return stage;
+}
+
+void check_prune_stage(const PruneStage& stage) {
+  if (stage.iterations > 1 && stage.mask) {
+    throw base::UserError("masks are made in one go: several iterations cut");
+  }
+  if (stage.budget.strategy == prune::Strategy::Sensitivity) {
+    throw base::UserError(
+        "strategy 'sensitivity' needs measured curves, and pruning takes none yet: use uniform, "
+        "global or annealing");
+  }
+  if (stage.iterations > 1 && !stage.plan.empty()) {
+    throw base::UserError("a stored plan is applied in one go, not in several iterations");
+  }
+}
+
+}  // namespace espalier::recipe

@@ -1,0 +1,343 @@
+#include "espalier/recipe/pruning.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <optional>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "espalier/base/error.h"
+#include "espalier/base/log.h"
+#include "espalier/onnx/codec.h"
+#include "espalier/passes/check_cut.h"
+#include "espalier/passes/cut_channels.h"
+#include "espalier/passes/mask_channels.h"
+#include "espalier/passes/pass.h"
+#include "espalier/passes/pipelines.h"
+#include "espalier/passes/reconstruct_weights.h"
+#include "espalier/recipe/plan_composition.h"
+#include "espalier/recipe/prune_plan_yaml.h"
+#include "espalier/recipe/pruned_engines.h"
+#include "espalier/recipe/pruning_images.h"
+#include "espalier/train/reestimate_norms.h"
+
+namespace espalier::recipe {
+namespace {
+
+using report::Json;
+
+/// Rounding of shares: a budget of one half is reached by 0.5 + 1e-12.
+constexpr double kShareTolerance = 1e-9;
+
+Json cost_json(const prune::NetworkCost& cost) {
+  return Json::object({{"macs", cost.macs},
+                       {"parameters", cost.parameters},
+                       {"bytes", cost.bytes},
+                       {"filters", cost.filters}});
+}
+
+Json shares_json(const prune::NetworkCost& before, const prune::NetworkCost& after) {
+  Json json = Json::object();
+  for (const auto kind : {prune::BudgetKind::Macs, prune::BudgetKind::Parameters,
+                          prune::BudgetKind::Bytes, prune::BudgetKind::Filters}) {
+    const auto whole = static_cast<double>(prune::amount(before, kind));
+    json[prune::to_string(kind)] =
+        whole > 0 ? static_cast<double>(prune::amount(after, kind)) / whole : 1.0;
+  }
+  return json;
+}
+
+Json metrics_json(const std::map<std::string, double>& metrics) {
+  Json json = Json::object();
+  for (const auto& [name, value] : metrics) json[name] = value;
+  return json;
+}
+
+Json check_json(const passes::CutCheck& check) {
+  return Json::object(
+      {{"passed", check.passed},
+       {"difference64", check.difference64},
+       {"difference32", check.difference32},
+       {"wrong_difference", check.wrong_difference ? Json(*check.wrong_difference) : Json()},
+       {"weakest_share", check.weakest_share},
+       {"weakest_node", check.weakest_node}});
+}
+
+/// One call of prune_model.
+class Pruning {
+ public:
+  explicit Pruning(const PruningRequest& request)
+      : request_(request), stage_(request.stage), original_(request.graph.clone()) {
+    passes::run(original_, passes::prepare_for_pruning(), {.verify = false});
+    graph_ = original_.clone();
+    const bool images = has_images(request.data);
+    require_images(images, stage_.reestimate_norms.value_or(false), "re-estimating normalizations");
+    require_images(images, stage_.reconstruct.value_or(false), "reconstructing weights");
+    require_images(images, stage_.fine_tune.has_value(), "fine-tuning");
+    require_images(
+        images,
+        evidence() == prune::Evidence::Gradients || evidence() == prune::Evidence::SquaredGradients,
+        fmt::format("criterion '{}'", stage_.scores.criterion));
+    if (images) {
+      images_.emplace(original_, request.data, request.calibration, stage_.verify.samples);
+    }
+  }
+
+  PruningResult run() {
+    facts_ = Json::object();
+    if (images_) accuracy_["before"] = metrics_json(images_->accuracy(original_));
+    for (std::int64_t iteration = 1; iteration <= stage_.iterations; ++iteration) {
+      cut(iteration);
+      mend(iteration);
+      if (!stage_.fine_tune) continue;
+      if (iteration == stage_.iterations) {
+        accuracy_["mended"] = metrics_json(images_->accuracy(graph_));
+      }
+      timed("fine_tune", [&] { graph_ = request_.fine_tune(graph_, iteration); });
+    }
+    judge();
+    return {.graph = std::move(graph_), .plan = std::move(plan_), .facts = std::move(facts_)};
+  }
+
+ private:
+  static void require_images(bool images, bool wanted, std::string_view what) {
+    if (!wanted || images) return;
+    throw base::UserError({.what = fmt::format("{} needs images, and none are given", what),
+                           .hint = "name a data file with --data, or 'data' in the recipe"});
+  }
+
+  [[nodiscard]] prune::Evidence evidence() const {
+    if (!stage_.plan.empty()) return prune::Evidence::Weights;
+    return prune::find_criterion(stage_.scores.criterion).evidence;
+  }
+
+  template <typename Action>
+  void timed(std::string_view what, const Action& action) {
+    const auto start = std::chrono::steady_clock::now();
+    action();
+    seconds_[std::string(what)] +=
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+
+  [[nodiscard]] prune::ScoreOptions score_options() const {
+    prune::ScoreOptions options = stage_.scores;
+    if (evidence() == prune::Evidence::Gradients) {
+      options.gradients =
+          train::weight_gradients(graph_, images_->labelled(), train::GradientMoment::Mean);
+    } else if (evidence() == prune::Evidence::SquaredGradients) {
+      options.gradients =
+          train::weight_gradients(graph_, images_->labelled(), train::GradientMoment::MeanSquare);
+    }
+    return options;
+  }
+
+  /// What may stay after this iteration: geometric steps towards the budget.
+  [[nodiscard]] double target(std::int64_t iteration) const {
+    return std::pow(stage_.budget.remaining,
+                    static_cast<double>(iteration) / static_cast<double>(stage_.iterations));
+  }
+
+  prune::PrunePlan choose(std::int64_t iteration) {
+    const prune::ChannelMap map(graph_);
+    prune::BudgetOptions options = stage_.budget;
+    const auto kind = options.kind;
+    const prune::CostModel model(graph_, map);
+    const auto present = static_cast<double>(prune::amount(model.cost(prune::Removal(map)), kind));
+    if (iteration == 1) whole_ = present;
+    options.remaining =
+        present > 0 ? std::min(1.0, target(iteration) * whole_ / present) : options.remaining;
+    prune::BudgetResult result =
+        prune::meet_budget(graph_, map, prune::score_channels(map, score_options()), options);
+    reason_ = result.reason;
+    if (outcomes_.empty()) outcomes_ = result.groups;
+    result.plan.criterion = stage_.scores.criterion;
+    return result.plan;
+  }
+
+  void cut(std::int64_t iteration) {
+    timed("cut", [&] {
+      prune::PrunePlan step =
+          stage_.plan.empty() ? choose(iteration) : load_prune_plan(stage_.plan);
+      // What was fine-tuned before is to be kept; without that, the model itself is the example.
+      reference_ = stage_.fine_tune ? graph_.clone() : original_.clone();
+      reference_cuts_.clear();
+      if (stage_.mask) {
+        static_cast<void>(passes::mask_channels(graph_, step));
+      } else {
+        reference_cuts_ = passes::cut_channels(graph_, step);
+      }
+      plan_ = iteration == 1 ? std::move(step) : compose_plans(plan_, cuts_, step);
+      const prune::ChannelMap map(original_);
+      cuts_ = prune::cut_map_of(prune::resolve(plan_, map, original_), original_);
+      if (!stage_.fine_tune && !stage_.mask) reference_cuts_ = cuts_;
+    });
+    if (images_ && iteration == stage_.iterations) {
+      accuracy_["cut"] = metrics_json(images_->accuracy(graph_));
+    }
+  }
+
+  void mend(std::int64_t iteration) {
+    const bool wanted = images_.has_value();
+    if (stage_.reconstruct.value_or(wanted)) timed("reconstruct", [&] { reconstruct(iteration); });
+    if (!stage_.reestimate_norms.value_or(wanted)) return;
+    timed("reestimate_bn", [&] { reestimate(iteration); });
+  }
+
+  void reconstruct(std::int64_t iteration) {
+    const passes::ReconstructResult result =
+        passes::reconstruct_weights(graph_, reference_, reference_cuts_, images_->inputs(),
+                                    {.seed = request_.calibration.seed});
+    if (iteration < stage_.iterations) return;
+    Json layers = Json::array();
+    for (const auto& [node, before, after] : result.layers) {
+      layers.push_back(
+          Json::object({{"name", node}, {"error_before", before}, {"error_after", after}}));
+    }
+    Json skipped = Json::array();
+    for (const auto& [node, reason] : result.skipped) {
+      skipped.push_back(Json::object({{"name", node}, {"reason", reason}}));
+      notes_.push_back(fmt::format("weights of '{}' were not reconstructed: {}", node, reason));
+    }
+    facts_["reconstruction"] = Json::object({{"layers", layers}, {"skipped", skipped}});
+  }
+
+  void reestimate(std::int64_t iteration) {
+    const std::vector<std::vector<Tensor>> inputs = images_->inputs();
+    std::size_t next = 0;
+    const train::ReestimateResult result = train::reestimate_norms(
+        graph_, [&] { return next < inputs.size() ? inputs[next++] : std::vector<Tensor>{}; });
+    if (iteration < stage_.iterations) return;
+    facts_["reestimated_norms"] = result.norms;
+    if (result.norms > 0) return;
+    notes_.push_back(
+        "the model has no BatchNormalization (folded, perhaps): nothing to re-estimate");
+  }
+
+  void judge() {
+    const prune::ChannelMap map(original_);
+    const prune::Removal removal = prune::resolve(plan_, map, original_);
+    const prune::CostModel model(original_, map);
+    const prune::NetworkCost before = model.cost(prune::Removal(map));
+    const prune::NetworkCost after = model.cost(removal);
+    facts_["criterion"] = plan_.criterion;
+    facts_["masked"] = stage_.mask;
+    facts_["iterations"] = stage_.iterations;
+    facts_["before"] = cost_json(before);
+    facts_["after"] = cost_json(after);
+    facts_["shares"] = shares_json(before, after);
+    facts_["budget"] = budget_json(before, after);
+    facts_["groups"] = groups_json(map, removal);
+    if (images_) {
+      accuracy_["after"] = metrics_json(images_->accuracy(graph_));
+      facts_["accuracy"] = accuracy_;
+      facts_["images"] = images_->description();
+    }
+    if (stage_.check) timed("check", [&] { check(); });
+    timed("engines", [&] { engines(); });
+    facts_["notes"] = notes_;
+    facts_["failures"] = failures_;
+    Json seconds = Json::object();
+    for (const auto& [name, value] : seconds_) seconds[name] = value;
+    facts_["seconds"] = seconds;
+  }
+
+  Json budget_json(const prune::NetworkCost& before, const prune::NetworkCost& after) {
+    if (!stage_.plan.empty()) return {};
+    const prune::BudgetKind kind = stage_.budget.kind;
+    const double share = static_cast<double>(prune::amount(after, kind)) /
+                         static_cast<double>(prune::amount(before, kind));
+    const bool reached = share <= stage_.budget.remaining + kShareTolerance;
+    if (!reached) failures_.push_back("budget not reached: " + reason_);
+    return Json::object({{"kind", prune::to_string(kind)},
+                         {"wanted", stage_.budget.remaining},
+                         {"remaining", share},
+                         {"reached", reached}});
+  }
+
+  [[nodiscard]] Json groups_json(const prune::ChannelMap& map,
+                                 const prune::Removal& removal) const {
+    std::unordered_map<std::string, std::string> reasons;
+    for (const prune::GroupOutcome& outcome : outcomes_) {
+      reasons[outcome.group] = outcome.untouched;
+    }
+    Json groups = Json::array();
+    for (const prune::ChannelGroup& group : map.groups()) {
+      const auto removed = std::ranges::count_if(
+          group.channels, [&](prune::ChannelId channel) { return removal.is_removed(channel); });
+      const auto reason = reasons.find(group.name);
+      groups.push_back(
+          Json::object({{"name", group.name},
+                        {"channels", static_cast<std::int64_t>(group.channels.size())},
+                        {"removed", static_cast<std::int64_t>(removed)},
+                        {"reason", reason == reasons.end() ? std::string() : reason->second}}));
+    }
+    return groups;
+  }
+
+  void check() {
+    const passes::CutCheck check = passes::check_cut(original_, plan_);
+    facts_["check"] = check_json(check);
+    if (check.passed) return;
+    failures_.push_back(fmt::format(
+        "the cut is not proven: cut and masked model differ by {:.2e} in float64 and {:.2e} in "
+        "float32, a wrong cut by {}",
+        check.difference64, check.difference32,
+        check.wrong_difference ? fmt::format("{:.2e}", *check.wrong_difference) : "nothing"));
+  }
+
+  void engines() {
+    const std::string before = onnx::encode(original_, {.opset = request_.opset});
+    const std::string after = onnx::encode(graph_, {.opset = request_.opset});
+    const Json rows = judge_in_engines({.pruned = graph_,
+                                        .original_model = before,
+                                        .pruned_model = after,
+                                        .engines = stage_.verify.engines,
+                                        .latency_rounds = stage_.verify.latency_rounds,
+                                        .threads = request_.threads,
+                                        .seed = request_.calibration.seed});
+    for (const Json& row : rows.items()) {
+      if (row.at("passed").as_bool()) continue;
+      failures_.push_back(
+          fmt::format("{}: {}", row.at("name").as_string(), row.at("failure").as_string()));
+    }
+    facts_["engines"] = rows;
+    facts_["file_bytes"] = Json::object({{"before", static_cast<std::int64_t>(before.size())},
+                                         {"after", static_cast<std::int64_t>(after.size())}});
+  }
+
+  const PruningRequest& request_;
+  const PruneStage& stage_;
+  ir::Graph original_;
+  ir::Graph graph_;
+  std::optional<PruningImages> images_;
+  prune::PrunePlan plan_;
+  prune::CutMap cuts_;            ///< from the original to what is left
+  ir::Graph reference_;           ///< what reconstruction comes near to
+  prune::CutMap reference_cuts_;  ///< from it to what is left; empty with masks
+  double whole_ = 0;              ///< of the budget's kind, before the first cut
+  std::string reason_;
+  std::vector<prune::GroupOutcome> outcomes_;
+  Json facts_;
+  Json accuracy_ = Json::object();
+  std::vector<std::string> notes_;
+  std::vector<std::string> failures_;
+  std::map<std::string, double> seconds_;
+};
+
+}  // namespace
+
+PruningResult prune_model(const PruningRequest& request) {
+  return Pruning(request).run();
+}
+
+bool pruning_passed(const report::Json& facts) {
+  return facts.at("failures").items().empty();
+}
+
+bool has_images(const DataSplits& data) {
+  return data.only || data.train || data.eval || data.test;
+}
+
+}  // namespace espalier::recipe

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "espalier/data/sample.h"
+#include "espalier/ir/graph.h"
+#include "espalier/recipe/batches.h"
+#include "espalier/recipe/recipe.h"
+#include "espalier/train/weight_gradients.h"
+
+namespace espalier::recipe {
+
+/// Images that pruning looks at, all in memory, and images that judge it.
+class PruningImages {
+ public:
+  /// Draws the calibration images (open_quantization_data) in batches of at most 128, or of what
+  /// the model's file fixes; a last batch that is not full is left out where there are others.
+  /// Throws UserError for images that the model cannot take, and when there are too few.
+  PruningImages(const ir::Graph& graph, const DataSplits& splits,
+                const CalibrationConfig& calibration, std::int64_t judging_samples);
+
+  [[nodiscard]] const std::vector<data::Batch>& batches() const { return batches_; }
+  /// Inputs by position for each batch.
+  [[nodiscard]] std::vector<std::vector<Tensor>> inputs() const;
+  [[nodiscard]] train::NextLabelled labelled() const;
+  [[nodiscard]] std::int64_t count() const;
+  [[nodiscard]] const std::string& description() const { return data_.description; }
+
+  /// "top1" and "top5" in percent on the judging images; empty where they have no labels or the
+  /// model gives no scores [batch, classes].
+  [[nodiscard]] std::map<std::string, double> accuracy(const ir::Graph& graph) const;
+
+ private:
+  QuantizationData data_;
+  std::vector<data::Batch> batches_;
+};
+
+}  // namespace espalier::recipe

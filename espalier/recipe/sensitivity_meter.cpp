@@ -1,0 +1,264 @@
+#include "espalier/recipe/sensitivity_meter.h"
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "espalier/analysis/subgraph.h"
+#include "espalier/base/check.h"
+#include "espalier/base/name_match.h"
+#include "espalier/data/labels.h"
+#include "espalier/exec/program.h"
+#include "espalier/passes/cut_channels.h"
+#include "espalier/recipe/batch_threads.h"
+#include "espalier/train/reestimate_norms.h"
+
+namespace espalier::recipe {
+namespace {
+
+constexpr std::array kMetrics{
+    std::pair{std::string_view("top1"), SensitivityMetric::Top1},
+    std::pair{std::string_view("divergence"), SensitivityMetric::Divergence}};
+
+/// Every value that a group's measurement starts from.
+std::vector<std::string> all_boundaries(const std::vector<GroupTrials>& groups) {
+  std::set<std::string> names;
+  for (const GroupTrials& group : groups)
+    names.insert(group.frontier.begin(), group.frontier.end());
+  return {names.begin(), names.end()};
+}
+
+void check_output(const Tensor& output, const ir::Value& value, SensitivityMetric metric) {
+  const std::int64_t wanted =
+      metric == SensitivityMetric::Top1 ? 2 : std::max<std::int64_t>(output.dim(), 2);
+  if (output.dim() == wanted && output.size(1) > 1) return;
+  throw base::UnsupportedError(
+      {.what = "cannot measure sensitivities of the model",
+       .where = fmt::format("output '{}'", value.name()),
+       .got = fmt::format("shape {}", tensor::to_string(tensor::make_shape(output.sizes().vec()))),
+       .expected = metric == SensitivityMetric::Top1 ? "scores of shape [batch, classes]"
+                                                     : "classes on axis 1",
+       .hint = metric == SensitivityMetric::Top1 ? "choose --metric divergence" : ""});
+}
+
+}  // namespace
+
+double cpu_seconds() {
+  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
+SensitivityMetric parse_sensitivity_metric(std::string_view name) {
+  std::vector<std::string> known;
+  for (const auto& [known_name, metric] : kMetrics) {
+    if (known_name == name) return metric;
+    known.emplace_back(known_name);
+  }
+  throw base::UserError({.what = "unknown metric of sensitivities",
+                         .got = fmt::format("'{}'", name),
+                         .hint = base::suggest_name(name, known)});
+}
+
+std::string_view to_string(SensitivityMetric metric) {
+  return kMetrics[static_cast<std::size_t>(metric)].first;
+}
+
+/// A trial whose images are being run.
+struct SensitivityMeter::Running {
+  std::size_t trial = 0;
+  std::vector<std::vector<std::int8_t>> correct = {};  ///< of the cut graph, by batch
+  std::vector<std::vector<double>> divergence = {};
+  std::size_t done = 0;       ///< batches taken in
+  std::size_t next_look = 0;  ///< position in looks_
+  PairedMean loss = {};       ///< points, or divergence
+  PairedMean total_divergence = {};
+  std::int64_t num_correct = 0;
+  bool stopped = false;
+};
+
+SensitivityMeter::SensitivityMeter(const ir::Graph& graph, const MeasuringImages& images,
+                                   const std::vector<GroupTrials>& groups,
+                                   const MeterOptions& options)
+    : graph_(graph),
+      images_(images),
+      options_(options),
+      output_(graph.outputs().at(0)->name()),
+      cache_(graph, images.batches, all_boundaries(groups), options.cache_bytes),
+      looks_(options.max_loss ? looks(images.images) : std::vector<std::int64_t>{}),
+      look_quantile_(quantile_over(looks_.size())) {
+  if (options_.metric == SensitivityMetric::Top1 && images_.labelled < 2) {
+    throw base::UserError({.what = "cannot measure the loss of top-1",
+                           .got = fmt::format("{} images with a label", images_.labelled),
+                           .expected = "labels in the data set",
+                           .hint = "choose --metric divergence, which needs none"});
+  }
+  if (!images_.further.empty()) {
+    further_cache_.emplace(graph, images_.further, all_boundaries(groups), options.cache_bytes);
+  }
+  judge_baseline();
+}
+
+void SensitivityMeter::judge_baseline() {
+  const OneIntraThread caller;
+  const std::size_t count = images_.batches.size();
+  reference_.resize(count);
+  const double start = cpu_seconds();
+  for_each_batch(0, count, options_.threads,
+                 [&](std::size_t batch) { reference_[batch] = cache_.run_whole(batch, output_); });
+  baseline_cpu_seconds_ = cpu_seconds() - start;
+  check_output(reference_.at(0), *graph_.outputs()[0], options_.metric);
+  std::int64_t total = 0;
+  std::int64_t num_correct = 0;
+  for (std::size_t batch = 0; batch < count; ++batch) {
+    ends_.push_back(total += images_.batches[batch].size(0));
+    if (options_.metric != SensitivityMetric::Top1) continue;
+    data::check_labels({.labels = images_.labels[batch]}, reference_[batch].size(1));
+    correct_.push_back(judge_top1(reference_[batch], images_.labels[batch]));
+    num_correct += std::ranges::count(correct_.back(), 1);
+  }
+  if (options_.metric == SensitivityMetric::Top1) {
+    baseline_ = 100.0 * static_cast<double>(num_correct) / static_cast<double>(images_.labelled);
+  }
+}
+
+/// What lies behind the frontier in the cut graph.
+ir::Graph SensitivityMeter::cut_behind(const GroupTrials& group, std::size_t trial) {
+  ir::Graph cut = graph_.clone();
+  passes::cut_channels(cut, group.plans[trial]);
+  ir::Graph suffix = analysis::cut_out_subgraph(cut, group.frontier, std::array{output_});
+  if (further_cache_) reestimate(suffix, group);
+  return suffix;
+}
+
+void SensitivityMeter::reestimate(ir::Graph& suffix, const GroupTrials& group) {
+  std::size_t next = 0;
+  std::size_t ready = 0;
+  const auto inputs = [&]() -> std::vector<Tensor> {
+    if (next == images_.further.size()) return {};
+    if (next == ready) ready = further_cache_->fill(next, group.frontier, options_.threads);
+    return further_cache_->at(next++, group.frontier);
+  };
+  train::reestimate_norms(suffix, inputs);
+}
+
+/// Runs batches of the trial, looking at the loss in between, until it stops.
+void SensitivityMeter::run_part(Running& running, const GroupTrials& group, std::size_t first,
+                                std::size_t last) {
+  const exec::Program program = exec::Program::compile(cut_behind(group, running.trial), {});
+  while (first < last && !running.stopped) {
+    std::size_t end = last;
+    if (running.next_look < looks_.size()) {
+      const std::int64_t wanted = looks_[running.next_look];
+      const auto place = std::ranges::lower_bound(ends_, wanted) - ends_.begin();
+      end = std::clamp(static_cast<std::size_t>(place) + 1, first + 1, last);
+    }
+    for_each_batch(first, end, options_.threads, [&](std::size_t batch) {
+      const Tensor output = program.run(cache_.at(batch, group.frontier)).at(0);
+      running.divergence[batch] = divergences(output, reference_[batch]);
+      if (options_.metric == SensitivityMetric::Top1) {
+        running.correct[batch] = judge_top1(output, images_.labels[batch]);
+      }
+    });
+    take_in(running, first, end);
+    first = end;
+  }
+}
+
+/// Adds up what batches gave, in the order of the images, and looks whether that is enough.
+void SensitivityMeter::take_in(Running& running, std::size_t first, std::size_t last) {
+  for (std::size_t batch = first; batch < last; ++batch) {
+    for (const double value : running.divergence[batch]) running.total_divergence.add(value);
+    if (options_.metric == SensitivityMetric::Divergence) {
+      for (const double value : running.divergence[batch]) running.loss.add(value);
+      continue;
+    }
+    for (std::size_t image = 0; image < correct_[batch].size(); ++image) {
+      if (correct_[batch][image] < 0) continue;
+      running.loss.add(100.0 * (correct_[batch][image] - running.correct[batch][image]));
+      running.num_correct += running.correct[batch][image];
+    }
+  }
+  running.done = last;
+  if (last == ends_.size() || running.next_look == looks_.size() ||
+      ends_[last - 1] < looks_[running.next_look]) {
+    return;
+  }
+  while (running.next_look < looks_.size() && ends_[last - 1] >= looks_[running.next_look]) {
+    ++running.next_look;
+  }
+  running.stopped =
+      running.loss.mean() - running.loss.half_width(look_quantile_) > *options_.max_loss;
+}
+
+SensitivityPoint SensitivityMeter::to_point(const GroupTrials& group,
+                                            const Running& running) const {
+  const Trial& trial = group.trials[running.trial];
+  const double half = running.loss.half_width(running.stopped ? look_quantile_ : kQuantile95);
+  const double mean = running.loss.mean();
+  const bool top1 = options_.metric == SensitivityMetric::Top1;
+  return {.group = group.group,
+          .ratio = trial.ratio,
+          .channels = group.channels,
+          .removed = trial.removed,
+          .metric = top1 ? 100.0 * static_cast<double>(running.num_correct) /
+                               static_cast<double>(std::max<std::int64_t>(running.loss.count(), 1))
+                         : mean,
+          .loss = mean,
+          .low = mean - half,
+          .high = mean + half,
+          .divergence = running.total_divergence.mean(),
+          .images = ends_[running.done - 1],
+          .stopped = running.stopped};
+}
+
+SensitivityPoint SensitivityMeter::unchanged_point(const GroupTrials& group,
+                                                   const Trial& trial) const {
+  return {.group = group.group,
+          .ratio = trial.ratio,
+          .channels = group.channels,
+          .removed = trial.removed,
+          .metric = baseline_,
+          .images = images_.images};
+}
+
+void SensitivityMeter::measure(const GroupTrials& group, const std::vector<std::size_t>& trials,
+                               const std::function<void(const SensitivityPoint&)>& found) {
+  const OneIntraThread caller;
+  std::map<std::int64_t, Running> by_count;  // ratios that remove the same number run once
+  std::multimap<std::int64_t, std::size_t> waiting;
+  for (const std::size_t trial : trials) {
+    const std::int64_t removed = group.trials.at(trial).removed;
+    if (removed == 0 || !group.changes_output) {
+      found(unchanged_point(group, group.trials[trial]));
+      continue;
+    }
+    waiting.emplace(removed, trial);
+    Running& running = by_count[removed];
+    running.trial = trial;
+    running.correct.resize(ends_.size());
+    running.divergence.resize(ends_.size());
+  }
+  for (std::size_t first = 0; first < ends_.size() && !by_count.empty();) {
+    const std::size_t last = cache_.fill(first, group.frontier, options_.threads);
+    for (auto place = by_count.begin(); place != by_count.end();) {
+      Running& running = place->second;
+      run_part(running, group, first, last);
+      if (!running.stopped && last < ends_.size()) {
+        ++place;
+        continue;
+      }
+      const auto [begin, end] = waiting.equal_range(place->first);
+      for (auto same = begin; same != end; ++same) {
+        running.trial = same->second;
+        found(to_point(group, running));
+      }
+      place = by_count.erase(place);
+    }
+    first = last;
+  }
+}
+
+}  // namespace espalier::recipe

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "espalier/ir/graph.h"
+#include "espalier/recipe/measuring_images.h"
+#include "espalier/recipe/paired_loss.h"
+#include "espalier/recipe/prefix_cache.h"
+#include "espalier/recipe/sensitivity_store.h"
+#include "espalier/recipe/sensitivity_trials.h"
+
+namespace espalier::recipe {
+
+/// What a loss is taken of.
+enum class SensitivityMetric {
+  Top1,       ///< percent of labels that are the largest score; losses are points
+  Divergence  ///< of the softened outputs from the unpruned network's: needs no labels
+};
+/// "top1", "divergence". Throws UserError with a suggestion for another name.
+[[nodiscard]] SensitivityMetric parse_sensitivity_metric(std::string_view name);
+[[nodiscard]] std::string_view to_string(SensitivityMetric metric);
+
+struct MeterOptions {
+  SensitivityMetric metric = SensitivityMetric::Top1;
+  /// A measurement stops once the 95 % interval of its loss lies wholly above; nothing: never.
+  std::optional<double> max_loss = std::nullopt;
+  int threads = 1;
+  std::uint64_t cache_bytes = std::uint64_t{1} << 30;  ///< of activations that are held
+};
+
+/// Measures what groups of channels are worth: cuts them, and runs what lies behind the cut on the
+/// activations before it. Results depend on the graph and the images alone, not on threads, cache,
+/// or the order of the groups.
+class SensitivityMeter {
+ public:
+  /// Runs the unpruned graph on all images. `groups` are those that may be measured. Graph, images
+  /// and groups must outlive the meter. Throws UserError when the output has no classes or the
+  /// metric needs labels and there are none.
+  SensitivityMeter(const ir::Graph& graph, const MeasuringImages& images,
+                   const std::vector<GroupTrials>& groups, const MeterOptions& options);
+
+  /// Metric of the unpruned graph: percent, or 0 for the divergence.
+  [[nodiscard]] double baseline() const { return baseline_; }
+  /// CPU time that the unpruned graph took on all images.
+  [[nodiscard]] double baseline_cpu_seconds() const { return baseline_cpu_seconds_; }
+
+  /// Measures trials of a group, by their positions in GroupTrials::trials. Gives each point to
+  /// `found` as soon as it is known. Throws Interrupted on a signal.
+  void measure(const GroupTrials& group, const std::vector<std::size_t>& trials,
+               const std::function<void(const SensitivityPoint&)>& found);
+
+ private:
+  struct Running;
+
+  void judge_baseline();
+  [[nodiscard]] ir::Graph cut_behind(const GroupTrials& group, std::size_t trial);
+  void reestimate(ir::Graph& suffix, const GroupTrials& group);
+  void run_part(Running& running, const GroupTrials& group, std::size_t first, std::size_t last);
+  void take_in(Running& running, std::size_t first, std::size_t last);
+  [[nodiscard]] SensitivityPoint to_point(const GroupTrials& group, const Running& running) const;
+  [[nodiscard]] SensitivityPoint unchanged_point(const GroupTrials& group,
+                                                 const Trial& trial) const;
+
+  const ir::Graph& graph_;
+  const MeasuringImages& images_;
+  MeterOptions options_;
+  std::string output_;
+  PrefixCache cache_;
+  std::optional<PrefixCache> further_cache_;       ///< of the images for re-estimation
+  std::vector<Tensor> reference_;                  ///< outputs by batch
+  std::vector<std::vector<std::int8_t>> correct_;  ///< by batch and image; -1: no label
+  std::vector<std::int64_t> ends_;                 ///< number of images up to and with each batch
+  std::vector<std::int64_t> looks_;
+  double look_quantile_ = kQuantile95;
+  double baseline_ = 0;
+  double baseline_cpu_seconds_ = 0;
+};
+
+/// CPU time of this process so far, all threads together.
+[[nodiscard]] double cpu_seconds();
+
+}  // namespace espalier::recipe

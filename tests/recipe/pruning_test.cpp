@@ -1,0 +1,124 @@
+#include "espalier/recipe/pruning.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "espalier/recipe/run.h"
+#include "espalier/zoo/table.h"
+#include "tests/kit/expect_error.h"
+#include "tests/kit/temporary_folder.h"
+#include "tests/recipe/small_job.h"
+
+namespace espalier::recipe {
+namespace {
+
+PruneStage half() {
+  PruneStage stage;
+  stage.budget.remaining = 0.5;
+  stage.budget.limits.align = 1;
+  stage.verify = {.latency_rounds = 0, .engines = {}};
+  return stage;
+}
+
+ir::Graph model() {
+  return zoo::build("FashionCNN", {.classes = 4, .seed = 5});
+}
+
+TEST(Pruning, GoesToTheBudgetInGeometricSteps) {
+  const ir::Graph graph = model();
+  PruneStage stage = half();
+  stage.iterations = 3;
+  const PruningResult result = prune_model({.graph = graph, .data = {}, .stage = stage});
+  EXPECT_TRUE(pruning_passed(result.facts));
+  const double share = result.facts.at("shares").at("macs").as_number();
+  EXPECT_LE(share, 0.5);
+  EXPECT_GT(share, 0.4);
+  EXPECT_EQ(result.plan.criterion, "l1");
+  EXPECT_FALSE(result.facts.find("accuracy"));
+}
+
+TEST(Pruning, CallsTheTrainingAfterEachCut) {
+  const ir::Graph graph = model();
+  PruneStage stage = half();
+  stage.iterations = 2;
+  stage.fine_tune.emplace();
+  std::vector<std::int64_t> calls;
+  const DataSplits data = synthetic_splits(60);
+  const PruningResult result =
+      prune_model({.graph = graph,
+                   .data = data,
+                   .calibration = {.samples = 16},
+                   .stage = stage,
+                   .fine_tune = [&](const ir::Graph& pruned, std::int64_t iteration) {
+                     calls.push_back(iteration);
+                     return pruned.clone();
+                   }});
+  EXPECT_EQ(calls, (std::vector<std::int64_t>{1, 2}));
+  EXPECT_TRUE(result.facts.at("seconds").find("fine_tune"));
+}
+
+TEST(Pruning, ABudgetOutOfReachIsAFailureAmongTheFacts) {
+  const ir::Graph graph = model();
+  PruneStage stage = half();
+  stage.budget.remaining = 0.05;
+  stage.budget.limits.max_removed = 0.25;
+  const PruningResult result = prune_model({.graph = graph, .data = {}, .stage = stage});
+  EXPECT_FALSE(pruning_passed(result.facts));
+  EXPECT_THAT(result.facts.at("failures").items().at(0).as_string(),
+              testing::HasSubstr("budget not reached: asked to keep at most 5.0 % of the macs"));
+}
+
+std::string recipe_text(const std::string& last) {
+  const std::string split =
+      "{dataset: {name: Synthetic, size: 28, channels: 1, classes: 4, count: 128, seed: 1,\n"
+      "  transform_ops: [{NormalizeImage: {mean: [0.5], std: [0.25], channel_num: 1}},\n"
+      "  {ToCHWImage: }]}, sampler: {batch_size: 8}, loader: {num_workers: 1}}";
+  return "version: 1\nseed: 3\nmodel: {zoo: FashionCNN, classes: 4}\ndata:\n  train: " + split +
+         "\n  eval: " + split +
+         "\n  calibration: {samples: 64}\nstages:\n"
+         "  - train: {epochs: 2, schedule: {constant: {lr: 0.02}}}\n"
+         "  - prune: {target_macs: 0.5, align: 1, check: true, iterations: 2,\n"
+         "            fine_tune: {epochs: 1, loss: [cross_entropy, distil_kl: {temperature: 4}],\n"
+         "            teacher: self}, verify: {latency_rounds: 0}}\n" +
+         last;
+}
+
+RunOptions quiet(const std::filesystem::path& output, bool resume = false) {
+  return {
+      .output = output, .resume = resume, .threads = 2, .progress = report::ProgressStyle::Quiet};
+}
+
+TEST(Pruning, PrunesThenQuantizesInOneRunAndResumes) {
+  const kit::TemporaryFolder folder;
+  const Recipe recipe = parse_recipe(
+      parse_yaml(recipe_text("  - quantize: {verify: {allow_slower: true, latency_rounds: 2,"
+                             " max_drop: 50, min_agreement: 0.5}}\n"),
+                 "r.yaml"),
+      ".");
+  const RunResult result = run_recipe(recipe, quiet(folder.path() / "run"));
+  EXPECT_TRUE(result.passed) << result.text;
+  EXPECT_LE(result.report.at("pruning").at("shares").at("macs").as_number(), 0.5);
+  for (const report::Json& engine : result.report.at("engines").items()) {
+    EXPECT_GE(engine.at("integer_mac_share").as_number(), 0.98);
+  }
+  const std::string bytes = folder.read("run/model.onnx");
+  const RunResult again = run_recipe(recipe, quiet(folder.path() / "run", true));
+  EXPECT_EQ(folder.read("run/model.onnx"), bytes);
+  EXPECT_EQ(again.report.at("pruning").at("shares"), result.report.at("pruning").at("shares"));
+  EXPECT_THAT(folder.read("run/log.txt"),
+              testing::HasSubstr("stage 1 (prune) was finished before"));
+}
+
+TEST(Pruning, PrunesThenTrainsWithQuantizers) {
+  const kit::TemporaryFolder folder;
+  const Recipe recipe = parse_recipe(
+      parse_yaml(recipe_text("  - quantize: {mode: qat, train: {epochs: 1}, verify: {"
+                             "allow_slower: true, latency_rounds: 2, max_drop: 50}}\n"),
+                 "r.yaml"),
+      ".");
+  const RunResult result = run_recipe(recipe, quiet(folder.path() / "run"));
+  EXPECT_TRUE(result.passed) << result.text;
+}
+
+}  // namespace
+}  // namespace espalier::recipe
