@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 
 #include "espalier/base/error.h"
+#include "espalier/deploy/batched_model.h"
+#include "espalier/recipe/run_folder.h"
+#include "espalier/train/model_file.h"
 
 namespace espalier::cli {
 
@@ -66,6 +69,21 @@ void add_verify_bounds(CLI::App& app, recipe::VerifyConfig& config) {
       ->capture_default_str();
 }
 
+void check_batch(const CLI::App& app, const std::filesystem::path& model, std::int64_t batch) {
+  if (app.get_option("--batch")->count() == 0) return;
+  std::optional<std::int64_t> fixed;
+  try {
+    fixed = deploy::fixed_batch(train::load_model(recipe::shipped_model(model)));
+  } catch (const base::UnsupportedError&) {
+    return;  // Only the engine can read the file.
+  }
+  if (!fixed || batch % *fixed == 0) return;
+  throw base::UserError(
+      {.what = fmt::format("--batch does not fit the model '{}'", model.string()),
+       .got = fmt::format("{}", batch),
+       .expected = fmt::format("a multiple of {}, which the file fixes", *fixed)});
+}
+
 report::ProgressStyle progress_style(const CommonOptions& common) {
   return common.verbosity < 0 ? report::ProgressStyle::Quiet : report::ProgressStyle::Auto;
 }
@@ -74,8 +92,10 @@ std::string command_line(const std::vector<std::string>& words) {
   std::string line = "espalier";
   for (const std::string& word : words) {
     const bool plain =
-        !word.empty() && word.find_first_of(" \t'\"\\$*?[]{}()&;|<>") == std::string::npos;
-    line += ' ' + (plain ? word : "'" + word + "'");
+        !word.empty() && word.find_first_of(" \t\n'\"\\$*?[]{}()&;|<>~#`!") == std::string::npos;
+    std::string quoted;
+    for (const char letter : word) quoted += letter == '\'' ? "'\\''" : std::string(1, letter);
+    line += ' ' + (plain ? word : "'" + quoted + "'");
   }
   return line;
 }

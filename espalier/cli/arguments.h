@@ -34,6 +34,10 @@ struct DataArguments {
 /// the bounds of an INT8 file.
 void add_verify_bounds(CLI::App& app, recipe::VerifyConfig& config);
 
+/// Refuses a `--batch` that was given and that the file, which fixes another one, cannot honour:
+/// UserError unless it is a multiple of the file's.
+void check_batch(const CLI::App& app, const std::filesystem::path& model, std::int64_t batch);
+
 /// How progress is shown at this verbosity.
 [[nodiscard]] report::ProgressStyle progress_style(const CommonOptions& common);
 

@@ -6,13 +6,15 @@
 #include "espalier/cli/arguments.h"
 #include "espalier/cli/commands.h"
 #include "espalier/deploy/engine.h"
+#include "espalier/recipe/run_folder.h"
 #include "espalier/recipe/timing.h"
 
 namespace espalier::cli {
 
 RunCommand add_bench(CLI::App& app) {
   auto request = std::make_shared<recipe::TimingRequest>();
-  app.add_option("models", request->models, "ONNX files or checkpoints; the first is the reference")
+  app.add_option("models", request->models,
+                 "ONNX files, checkpoints or run folders; the first is the reference")
       ->required();
   app.add_option("--engine", request->engines, "Engines (default: all)")
       ->check(CLI::IsMember(deploy::engine_names()));
@@ -26,7 +28,11 @@ RunCommand add_bench(CLI::App& app) {
                  "Height and width where the model leaves them open")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
-  return [request](const CommonOptions& common) {
+  return [request, &app](const CommonOptions& common) {
+    for (std::filesystem::path& model : request->models) {
+      model = recipe::shipped_model(model);
+      check_batch(app, model, request->batch);
+    }
     request->threads = common.threads;
     request->seed = common.seed;
     const report::Json json = recipe::time_models(*request);

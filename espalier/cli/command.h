@@ -17,12 +17,14 @@ namespace espalier::cli {
 /// Options that every command has.
 struct CommonOptions {
   std::uint64_t seed = 0;
-  int threads = 0;    ///< 0: one per core
-  bool json = false;  ///< one machine-readable line last, on standard output
-  int verbosity = 0;  ///< -1 quiet, 0 normal, 1 verbose
+  int threads = 0;        ///< 0: one per core
+  bool json = false;      ///< one machine-readable line last, on standard output
+  int verbosity = 0;      ///< -1 quiet, 0 normal, 1 verbose
+  std::string line = {};  ///< the command as it was given, quoted for a shell
 };
 
-/// What a command did: its exit code and, for --json, its facts as one line of JSON.
+/// What a command did: its exit code and, for --json, its facts as one line of JSON, an object.
+/// The program puts `ok` and `exit_code` in front of them.
 struct Outcome {
   base::ExitCode code = base::ExitCode::Ok;
   std::string json = "{}";

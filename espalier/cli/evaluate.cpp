@@ -7,6 +7,7 @@
 #include "espalier/cli/commands.h"
 #include "espalier/deploy/engine.h"
 #include "espalier/recipe/evaluation.h"
+#include "espalier/recipe/run_folder.h"
 
 namespace espalier::cli {
 namespace {
@@ -28,6 +29,7 @@ void print(const recipe::EvaluationResult& result) {
 
 Outcome run(const Arguments& arguments, const CommonOptions& common) {
   recipe::EvaluationRequest request = arguments.request;
+  request.model = recipe::shipped_model(request.model);
   request.data = arguments.data.open(request.model);
   request.seed = common.seed;
   request.threads = common.threads;
@@ -42,7 +44,7 @@ Outcome run(const Arguments& arguments, const CommonOptions& common) {
 RunCommand add_evaluate(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   recipe::EvaluationRequest& request = arguments->request;
-  app.add_option("model", request.model, "ONNX file or checkpoint")->required();
+  app.add_option("model", request.model, "ONNX file, checkpoint, or run folder")->required();
   arguments->data.add_to(app, true);
   std::vector<std::string> engines = deploy::engine_names();
   engines.insert(engines.begin(), "espalier");
@@ -56,7 +58,10 @@ RunCommand add_evaluate(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--samples", request.samples, "Images at most, drawn by the seed (0: all)")
       ->check(CLI::Range(0, 1'000'000'000));
-  return [arguments](const CommonOptions& common) { return run(*arguments, common); };
+  return [arguments, &app](const CommonOptions& common) {
+    check_batch(app, arguments->request.model, arguments->request.batch_size);
+    return run(*arguments, common);
+  };
 }
 
 }  // namespace espalier::cli

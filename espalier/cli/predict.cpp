@@ -50,7 +50,10 @@ RunCommand add_predict(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--samples", request.samples, "The first images only (0: all)")
       ->check(CLI::Range(0, 1'000'000'000));
-  return [arguments](const CommonOptions& common) { return run(*arguments, common); };
+  return [arguments, &app](const CommonOptions& common) {
+    check_batch(app, arguments->request.model, arguments->request.batch_size);
+    return run(*arguments, common);
+  };
 }
 
 }  // namespace espalier::cli

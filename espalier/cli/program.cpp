@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -12,7 +13,9 @@
 #include "espalier/base/interrupt.h"
 #include "espalier/base/log.h"
 #include "espalier/base/name_match.h"
+#include "espalier/cli/arguments.h"
 #include "espalier/cli/command.h"
+#include "espalier/report/json.h"
 #include "espalier/tensor/caching_allocator.h"
 
 namespace espalier::cli {
@@ -21,7 +24,9 @@ namespace {
 using base::ExitCode;
 
 void add_common(CLI::App& app, CommonOptions& common, int& verbose, bool& quiet) {
-  app.add_option("--seed", common.seed, "Seed of everything random")->default_str("0");
+  app.add_option("--seed", common.seed, "Seed of everything random")
+      ->check(CLI::NonNegativeNumber)
+      ->default_str(app.get_name() == "train" ? "the recipe's" : "0");
   app.add_option("--threads", common.threads, "Threads (default: one per core)")
       ->check(CLI::Range(1, 1024));
   app.add_flag("--json", common.json, "Print one machine-readable line last");
@@ -49,11 +54,22 @@ std::string unknown_command(int argc, const char* const* argv) {
   return fmt::format("unknown command '{}' ({})", argv[1], base::suggest_name(argv[1], names));
 }
 
+/// The last line of --json: what every command says, then the command's own facts.
+std::string json_line(ExitCode code, std::string_view facts) {
+  std::string line =
+      fmt::format("{{\"ok\":{},\"exit_code\":{}", code == ExitCode::Ok, static_cast<int>(code));
+  facts.remove_prefix(1);
+  if (facts != "}") line += ',';
+  return line.append(facts);
+}
+
 int report_error(ExitCode code, const char* text, const CommonOptions& common) {
   std::fflush(stdout);
   fmt::print(stderr, "error: {}\n", text);
   if (common.json) {
-    fmt::print("{{\"ok\": false, \"exit_code\": {}}}\n", static_cast<int>(code));
+    using report::Json;
+    const Json facts = Json::object({{"error", Json::object({{"message", text}})}});
+    fmt::print("{}\n", json_line(code, report::to_text(facts, -1)));
   }
   return static_cast<int>(code);
 }
@@ -67,7 +83,7 @@ int run_guarded(const RunCommand& run, const CommonOptions& common) {
   try {
     const Outcome outcome = run(common);
     std::fflush(stderr);
-    if (common.json) fmt::print("{}\n", outcome.json);
+    if (common.json) fmt::print("{}\n", json_line(outcome.code, outcome.json));
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
       fmt::print(stderr, "error: cannot write the standard output\n");
       return static_cast<int>(ExitCode::UserError);
@@ -99,7 +115,8 @@ int run_program(int argc, const char* const* argv) {
                "espalier"};
   app.require_subcommand(1);
   app.set_version_flag("--version", ESPALIER_VERSION);
-  CommonOptions common;
+  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  CommonOptions common{.line = command_line(words)};
   int verbose = 0;
   bool quiet = false;
   std::vector<std::pair<CLI::App*, RunCommand>> entries;
@@ -109,12 +126,14 @@ int run_program(int argc, const char* const* argv) {
     add_common(*entry, common, verbose, quiet);
   }
   if (const std::string unknown = unknown_command(argc, argv); !unknown.empty()) {
+    common.json = std::ranges::find(words, "--json") != words.end();
     return report_error(ExitCode::UserError, unknown.c_str(), common);
   }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {
     if (problem.get_exit_code() == 0) return app.exit(problem);
+    common.json = std::ranges::find(words, "--json") != words.end();
     return report_error(ExitCode::UserError, problem.what(), common);
   }
   tensor::install_caching_allocator();

@@ -126,7 +126,7 @@ Outcome run(const Arguments& arguments, const CommonOptions& common, const CLI::
   recipe::Recipe job;
   job.seed = common.seed;
   job.model.source = recipe::ModelFile{.path = arguments.model};
-  if (!arguments.data.data.empty()) job.data = arguments.data.open();
+  if (!arguments.data.data.empty()) job.data = arguments.data.open(arguments.model);
   job.calibration = arguments.calibration;
   job.calibration.seed = common.seed;
   job.stages = {make_stage(arguments, common.seed), recipe::ExportStage{.opset = arguments.opset}};

@@ -7,7 +7,9 @@
 #include "espalier/cli/commands.h"
 #include "espalier/quant/range_method.h"
 #include "espalier/quant/target.h"
+#include "espalier/recipe/quantize_yaml.h"
 #include "espalier/recipe/run.h"
+#include "espalier/recipe/run_folder.h"
 
 namespace espalier::cli {
 namespace {
@@ -44,7 +46,7 @@ void add_plan_options(CLI::App& app, Arguments& arguments) {
       ->check(CLI::IsMember({"mse", "abs_max"}))
       ->capture_default_str();
   app.add_option("--percentile", plan.percentile, "Percent kept by method 'percentile'")
-      ->check(CLI::Range(50.0, 100.0));
+      ->check(CLI::Range(51.0, 100.0));
   app.add_option("--skip", plan.skip, "Glob of node names or operators that stay float");
   app.add_flag("--reduce-range", plan.reduce_range, "7-bit weights, for CPUs without VNNI");
   app.add_flag("--per-tensor", arguments.per_tensor, "One scale for a whole weight");
@@ -53,10 +55,16 @@ void add_plan_options(CLI::App& app, Arguments& arguments) {
   app.add_flag("--no-rounding", arguments.no_rounding, "Round every weight to the nearest code");
 }
 
-Outcome run(const Arguments& arguments, const CommonOptions& common) {
+Outcome run(const Arguments& arguments, const CommonOptions& common, bool percentile_given) {
+  const std::string& method = arguments.stage.plan.method;
+  if (percentile_given && method != "percentile" && method != "auto") {
+    throw base::UserError({.what = "--percentile has no effect",
+                           .got = fmt::format("--method {}", method),
+                           .expected = "--method percentile or auto"});
+  }
   recipe::Recipe job;
   job.seed = common.seed;
-  job.model.source = recipe::ModelFile{.path = arguments.model};
+  job.model.source = recipe::ModelFile{.path = recipe::trained_model(arguments.model)};
   job.data = arguments.data.open(arguments.model);
   job.calibration = arguments.calibration;
   job.calibration.seed = common.seed;
@@ -66,16 +74,11 @@ Outcome run(const Arguments& arguments, const CommonOptions& common) {
   stage.bias_correction = !arguments.no_bias_correction;
   stage.rounding = !arguments.no_rounding;
   job.stages = {stage, recipe::ExportStage{.opset = arguments.opset}};
-  const std::string line =
-      command_line({"quantize", arguments.model.string(), "--data", arguments.data.data.string(),
-                    "--target", stage.plan.target, "--method", stage.plan.method, "--samples",
-                    fmt::to_string(job.calibration.samples), "--seed", fmt::to_string(common.seed),
-                    "-o", arguments.output.string()});
-  job.resolved = "# " + line + "\n";
+  job.resolved = "# " + common.line + "\n" + recipe::print_quantization(job, arguments.data.data);
   const recipe::RunResult result = recipe::run_recipe(job, {.output = arguments.output,
                                                             .overwrite = arguments.overwrite,
                                                             .threads = common.threads,
-                                                            .command = line,
+                                                            .command = common.line,
                                                             .progress = progress_style(common)});
   if (common.verbosity >= 0) {
     fmt::print("{}written: {}\n", result.text, (arguments.output / "model.onnx").string());
@@ -88,7 +91,9 @@ Outcome run(const Arguments& arguments, const CommonOptions& common) {
 
 RunCommand add_quantize(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("model", arguments->model, "ONNX file or checkpoint")->required();
+  app.add_option("model", arguments->model,
+                 "ONNX file, checkpoint, or run folder (its float model)")
+      ->required();
   arguments->data.add_to(app, true);
   app.add_option("-o,--output", arguments->output, "Run folder")->required();
   app.add_flag("--overwrite", arguments->overwrite, "Replace the training that the folder holds");
@@ -107,7 +112,9 @@ RunCommand add_quantize(CLI::App& app) {
   app.add_option("--verify-samples", verify.samples, "Judging images (0: all)")
       ->check(CLI::Range(0, 1'000'000'000))
       ->capture_default_str();
-  return [arguments](const CommonOptions& common) { return run(*arguments, common); };
+  return [arguments, &app](const CommonOptions& common) {
+    return run(*arguments, common, app.get_option("--percentile")->count() > 0);
+  };
 }
 
 }  // namespace espalier::cli

@@ -87,7 +87,7 @@ std::vector<std::string> measuring_words(const Measuring& measuring, const Commo
 
 recipe::SensitivityRequest to_request(const Measuring& measuring, const CommonOptions& common) {
   recipe::SensitivityRequest request = measuring.request;
-  request.data = measuring.data.open();
+  request.data = measuring.data.open(request.model);
   request.seed = common.seed;
   request.trials.scores.seed = common.seed;
   request.meter.metric = recipe::parse_sensitivity_metric(measuring.metric);

@@ -23,16 +23,11 @@ Outcome run(const Arguments& arguments, const CommonOptions& common, bool seed_g
   if (seed_given) overrides.push_back(fmt::format("seed={}", common.seed));
   const recipe::Recipe job = recipe::load_recipe(arguments.recipe, overrides);
   const std::filesystem::path output = arguments.output.empty() ? job.output : arguments.output;
-  std::vector<std::string> words{"train", "-c", arguments.recipe.string()};
-  for (const std::string& assignment : overrides) {
-    words.insert(words.end(), {"--set", assignment});
-  }
-  words.insert(words.end(), {"-o", output.string()});
   const recipe::RunResult result = recipe::run_recipe(job, {.output = output,
                                                             .resume = arguments.resume,
                                                             .overwrite = arguments.overwrite,
                                                             .threads = common.threads,
-                                                            .command = command_line(words),
+                                                            .command = common.line,
                                                             .progress = progress_style(common)});
   if (common.verbosity >= 0) {
     fmt::print("{}written: {}\n", result.text, (output / "model.onnx").string());

@@ -6,6 +6,7 @@
 #include "espalier/cli/arguments.h"
 #include "espalier/cli/commands.h"
 #include "espalier/deploy/engine.h"
+#include "espalier/recipe/run_folder.h"
 #include "espalier/recipe/verification.h"
 
 namespace espalier::cli {
@@ -18,6 +19,8 @@ struct Arguments {
 
 Outcome run(const Arguments& arguments, const CommonOptions& common) {
   recipe::VerificationRequest request = arguments.request;
+  request.quantized = recipe::shipped_model(request.quantized);
+  request.original = recipe::trained_model(request.original);
   request.data = arguments.data.open(request.original);
   request.seed = common.seed;
   request.threads = common.threads;
@@ -33,7 +36,7 @@ Outcome run(const Arguments& arguments, const CommonOptions& common) {
 RunCommand add_verify(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   recipe::VerificationRequest& request = arguments->request;
-  app.add_option("model", request.quantized, "INT8 ONNX file")->required();
+  app.add_option("model", request.quantized, "INT8 ONNX file, or run folder")->required();
   app.add_option("--float", request.original, "The float model it was made from")->required();
   arguments->data.add_to(app, true);
   recipe::VerifyConfig& config = request.config;

@@ -102,14 +102,17 @@ ImageShape find_image_shape(const Dataset& dataset, const TransformChain& transf
       try {
         return transforms.run(sample, random).shape();
       } catch (const base::UserError& problem) {
-        throw unusable(dataset, index, problem);
+        if (policy == BadSamples::Error) throw unusable(dataset, index, problem);
+        throw base::UserError(fmt::format("{}: {}", dataset.describe(index), problem.what()));
       }
     } catch (const base::UserError& problem) {
       if (policy == BadSamples::Error) throw;
       if (first_problem.empty()) first_problem = problem.what();
     }
   }
-  throw base::UserError({.what = "no sample of the data set can be used", .got = first_problem});
+  throw base::UserError({.what = "no sample of the data set can be used",
+                         .where = "the first",
+                         .got = first_problem});
 }
 
 std::vector<std::size_t> sample_order(std::size_t size, bool shuffle, std::uint64_t seed,

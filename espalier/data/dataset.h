@@ -38,6 +38,8 @@ class Dataset {
   [[nodiscard]] virtual Sample read(std::size_t index) const = 0;
   /// Where a sample comes from, for messages: "val_list.txt:12 'images/a.jpg'".
   [[nodiscard]] virtual std::string describe(std::size_t index) const = 0;
+  /// The file of a sample; empty where the data set keeps samples otherwise.
+  [[nodiscard]] virtual std::string path(std::size_t /*index*/) const { return {}; }
   /// Number of classes: stated or largest label + 1; 0 when there are no labels.
   [[nodiscard]] virtual std::int64_t num_classes() const = 0;
   /// Names of the classes where the data set knows them.

@@ -34,23 +34,21 @@ struct PipelineOptions {
 /// several threads hurry one item rather than each its own. An exception is thrown by the next()
 /// that would have delivered the item (of its first part that failed), and by every later one. The
 /// destructor stops: parts in work end, nothing else starts.
-template <typename Item>
+template <typename Item, typename Thread = std::thread>
 class OrderedPipeline {
  public:
   OrderedPipeline(PipelineWork<Item> work, PipelineOptions options)
       : work_(std::move(work)), window_(std::max<std::int64_t>(options.window, 1)) {
-    for (int i = 0; i < options.num_workers; ++i) workers_.emplace_back([this] { work_on(); });
+    try {
+      for (int i = 0; i < options.num_workers; ++i) workers_.emplace_back([this] { work_on(); });
+    } catch (...) {
+      stop();  // The system has no thread left: those that started still use this object.
+      throw;
+    }
   }
   OrderedPipeline(const OrderedPipeline&) = delete;
   OrderedPipeline& operator=(const OrderedPipeline&) = delete;
-  ~OrderedPipeline() {
-    {
-      const std::scoped_lock lock(mutex_);
-      stopping_ = true;
-    }
-    work_is_there_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
-  }
+  ~OrderedPipeline() { stop(); }
 
   /// The next item; nothing after the last one.
   [[nodiscard]] std::optional<Item> next() {
@@ -64,6 +62,15 @@ class OrderedPipeline {
   }
 
  private:
+  void stop() {
+    {
+      const std::scoped_lock lock(mutex_);
+      stopping_ = true;
+    }
+    work_is_there_.notify_all();
+    for (Thread& worker : workers_) worker.join();
+  }
+
   /// An item on its way.
   struct Slot {
     std::int64_t item = 0;
@@ -164,7 +171,7 @@ class OrderedPipeline {
   std::deque<std::unique_ptr<Slot>> slots_;
   std::int64_t opened_ = 0;
   bool stopping_ = false;
-  std::vector<std::thread> workers_;  ///< last: they use everything above
+  std::vector<Thread> workers_;  ///< last: they use everything above
 };
 
 }  // namespace espalier::data

@@ -17,6 +17,9 @@ class Subset : public Dataset {
   [[nodiscard]] std::size_t size() const override { return indices_.size(); }
   [[nodiscard]] Sample read(std::size_t index) const override;
   [[nodiscard]] std::string describe(std::size_t index) const override;
+  [[nodiscard]] std::string path(std::size_t index) const override {
+    return parent_->path(indices_[index]);
+  }
   [[nodiscard]] std::int64_t num_classes() const override { return parent_->num_classes(); }
   [[nodiscard]] std::vector<std::string> class_names() const override {
     return parent_->class_names();

@@ -21,6 +21,7 @@
 #include "espalier/deploy/batched_model.h"
 #include "espalier/deploy/engine.h"
 #include "espalier/exec/program.h"
+#include "espalier/recipe/class_scores.h"
 #include "espalier/recipe/model_input.h"
 #include "espalier/recipe/model_source.h"
 #include "espalier/train/checkpoint.h"
@@ -39,6 +40,14 @@ data::Loader open_loader(const EvaluationRequest& request) {
   return data::Loader(dataset,
                       std::make_shared<const data::TransformChain>(config.dataset.transforms),
                       {.sampler = {.batch_size = request.batch_size}, .loader = config.loader});
+}
+
+/// Folders of classes that are not the model's give figures without meaning.
+void warn_about_classes(const data::Dataset& dataset, std::int64_t classes) {
+  const std::int64_t known = static_cast<std::int64_t>(dataset.class_names().size());
+  if (known == 0 || known == classes) return;
+  base::log_warning("the data set has {} classes and the model {}: do its labels mean the same?",
+                    known, classes);
 }
 
 void check_scores(const Tensor& scores, const EvaluationRequest& request) {
@@ -142,9 +151,10 @@ EvaluationResult evaluate_model(const EvaluationRequest& request) {
     base::stop_if_interrupted();
     if (result.images == 0) check_first_batch(request, batch->images);
     const std::vector<Tensor> inputs{batch->images};
-    const Tensor scores = run(inputs).at(0);
+    const Tensor scores = class_scores(run(inputs).at(0));
     check_scores(scores, request);
     data::check_labels(*batch, scores.size(1));
+    if (result.images == 0) warn_about_classes(loader.dataset(), scores.size(1));
     for (const train::TopK& metric : request.metrics) {
       if (metric.k > scores.size(1)) continue;
       correct[metric.name()] += train::count_top_k(scores, batch->labels, metric.k);
@@ -152,7 +162,7 @@ EvaluationResult evaluate_model(const EvaluationRequest& request) {
     result.images += scores.size(0);
     result.labelled += batch->labels.ge(0).sum().item<std::int64_t>();
     result.not_finite += at::isfinite(scores).all(1).logical_not().sum().item<std::int64_t>();
-    if (other) compare(scores, other(inputs).at(0), *result.comparison);
+    if (other) compare(scores, class_scores(other(inputs).at(0)), *result.comparison);
     progress.update(result.images);
   }
   progress.finish();

@@ -77,8 +77,7 @@ void refuse_simulated(const ir::Graph& graph) {
 
 void refuse_quantized(const ir::Graph& graph, const ExportRequest& request) {
   for (const ir::Node* node : graph.nodes()) {
-    const ops::OpKind kind = ops::kind_of(*node);
-    if (kind != ops::OpKind::Quantize && kind != ops::OpKind::Dequantize) continue;
+    if (ops::kind_of(*node) != ops::OpKind::Quantize) continue;
     throw base::UserError(
         {.what = fmt::format("form '{}' needs a float model", request.form),
          .where = node->label(),

@@ -128,11 +128,16 @@ std::string inspection_text(const report::Json& json, bool nodes) {
   }
   append_ports(text, "input", json.at("inputs"));
   append_ports(text, "output", json.at("outputs"));
-  text += fmt::format("{:<12}{}\n{:<12}{}\n{:<12}{} at '{}'\n", "MACs",
-                      report::format_count(json.at("macs").as_number()), "parameters",
-                      report::format_count(json.at("parameters").as_number()), "activations",
-                      report::format_bytes(json.at("peak_activation_bytes").as_number()),
-                      json.at("peak_node").as_string());
+  const std::string& peak = json.at("peak_node").as_string();
+  const bool partly = json.at("uncounted_nodes").as_integer() > 0;
+  text += fmt::format(
+      "{:<12}{}{}\n{:<12}{}\n{:<12}{}\n", "MACs", partly ? "at least " : "",
+      report::format_count(json.at("macs").as_number()), "parameters",
+      report::format_count(json.at("parameters").as_number()), "activations",
+      peak.empty()
+          ? "?"
+          : fmt::format("{} at '{}'",
+                        report::format_bytes(json.at("peak_activation_bytes").as_number()), peak));
   if (const std::int64_t uncounted = json.at("uncounted_nodes").as_integer(); uncounted > 0) {
     text += fmt::format("{:<12}{} nodes need a size that the model leaves open\n", "uncounted",
                         uncounted);

@@ -9,6 +9,7 @@
 
 #include "espalier/base/error.h"
 #include "espalier/base/file.h"
+#include "espalier/quant/target.h"
 #include "espalier/recipe/map_reader.h"
 #include "espalier/recipe/yaml.h"
 
@@ -120,15 +121,14 @@ double number_of(MapReader& reader, std::string_view key) {
   return reader.number(key, 0.0, {.low = -kAnyNumber, .high = kAnyNumber});
 }
 
-/// Items of a list of maps; empty when the key is missing.
+/// Items of a list of maps. A plan has every list, empty or not: a file that was cut off lacks
+/// some.
 const std::vector<YamlValue>& items_of(MapReader& reader, std::string_view key) {
-  static const std::vector<YamlValue> kNone;
-  const YamlValue* value = reader.find(key);
-  if (value == nullptr) return kNone;
-  if (value->kind != YamlValue::Kind::List) {
-    refuse(*value, fmt::format("bad value of '{}'", key), value->describe(), "a list of maps");
+  const YamlValue& value = reader.require(key);
+  if (value.kind != YamlValue::Kind::List) {
+    refuse(value, fmt::format("bad value of '{}'", key), value.describe(), "a list of maps");
   }
-  return value->items;
+  return value.items;
 }
 
 void check_params(const tensor::QuantParams& params, const YamlValue& place) {
@@ -144,8 +144,9 @@ void check_params(const tensor::QuantParams& params, const YamlValue& place) {
            "one scale, or an axis");
   }
   for (const float scale : params.scale) {
-    if (std::isfinite(scale) && scale > 0) continue;
-    refuse(place, "bad 'params'", fmt::format("scale {}", scale), "a positive float32");
+    // Engines flush subnormal numbers to zero, and x / 0 is no code.
+    if (std::isnormal(scale) && scale > 0) continue;
+    refuse(place, "bad 'params'", fmt::format("scale {}", scale), "a positive normal float32");
   }
   for (const std::int32_t zero : params.zero_point) {
     if (zero >= params.grid.qmin() && zero <= params.grid.qmax()) continue;
@@ -336,6 +337,7 @@ quant::QuantPlan parse_plan(std::string_view text, const std::string& source) {
   plan.version = static_cast<int>(
       read_integer(reader.require("version"), "version", kPlanVersion, kPlanVersion));
   plan.target = reader.text("target", "");
+  if (!plan.target.empty()) static_cast<void>(quant::find_target(plan.target));
   plan.model_id = reader.text("model_id", "");
   plan.calibration = reader.text("calibration", "");
   read_activations(reader, plan);

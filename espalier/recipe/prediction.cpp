@@ -13,6 +13,7 @@
 #include "espalier/base/log.h"
 #include "espalier/data/loader.h"
 #include "espalier/data/subset.h"
+#include "espalier/recipe/class_scores.h"
 #include "espalier/recipe/evaluation.h"
 #include "espalier/recipe/run_folder.h"
 
@@ -31,6 +32,9 @@ class ImageFiles final : public data::Dataset {
     return sample;
   }
   [[nodiscard]] std::string describe(std::size_t index) const override {
+    return files_[index].string();
+  }
+  [[nodiscard]] std::string path(std::size_t index) const override {
     return files_[index].string();
   }
   [[nodiscard]] std::int64_t num_classes() const override { return 0; }
@@ -57,6 +61,10 @@ class Sequence final : public data::Dataset {
   [[nodiscard]] std::string describe(std::size_t index) const override {
     const data::DatasetPtr& part = find(index);
     return part->describe(index);
+  }
+  [[nodiscard]] std::string path(std::size_t index) const override {
+    const data::DatasetPtr& part = find(index);
+    return part->path(index);
   }
   [[nodiscard]] std::int64_t num_classes() const override { return 0; }
   [[nodiscard]] bool encoded() const override { return true; }
@@ -151,9 +159,8 @@ std::vector<RankedClass> rank(const std::vector<double>& scores, int top,
 
 /// [batch, classes] in float32; also [batch, classes, 1, 1].
 Tensor as_scores(const Tensor& output, const std::filesystem::path& model) {
-  Tensor scores = output.dim() > 2 ? output.flatten(1) : output;
-  const bool flat = output.dim() >= 2 && scores.size(1) == output.size(1) && scores.size(1) > 1;
-  if (!flat) {
+  const Tensor scores = class_scores(output);
+  if (scores.dim() != 2 || scores.size(1) < 2) {
     throw base::UnsupportedError(
         {.what = fmt::format("cannot predict with the model '{}'", model.string()),
          .got = fmt::format("an output of shape {}",
@@ -161,6 +168,13 @@ Tensor as_scores(const Tensor& output, const std::filesystem::path& model) {
          .expected = "scores of shape [batch, classes]"});
   }
   return scores.to(at::kFloat).contiguous();
+}
+
+/// The file of an image, or what the data set calls it.
+std::string image_name(const data::Dataset& dataset, std::int64_t index) {
+  const auto place = static_cast<std::size_t>(index);
+  const std::string path = dataset.path(place);
+  return path.empty() ? dataset.describe(place) : path;
 }
 
 /// "3 name": its number, which it takes off the line; nothing when there is none.
@@ -227,7 +241,7 @@ std::vector<Prediction> predict_images(const PredictionRequest& request) {
       const auto place = static_cast<std::size_t>(row);
       const float* values = scores.const_data_ptr<float>() + row * scores.size(1);
       predictions.push_back(
-          {.image = images.dataset->describe(static_cast<std::size_t>(batch->indices[place])),
+          {.image = image_name(*images.dataset, batch->indices[place]),
            .label = labels.const_data_ptr<std::int64_t>()[row],
            .top = rank(probabilities(values, scores.size(1)), request.top, names)});
     }

@@ -36,7 +36,7 @@ struct RankedClass {
 };
 
 struct Prediction {
-  std::string image;
+  std::string image;                  ///< path of the file, or what the data set calls it
   std::int64_t label = -1;            ///< of the data set; -1: none
   std::vector<RankedClass> top = {};  ///< falling score; of equal ones the lower class first
 };

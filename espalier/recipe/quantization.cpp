@@ -230,6 +230,7 @@ std::string apply_plan(const ir::Graph& graph, const quant::QuantPlan& plan, int
   ir::Graph prepared = graph.clone();
   std::vector<passes::PassRecord> records;
   prepare(prepared, records);
+  refuse_empty(plan, prepared);
   passes::run(prepared, {passes::insert_fake_quantize(plan), passes::lower_to_qdq(plan)});
   return onnx::encode(prepared, {.opset = opset});
 }

@@ -42,10 +42,23 @@ void parse_calibration(const YamlValue& map, CalibrationConfig& config) {
 
 void parse_data_block(const YamlValue& map, const fs::path& folder, Recipe& recipe) {
   MapReader reader(map, "'data'");
+  if (const YamlValue* all = reader.find("splits")) {
+    recipe.data = all->kind == YamlValue::Kind::Scalar
+                      ? load_data(resolve_path(all->scalar, folder))
+                      : parse_data(*all, folder);
+    for (const char* key : {"train", "eval", "test"}) {
+      if (reader.find(key) == nullptr) continue;
+      throw base::UserError({.what = fmt::format("'{}' does not go with 'splits'", key),
+                             .where = map.where(),
+                             .hint = "'splits' takes every split from one data file"});
+    }
+  }
   recipe.data.source = map.where();
-  recipe.data.train = parse_split(reader.find("train"), folder, true);
-  recipe.data.eval = parse_split(reader.find("eval"), folder, false);
-  recipe.data.test = parse_split(reader.find("test"), folder, false);
+  if (reader.find("splits") == nullptr) {
+    recipe.data.train = parse_split(reader.find("train"), folder, true);
+    recipe.data.eval = parse_split(reader.find("eval"), folder, false);
+    recipe.data.test = parse_split(reader.find("test"), folder, false);
+  }
   recipe.calibration.seed = recipe.seed;
   if (const YamlValue* value = reader.find("calibration")) {
     parse_calibration(*value, recipe.calibration);
@@ -67,10 +80,11 @@ std::vector<train::TopK> parse_metrics(const YamlValue& list) {
     }
   }
   if (metrics.empty()) {
-    throw base::UserError({.what = "bad value of 'metrics'",
-                           .where = list.where(),
-                           .got = list.describe(),
-                           .expected = "a list such as [top1, top5]"});
+    throw base::UserError(
+        {.what = "bad value of 'metrics'",
+         .where = list.where(),
+         .got = list.kind == YamlValue::Kind::List ? "an empty list" : list.describe(),
+         .expected = "a list such as [top1, top5]"});
   }
   return metrics;
 }

@@ -74,7 +74,7 @@ QuantizeStage parse_quantize_stage(const YamlValue& map, const Recipe& recipe) {
   plan.weight_method = weights.method;
   plan.per_channel = weights.flag;
   plan.weight_bits = weights.bits;
-  plan.percentile = reader.number("percentile", plan.percentile, {.low = 50, .high = 100});
+  plan.percentile = reader.number("percentile", plan.percentile, {.low = 51, .high = 100});
   plan.hist_percent = reader.number("hist_percent", plan.hist_percent, {.low = 0.5, .high = 1});
   plan.reduce_range = reader.flag("reduce_range", plan.reduce_range);
   plan.skip = reader.texts("skip");

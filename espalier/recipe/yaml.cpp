@@ -45,7 +45,8 @@ class Converter {
     YamlValue value;
     value.line = node.Mark().line + 1;
     value.source = source_;
-    if (depth > kMaxYamlDepth) fail(value.where(), "deeper nesting", limit_text());
+    if (depth > kMaxYamlDepth) fail(value.where(), too_deep(node), limit_text());
+    above_.push_back(node);
     if (++count_ > kMaxYamlValues) fail(value.where(), "more values", limit_text());
     if (node.IsScalar()) {
       value.kind = Kind::Scalar;
@@ -57,6 +58,7 @@ class Converter {
     } else if (node.IsMap()) {
       convert_map(node, depth, value);
     }
+    above_.pop_back();
     return value;
   }
 
@@ -78,7 +80,15 @@ class Converter {
     return fmt::format("at most {} levels and {} values", kMaxYamlDepth, kMaxYamlValues);
   }
 
+  /// Why a node lies deep: an alias (`&a [*a]`) of something that holds it has no end.
+  [[nodiscard]] std::string too_deep(const YAML::Node& node) const {
+    const bool inside_itself =
+        std::ranges::any_of(above_, [&](const YAML::Node& other) { return other.is(node); });
+    return inside_itself ? "an alias of a value that holds it" : "deeper nesting";
+  }
+
   std::shared_ptr<const std::string> source_;
+  std::vector<YAML::Node> above_;  ///< the nodes under way, outermost first
   std::size_t count_ = 0;
 };
 

@@ -21,6 +21,7 @@ TEST(Arguments, FolderOptionsReachTheData) {
 TEST(Arguments, CommandLinesAreQuotedForAShell) {
   EXPECT_EQ(command_line({"train", "-c", "a b.yaml", "--set", "x=[1]"}),
             "espalier train -c 'a b.yaml' --set 'x=[1]'");
+  EXPECT_EQ(command_line({"it's", "#1", ""}), "espalier 'it'\\''s' '#1' ''");
 }
 
 TEST(Arguments, QuietHidesProgress) {

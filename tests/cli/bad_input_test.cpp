@@ -97,7 +97,8 @@ TEST_F(BadInput, ModelFilesThatAreNone) {
   expect_refused(run({"inspect", cut}), 2, "cut.onnx': got ");
   expect_refused(run({"inspect", cut}), 2, "the file is truncated or damaged");
   expect_refused(run({"inspect", folder_.write("empty.onnx", "")}), 2, "got an empty file");
-  expect_refused(run({"inspect", folder_.path().string()}), 2, "Is a directory");
+  expect_refused(run({"inspect", folder_.path().string()}), 2,
+                 "is no run folder with a model: expected model.onnx in it");
   expect_refused(run({"inspect", data()}), 2, "data.yaml': got other content, expected an ONNX");
   expect_refused(run({"bench", model(), cut}), 2, "cut.onnx");
   expect_refused(run({"verify", cut, "--float", model(), "--data", data()}), 2, "cut.onnx");

@@ -5,6 +5,7 @@
 
 #include "espalier/cli/command.h"
 #include "espalier/onnx/codec.h"
+#include "espalier/onnx/text.h"
 #include "espalier/report/json.h"
 #include "espalier/zoo/table.h"
 #include "tests/cli/finished.h"
@@ -63,7 +64,10 @@ TEST_F(Program, BadFilesExitWithTwoAndOneMessage) {
     EXPECT_EQ(result.code, 2) << file;
     EXPECT_EQ(result.err.find("error: "), 0U) << result.err;
     EXPECT_NE(result.err.find(file), std::string::npos) << result.err;
-    EXPECT_EQ(last_line(result.out), "{\"ok\": false, \"exit_code\": 2}");
+    const report::Json json = report::parse_json(last_line(result.out), "out");
+    EXPECT_FALSE(json.at("ok").as_bool());
+    EXPECT_EQ(json.at("exit_code").as_integer(), 2);
+    EXPECT_EQ("error: " + json.at("error").at("message").as_string() + "\n", result.err);
   }
 }
 
@@ -81,6 +85,106 @@ TEST_F(Program, InspectAndEvaluatePrintJsonLast) {
   const Finished evaluated = run({"evaluate", model(), "--data", data(), "--json", "-q"});
   ASSERT_EQ(evaluated.code, 0) << evaluated.err;
   EXPECT_EQ(report::parse_json(evaluated.out, "out").at("images").as_integer(), 24);
+}
+
+TEST_F(Program, JsonSaysHowItEnded) {
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"quantise", "--json"}, {"inspect", "--json", "--nope"}}) {
+    const Finished result = run(words);
+    EXPECT_EQ(result.code, 2);
+    const report::Json json = report::parse_json(last_line(result.out), "out");
+    EXPECT_FALSE(json.at("ok").as_bool());
+    EXPECT_FALSE(json.at("error").at("message").as_string().empty());
+  }
+  const Finished good = run({"inspect", model(), "--json", "-q"});
+  const report::Json json = report::parse_json(good.out, "out");
+  EXPECT_TRUE(json.at("ok").as_bool());
+  EXPECT_EQ(json.at("exit_code").as_integer(), 0);
+  const Finished failed = run({"verify", model(), "--float", model(), "--data", data(),
+                               "--latency-rounds", "0", "--json", "-q"});
+  EXPECT_FALSE(report::parse_json(last_line(failed.out), "out").at("ok").as_bool());
+}
+
+TEST_F(Program, AQuantizationCanBeRepeatedFromItsFolder) {
+  const std::string output = folder_.file("a run");
+  std::vector<std::string> words{"quantize",
+                                 model(),
+                                 "--data",
+                                 data(),
+                                 "-o",
+                                 output,
+                                 "--seed",
+                                 "3",
+                                 "--samples",
+                                 "8",
+                                 "--method",
+                                 "mse",
+                                 "--skip",
+                                 "head*",
+                                 "--symmetric",
+                                 "--max-drop",
+                                 "100",
+                                 "--opset",
+                                 "18",
+                                 "--no-rounding",
+                                 "--min-agreement",
+                                 "0",
+                                 "--min-integer-share",
+                                 "0",
+                                 "--latency-rounds",
+                                 "0",
+                                 "--verify-samples",
+                                 "8"};
+  ASSERT_EQ(run(words).code, 0);
+  std::string line = "# espalier";
+  for (const std::string& word : words) {
+    const bool quoted = word == output || word == "head*";
+    line += quoted ? " '" + word + "'" : " " + word;
+  }
+  const std::string config = folder_.read("a run/config.yaml");
+  EXPECT_EQ(config.substr(0, config.find('\n')), line);
+  const Finished again = run({"train", "-c", output + "/config.yaml", "-o", folder_.file("b")});
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(folder_.read("b/model.onnx"), folder_.read("a run/model.onnx"));
+  EXPECT_EQ(folder_.read("b/plan.yaml"), folder_.read("a run/plan.yaml"));
+}
+
+TEST_F(Program, RunFoldersStandForTheirModels) {
+  const std::string output = folder_.file("run");
+  const std::vector<std::string> bounds{"--samples",       "8", "--max-drop",       "100",
+                                        "--min-agreement", "0", "--latency-rounds", "0"};
+  std::vector<std::string> words{"quantize", model(), "--data", data(), "-o", output};
+  words.insert(words.end(), bounds.begin(), bounds.end());
+  ASSERT_EQ(run(words).code, 0);
+  EXPECT_EQ(run({"evaluate", output, "--data", data()}).code, 0);
+  EXPECT_EQ(run({"inspect", output}).code, 0);
+  EXPECT_EQ(run({"bench", output, "--rounds", "1", "--engine", "onnxruntime"}).code, 0);
+  words[1] = output;
+  words[5] = folder_.file("again");
+  const Finished again = run(words);
+  EXPECT_EQ(again.code, 0) << again.err << "its float model is quantized";
+  EXPECT_EQ(folder_.read("again/model.onnx"), folder_.read("run/model.onnx"));
+}
+
+TEST_F(Program, OptionsWithoutEffectAreRefused) {
+  const auto refused = [](const std::vector<std::string>& words, const std::string& text) {
+    const Finished result = run(words);
+    EXPECT_EQ(result.code, 2);
+    EXPECT_NE(result.err.find(text), std::string::npos) << result.err;
+  };
+  const std::string fixed = folder_.file("fixed.onnx");
+  onnx::save(onnx::parse("agraph (float[4, 1, 28, 28] x) => (float[4, 784] y) { y = Flatten (x) }"),
+             fixed);
+  const std::string text = "got 3, expected a multiple of 4, which the file fixes";
+  refused({"predict", fixed, "--data", data(), "--batch", "3"}, text);
+  refused({"evaluate", fixed, "--data", data(), "--batch", "3"}, text);
+  refused({"bench", fixed, "--batch", "3"}, text);
+  refused(
+      {"quantize", model(), "--data", data(), "-o", "x", "--method", "kl", "--percentile", "99"},
+      "--percentile has no effect: got --method kl, expected --method percentile or auto");
+  refused({"quantize", model(), "--data", data(), "-o", "x", "--percentile", "50"}, "--percentile");
+  refused({"inspect", model(), "--seed", "-1"}, "--seed");
+  EXPECT_NE(run({"train", "--help"}).out.find("the recipe's"), std::string::npos);
 }
 
 TEST_F(Program, QuantizeWritesARunFolderAndItsReportAgain) {

@@ -93,7 +93,7 @@ TEST(FindImageShape, ReadsTheFirstGoodSample) {
                     "cannot use a sample: picture 0");
   const Pictures all_bad({0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
   expect_user_error([&] { (void)find_image_shape(all_bad, *chain, BadSamples::Skip); },
-                    "no sample of the data set can be used: got cannot use a sample: picture 0");
+                    "no sample of the data set can be used: the first: got picture 0");
 }
 
 TEST(SampleOrder, ShufflesBySeedAndEpoch) {

@@ -1,9 +1,12 @@
 #include "espalier/data/ordered_pipeline.h"
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <stdexcept>
 #include <string>
+#include <system_error>
+#include <thread>
 
 #include <gmock/gmock.h>
 
@@ -137,6 +140,32 @@ TEST(OrderedPipeline, LetsSeveralThreadsHurryOneItem) {
                              }};
   OrderedPipeline<int> pipeline(std::move(work), {.num_workers = 3, .window = 1});
   EXPECT_EQ(pipeline.next(), 7);
+}
+
+/// A thread of a system that has two.
+class ScarceThread {
+ public:
+  template <typename Work>
+  explicit ScarceThread(Work work) {
+    if (started == 2) throw std::system_error(EAGAIN, std::generic_category());
+    thread_ = std::thread(std::move(work));
+    ++started;
+  }
+  void join() {
+    thread_.join();
+    ++joined;
+  }
+  static inline int started = 0;
+  static inline int joined = 0;
+
+ private:
+  std::thread thread_;
+};
+
+TEST(OrderedPipeline, ASystemWithoutThreadsIsAnError) {
+  using Scarce = OrderedPipeline<Item, ScarceThread>;
+  EXPECT_THROW(Scarce(numbered_work(5), {.num_workers = 4, .window = 2}), std::system_error);
+  EXPECT_EQ(ScarceThread::joined, 2);
 }
 
 }  // namespace

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "espalier/onnx/codec.h"
+#include "espalier/onnx/text.h"
+#include "espalier/recipe/folder_data.h"
 #include "tests/kit/expect_error.h"
 #include "tests/kit/temporary_folder.h"
 #include "tests/recipe/small_job.h"
@@ -38,6 +41,33 @@ TEST(Evaluation, SamplesLimitsTheImages) {
   EvaluationRequest request = request_for(write_small_model(folder.path()));
   request.samples = 7;
   EXPECT_EQ(evaluate_model(request).images, 7);
+}
+
+TEST(Evaluation, ScoresMayHaveDimensionsOfOne) {
+  const kit::TemporaryFolder folder;
+  onnx::save(onnx::parse(R"(agraph (float[N, 1, 28, 28] x) => (float[N, 4, 1, 1] y)
+      <float[4, 1, 1, 1] w = {1, -1, 2, 0.5}> { c = Conv (x, w)
+      y = GlobalAveragePool (c) })"),
+             folder.path() / "maps.onnx");
+  EvaluationRequest request = request_for(folder.path() / "maps.onnx");
+  request.compare = "onnxruntime";
+  const EvaluationResult result = evaluate_model(request);
+  EXPECT_EQ(result.images, 40);
+  EXPECT_DOUBLE_EQ(result.metrics.at("top4"), 100);
+}
+
+TEST(Evaluation, FoldersOfOtherClassesAreNamed) {
+  const kit::TemporaryFolder folder;
+  const std::string picture = "P5\n28 28\n255\n" + std::string(28 * 28, 'x');
+  for (const char* name : {"cat/a.pgm", "dog/a.pgm", "owl/a.pgm"}) folder.write(name, picture);
+  const kit::TemporaryFolder models;
+  EvaluationRequest request = request_for(write_small_model(models.path()));
+  request.data = open_data(folder.path(), {.height = 28, .width = 28, .channels = 1});
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(evaluate_model(request).images, 3);
+  EXPECT_NE(
+      testing::internal::GetCapturedStderr().find("the data set has 3 classes and the model 4"),
+      std::string::npos);
 }
 
 TEST(Evaluation, RefusesModelsAndDataThatDoNotFit) {

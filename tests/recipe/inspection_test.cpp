@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "espalier/onnx/codec.h"
+#include "espalier/onnx/text.h"
 #include "espalier/train/checkpoint.h"
 #include "espalier/zoo/table.h"
 #include "tests/kit/expect_error.h"
@@ -51,6 +53,16 @@ TEST(Inspection, ShowsTheTrainingOfACheckpoint) {
   const report::Json json = inspect_model(path);
   EXPECT_EQ(json.at("kind").as_string(), "checkpoint");
   EXPECT_EQ(json.at("training").at("epoch").as_integer(), 3);
+}
+
+TEST(Inspection, WhatCannotBeCountedIsNotPassedOffAsATotal) {
+  const kit::TemporaryFolder folder;
+  onnx::save(onnx::parse(R"(agraph (float[N, 1, H, W] x) => (float[N, 1, A, B] y)
+      <float[1, 1, 3, 3] w = {1, 1, 1, 1, 1, 1, 1, 1, 1}> { y = Conv (x, w) })"),
+             folder.path() / "open.onnx");
+  const std::string text = inspection_text(inspect_model(folder.path() / "open.onnx"), false);
+  EXPECT_NE(text.find("MACs        at least 0\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find("at ''"), std::string::npos) << text;
 }
 
 TEST(Inspection, NamesWhatIsNoModel) {

@@ -130,5 +130,24 @@ TEST(PlanYaml, RefusesAValueThatIsListedTwice) {
   refused(text, "listed twice in 'activations'");
 }
 
+TEST(PlanYaml, APlanThatWasCutOffIsRefused) {
+  const std::string text = print_plan(some_plan());
+  for (const char* key :
+       {"activations:", "edges:", "weights:", "biases:", "bias_corrections:", "float_nodes:"}) {
+    const std::size_t place = text.find(std::string("\n") + key);
+    ASSERT_NE(place, std::string::npos) << key;
+    const std::string name(key, std::string_view(key).size() - 1);
+    refused(text.substr(0, place + 1), "lacks the key '" + name + "'");
+    refused(text.substr(0, place + 1) + key + "\n", "lacks the key '" + name + "'");
+  }
+}
+
+TEST(PlanYaml, TargetsAreKnownAndScalesAreNormalNumbers) {
+  refused(with("target: x86", "target: foo"), "'foo'");
+  quant::QuantPlan plan = some_plan();
+  plan.activations.begin()->second.params.scale = {1e-45F};
+  refused(print_plan(plan), "expected a positive normal float32");
+}
+
 }  // namespace
 }  // namespace espalier::recipe

@@ -59,6 +59,8 @@ TEST(Recipe, NamesMisspeltKeysWithLine) {
   refused("version: 2\nmodel: {zoo: X}\nstages: []\n", "an integer from 1 to 1");
   refused("version: 1\nmodel: {zoo: X, onnx: y}\nstages: []\n", "one of the keys 'zoo' and 'onnx'");
   refused(std::string(kHead) + "stages: []\n", "the recipe has no stage");
+  refused(std::string(kHead) + "metrics: []\nstages:\n  - train: {}\n",
+          "got an empty list, expected a list such as [top1, top5]");
   refused(std::string(kHead) + "metrics: [map]\nstages:\n  - train: {}\n", "unknown metric 'map'");
   refused(std::string(kHead) + "stages:\n  - train: {epochs: x}\n", "got 'x'");
 }

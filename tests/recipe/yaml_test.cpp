@@ -46,6 +46,13 @@ TEST(Yaml, RefusesDeepNesting) {
   EXPECT_NE(message_of(maps).find("deeper nesting"), std::string::npos);
 }
 
+TEST(Yaml, AnAliasInsideItselfIsNamed) {
+  for (const char* text : {"a: &a [*a]\n", "a: &a {b: {c: *a}}\n"}) {
+    const std::string message = message_of(text);
+    EXPECT_NE(message.find("an alias of a value that holds it"), std::string::npos) << message;
+  }
+}
+
 TEST(Yaml, RefusesAliasBombs) {
   std::string text = "a: &a [x, x, x, x, x, x, x, x, x, x]\n";
   for (char name = 'b'; name < 'k'; ++name) {

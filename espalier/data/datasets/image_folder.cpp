@@ -35,6 +35,7 @@ class ImageFolder : public Dataset {
   [[nodiscard]] std::string describe(std::size_t index) const override {
     return excerpt(files_[index].path, 300);
   }
+  [[nodiscard]] std::string path(std::size_t index) const override { return files_[index].path; }
   [[nodiscard]] std::int64_t num_classes() const override {
     return static_cast<std::int64_t>(classes_.size());
   }

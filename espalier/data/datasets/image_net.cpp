@@ -34,6 +34,7 @@ class ImageNetDataset : public Dataset {
     return fmt::format("{} {}", list_.place(index), excerpt(list_.path(index)));
   }
 
+  [[nodiscard]] std::string path(std::size_t index) const override { return file(index).string(); }
   [[nodiscard]] std::int64_t num_classes() const override { return num_classes_; }
   [[nodiscard]] bool encoded() const override { return true; }
   [[nodiscard]] std::size_t num_skipped() const override { return num_skipped_; }
