@@ -113,10 +113,10 @@ struct PruneStage {
   prune::BudgetOptions budget = {};  ///< not looked at with `plan`
   prune::ScoreOptions scores = {};   ///< gradients are filled in where the criterion asks for them
   std::filesystem::path plan = {};   ///< apply this one instead of choosing
-  std::filesystem::path sensitivities = {};        ///< a sensitivity file (sensitivity_store.h)
-  std::optional<double> max_loss = std::nullopt;   ///< points, in place of a share that stays
-  std::int64_t iterations = 1;       ///< cuts on the way to the budget, each mended and trained
-  bool mask = false;                 ///< keep all sizes and read removed channels as zero
+  std::filesystem::path sensitivities = {};       ///< a sensitivity file (sensitivity_store.h)
+  std::optional<double> max_loss = std::nullopt;  ///< points, in place of a share that stays
+  std::int64_t iterations = 1;  ///< cuts on the way to the budget, each mended and trained
+  bool mask = false;            ///< keep all sizes and read removed channels as zero
   std::optional<bool> reestimate_norms = std::nullopt;  ///< nothing: where there are images
   std::optional<bool> reconstruct = std::nullopt;       ///< likewise
   std::optional<TrainStage> fine_tune = std::nullopt;  ///< teacher `self`: the model before the cut
