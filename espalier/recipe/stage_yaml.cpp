@@ -51,12 +51,8 @@ VerifyConfig parse_verify(const YamlValue* map, VerifyConfig config) {
 
 }  // namespace
 
-QuantizeStage parse_quantize_stage(const YamlValue& map, const Recipe& recipe) {
-  MapReader reader(map, "stage 'quantize'");
-  static constexpr std::array<std::string_view, 2> kModes{"ptq", "qat"};
-  const bool trains = reader.choice("mode", kModes, "ptq") == "qat";
-  QuantizeStage stage;
-  quant::PlanOptions& plan = stage.plan;
+quant::PlanOptions read_plan_options(MapReader& reader) {
+  quant::PlanOptions plan;
   plan.target = reader.text("target", plan.target);
   static_cast<void>(quant::find_target(plan.target));
   plan.method = reader.text("method", plan.method);
@@ -76,6 +72,19 @@ QuantizeStage parse_quantize_stage(const YamlValue& map, const Recipe& recipe) {
   plan.skip = reader.texts("skip");
   plan.quantize_first = reader.flag("quantize_first", plan.quantize_first);
   plan.quantize_last = reader.flag("quantize_last", plan.quantize_last);
+  return plan;
+}
+
+VerifyConfig read_verify(MapReader& reader, VerifyConfig standard) {
+  return parse_verify(reader.find("verify"), std::move(standard));
+}
+
+QuantizeStage parse_quantize_stage(const YamlValue& map, const Recipe& recipe) {
+  MapReader reader(map, "stage 'quantize'");
+  static constexpr std::array<std::string_view, 2> kModes{"ptq", "qat"};
+  const bool trains = reader.choice("mode", kModes, "ptq") == "qat";
+  QuantizeStage stage;
+  stage.plan = read_plan_options(reader);
   if (trains) {
     stage.qat = parse_qat(reader, recipe);
     // Training changes predictions: accuracy judges it.
@@ -84,7 +93,7 @@ QuantizeStage parse_quantize_stage(const YamlValue& map, const Recipe& recipe) {
     stage.bias_correction = reader.flag("bias_correction", stage.bias_correction);
     stage.rounding = reader.flag("rounding", stage.rounding);
   }
-  stage.verify = parse_verify(reader.find("verify"), stage.verify);
+  stage.verify = read_verify(reader, stage.verify);
   reader.finish();
   return stage;
 }
