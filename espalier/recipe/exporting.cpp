@@ -19,7 +19,6 @@
 #include "espalier/passes/convert_to_int8.h"
 #include "espalier/passes/freeze_weights.h"
 #include "espalier/passes/insert_fake_quantize.h"
-#include "espalier/passes/lower_to_qdq.h"
 #include "espalier/passes/pipelines.h"
 #include "espalier/recipe/plan_yaml.h"
 #include "espalier/recipe/quantization.h"
@@ -141,8 +140,7 @@ std::string lowered_bytes(const Source& source, const ExportRequest& request,
                           const std::vector<passes::Pass>& passes) {
   Simulated simulated = simulate(source, request);
   passes::run(simulated.graph, passes);
-  passes::run(simulated.graph, {passes::lower_to_qdq(simulated.plan)});
-  return onnx::encode(simulated.graph, {.opset = request.opset});
+  return encode_qdq(std::move(simulated.graph), simulated.plan, request.opset);
 }
 
 std::string qdq_bytes(const Source& source, const ExportRequest& request) {

@@ -14,11 +14,13 @@
 #include "espalier/deploy/cpu.h"
 #include "espalier/exec/program.h"
 #include "espalier/onnx/codec.h"
+#include "espalier/onnx/opset.h"
 #include "espalier/onnx/shapes.h"
 #include "espalier/passes/extract_plan.h"
 #include "espalier/passes/insert_fake_quantize.h"
 #include "espalier/passes/insert_training_quantizers.h"
 #include "espalier/passes/lower_to_qdq.h"
+#include "espalier/passes/operands.h"
 #include "espalier/passes/pipelines.h"
 #include "espalier/quant/bias_correction.h"
 #include "espalier/quant/planner.h"
@@ -251,9 +253,7 @@ struct Work {
       const Stopwatch watch(result.seconds, "export");
       result.simulated = prepared.clone();
       passes::run(result.simulated, {passes::insert_fake_quantize(result.plan)});
-      ir::Graph lowered = result.simulated.clone();
-      passes::run(lowered, {passes::lower_to_qdq(result.plan)});
-      result.quantized_model = onnx::encode(lowered, {.opset = request.opset});
+      result.quantized_model = encode_qdq(result.simulated.clone(), result.plan, request.opset);
     }
     const Stopwatch watch(result.seconds, "verify");
     const std::vector<Tensor> images = some_images(data, batch.value_or(kCheckedImages));
@@ -276,12 +276,19 @@ struct Work {
 
 }  // namespace
 
+std::string encode_qdq(ir::Graph simulated, const quant::QuantPlan& plan, int opset) {
+  // Quantizers of more than 8 bits need the operators of a higher set.
+  if (opset > passes::opset_of(simulated)) onnx::convert_opset(simulated, opset);
+  passes::run(simulated, {passes::lower_to_qdq(plan)});
+  return onnx::encode(simulated, {.opset = opset});
+}
+
 std::string apply_plan(const ir::Graph& graph, const quant::QuantPlan& plan, int opset) {
   ir::Graph prepared = graph.clone();
   std::vector<passes::PassRecord> records;
   prepare(prepared, records);
-  passes::run(prepared, {passes::insert_fake_quantize(plan), passes::lower_to_qdq(plan)});
-  return onnx::encode(prepared, {.opset = opset});
+  passes::run(prepared, {passes::insert_fake_quantize(plan)});
+  return encode_qdq(std::move(prepared), plan, opset);
 }
 
 quant::QuantPlan calibrated_plan(const QuantizationRequest& request) {
@@ -318,9 +325,8 @@ TrainedModel take_trained(const ir::Graph& trained, const quant::QuantPlan& befo
 
 std::string encode_trained(const ir::Graph& trained, const quant::QuantPlan& before, int opset) {
   TrainedModel model = take_trained(trained, before);
-  passes::run(model.graph,
-              {passes::insert_fake_quantize(model.plan), passes::lower_to_qdq(model.plan)});
-  return onnx::encode(model.graph, {.opset = opset});
+  passes::run(model.graph, {passes::insert_fake_quantize(model.plan)});
+  return encode_qdq(std::move(model.graph), model.plan, opset);
 }
 
 QuantizationResult quantize_model(const QuantizationRequest& request) {

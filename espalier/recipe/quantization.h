@@ -86,6 +86,9 @@ void reestimate_batch_norm(ir::Graph& trained, const DataSplits& data,
 /// for models and data that do not fit.
 [[nodiscard]] QuantizationResult quantize_model(const QuantizationRequest& request);
 
+/// A simulated graph in ONNX's own operators, as a file of an operator set.
+[[nodiscard]] std::string encode_qdq(ir::Graph simulated, const quant::QuantPlan& plan, int opset);
+
 /// Applies a stored plan to a model instead of calibrating (the model must be the plan's).
 [[nodiscard]] std::string apply_plan(const ir::Graph& graph, const quant::QuantPlan& plan,
                                      int opset);

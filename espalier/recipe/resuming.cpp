@@ -60,9 +60,10 @@ Reuse reuse_of(const Recipe& recipe, std::size_t stage, const std::string& saved
     const std::optional<std::size_t> place = stage_of(change.path);
     if (is_unread(change.path) || (place && *place > stage)) continue;
     const bool before = is_below(change.path, "model") || (place && *place < stage);
+    const bool quantized = std::holds_alternative<QuantizeStage>(recipe.stages.at(stage));
     const auto* training = std::get_if<TrainStage>(&recipe.stages.at(stage));
-    const bool quantized = training == nullptr;
-    const bool calibrates = quantized || quantize_strategy(*training) != nullptr;
+    const bool calibrates =
+        quantized || (training != nullptr && quantize_strategy(*training) != nullptr);
     const bool calibration = is_below(change.path, "data.calibration");
     if (!calibrates && calibration) continue;
     const Reuse meaning = before || calibration ? Reuse::Anew

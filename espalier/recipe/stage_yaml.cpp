@@ -13,6 +13,29 @@
 namespace espalier::recipe {
 namespace {
 
+constexpr std::int64_t kLeastBits = 2;
+constexpr std::int64_t kMostBits = 8;
+
+/// `- {match: "conv1*", weights: 8, activations: 8}`.
+quant::BitsRule parse_bits_rule(const YamlValue& item) {
+  MapReader reader(item, "an entry of 'bits'");
+  quant::BitsRule rule{.pattern = read_text(reader.require("match"), "match")};
+  const auto bits_of = [&](std::string_view key) -> std::optional<int> {
+    const YamlValue* value = reader.find(key);
+    if (value == nullptr) return std::nullopt;
+    return static_cast<int>(read_integer(*value, key, kLeastBits, kMostBits));
+  };
+  rule.weights = bits_of("weights");
+  rule.activations = bits_of("activations");
+  if (!rule.weights && !rule.activations) {
+    throw base::UserError({.what = "a rule of 'bits' says nothing",
+                           .where = item.where(),
+                           .expected = "'weights' or 'activations' beside 'match'"});
+  }
+  reader.finish();
+  return rule;
+}
+
 /// `activations: {bits: 8, symmetric: true}` and the like.
 struct TensorOptions {
   int bits = 8;
@@ -25,7 +48,8 @@ TensorOptions parse_tensor_options(const YamlValue* map, std::string_view what,
   TensorOptions options{.method = std::move(method)};
   if (map == nullptr) return options;
   MapReader reader(*map, fmt::format("'{}'", what));
-  options.bits = static_cast<int>(reader.integer("bits", 8, {.low = 2, .high = 8}));
+  options.bits =
+      static_cast<int>(reader.integer("bits", 8, {.low = kLeastBits, .high = kMostBits}));
   if (const YamlValue* flag = reader.find(flag_name)) options.flag = read_flag(*flag, flag_name);
   options.method = reader.text("method", options.method);
   reader.finish();
@@ -66,6 +90,9 @@ quant::PlanOptions read_plan_options(MapReader& reader) {
   plan.weight_method = weights.method;
   plan.per_channel = weights.flag;
   plan.weight_bits = weights.bits;
+  if (const YamlValue* rules = reader.find("bits")) {
+    for (const YamlValue& item : rules->items) plan.bits.push_back(parse_bits_rule(item));
+  }
   plan.percentile = reader.number("percentile", plan.percentile, {.low = 50, .high = 100});
   plan.hist_percent = reader.number("hist_percent", plan.hist_percent, {.low = 0.5, .high = 1});
   plan.reduce_range = reader.flag("reduce_range", plan.reduce_range);
