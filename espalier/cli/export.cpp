@@ -17,11 +17,12 @@ RunCommand add_export(CLI::App& app) {
   app.add_option("-o,--output", request->output, "ONNX file to write")->required();
   app.add_option(
          "--form", request->form,
-         "float: as trained; folded: BatchNormalization in the weights; qdq: a plan applied")
+         "float: as trained; folded: BatchNormalization in the weights; qdq: quantized, as engines "
+         "take it; frozen: quantized, integers in float weights; int8: those stored as bytes")
       ->check(CLI::IsMember(recipe::export_forms()))
       ->capture_default_str();
-  app.add_option("--plan", request->plan, "Form qdq: plan.yaml (default: the run folder's)");
-  app.add_option("--target", request->target, "Form qdq: what the plan must be for")
+  app.add_option("--plan", request->plan, "Quantized forms: plan.yaml (default: the run folder's)");
+  app.add_option("--target", request->target, "Quantized forms: what the plan must be for")
       ->check(CLI::IsMember(quant::target_names()));
   app.add_option("--opset", request->opset, "Operator set of the file")
       ->check(CLI::Range(13, 23))

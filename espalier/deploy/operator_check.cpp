@@ -57,7 +57,12 @@ struct Case {
 };
 
 Case make_case(const OperatorModel& model, const Codes& codes) {
-  Case made{.model = model, .bytes = onnx::encode(model.graph), .inputs = {}, .expected = {}};
+  const auto opset = model.graph.opsets.find("");
+  const onnx::EncodeOptions as_file = opset == model.graph.opsets.end()
+                                          ? onnx::EncodeOptions{}
+                                          : onnx::EncodeOptions{.opset = opset->second};
+  Case made{
+      .model = model, .bytes = onnx::encode(model.graph, as_file), .inputs = {}, .expected = {}};
   for (const std::string& name : model.inputs) made.inputs.push_back(codes.at(name));
   made.expected = exec::Program::compile(model.graph, {}).run(made.inputs).front();
   return made;

@@ -1,7 +1,13 @@
 #include "espalier/passes/lower_to_qdq.h"
 
 #include <array>
+#include <map>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
 
+#include <ATen/ops/full.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 
@@ -14,6 +20,7 @@
 namespace espalier::passes {
 namespace {
 
+constexpr std::size_t kZeroPoint = 2;  ///< input of QuantizeLinear and DequantizeLinear
 constexpr std::int64_t kOpsetPerChannel = 13;
 constexpr std::int64_t kOpset16Bit = 21;
 
@@ -52,16 +59,6 @@ void check_opset(const ir::Graph& graph, const ir::Node& node, const CodeType& t
                                 .got = fmt::format("operator set {}", opset_of(graph)),
                                 .expected = fmt::format("at least {}", type.opset),
                                 .hint = "export with a higher opset"});
-}
-
-void check_fills_type(const ir::Node& node, const FakeQuantizeParams& params,
-                      const CodeType& type) {
-  if (params.qmin == type.qmin && params.qmax == type.qmax) return;
-  throw base::UnsupportedError(
-      {.what = "cannot export the quantizer of a computed value",
-       .where = node.label(),
-       .got = fmt::format("codes {}..{}", params.qmin, params.qmax),
-       .expected = fmt::format("{}..{}: QuantizeLinear saturates there", type.qmin, type.qmax)});
 }
 
 /// Value name that the quantizer's names are made from.
@@ -119,11 +116,29 @@ void lower_weight(ir::Graph& graph, ir::Node& node) {
   if (weight.uses().empty() && !weight.is_output()) graph.erase(weight);
 }
 
+/// The codes cut to those of the quantizer, where its type has more: QuantizeLinear saturates at
+/// the limits of the type alone.
+ir::Value& clip_codes(ir::Graph& graph, ir::Node& node, ir::Value& codes,
+                      const FakeQuantizeParams& params, const CodeType& type) {
+  if (params.qmin == type.qmin && params.qmax == type.qmax) return codes;
+  const std::string stem = stem_of(node);
+  const auto limit = [&](std::string_view suffix, std::int64_t code) {
+    return &graph.add_initializer(graph.unique_value_name(fmt::format("{}{}", stem, suffix)),
+                                  at::full({}, code, at::TensorOptions(type.type)));
+  };
+  ir::Node& clip = graph.insert_before(
+      node, {.op = "Clip",
+             .inputs = {&codes, limit("_lowest", params.qmin), limit("_highest", params.qmax)},
+             .outputs = {graph.unique_value_name(stem + "_clipped")},
+             .name = graph.unique_node_name(stem + "_clip")});
+  clip.output()->set_type(codes.type());
+  return *clip.output();
+}
+
 void lower_activation(ir::Graph& graph, ir::Node& node) {
   const FakeQuantizeParams params = fake_quantize_params(node);
   const CodeType& type = code_type(node, params);
   check_opset(graph, node, type);
-  check_fills_type(node, params, type);
   const std::string stem = stem_of(node);
   const auto parameters = typed_parameters(graph, node, params, type.type);
   ir::Node& quantize =
@@ -134,7 +149,8 @@ void lower_activation(ir::Graph& graph, ir::Node& node) {
                                  .name = graph.unique_node_name(stem + "_quantize")});
   quantize.output()->set_type(
       {.dtype = tensor::from_scalar_type(type.type), .shape = node.output()->type().shape});
-  dequantize_in_place(graph, node, *quantize.output(), params, stem);
+  ir::Value& codes = clip_codes(graph, node, *quantize.output(), params, type);
+  dequantize_in_place(graph, node, codes, params, stem);
 }
 
 /// Scale of what the DequantizeLinear behind a value gives; null when it is computed otherwise.
@@ -181,7 +197,40 @@ void lower_bias(ir::Graph& graph, ir::Node& node) {
   if (value.uses().empty() && !value.is_output()) graph.erase(value);
 }
 
+bool is_qdq(const ir::Node& node) {
+  return node.is("QuantizeLinear") || node.is("DequantizeLinear");
+}
+
+std::set<const ir::Node*> qdq_nodes(const ir::Graph& graph) {
+  std::set<const ir::Node*> nodes;
+  for (const ir::Node* node : graph.nodes()) {
+    if (is_qdq(*node)) nodes.insert(node);
+  }
+  return nodes;
+}
+
+/// One initializer for all zero points of the same type, shape and bytes: those of channels are
+/// zeros, as long as a bias each. Nodes of `before` stay as they are.
+void share_zero_points(ir::Graph& graph, const std::set<const ir::Node*>& before) {
+  std::map<std::tuple<at::ScalarType, std::vector<std::int64_t>, std::string>, ir::Value*> shared;
+  for (ir::Node* node : graph.nodes()) {
+    if (!is_qdq(*node) || before.contains(node)) continue;
+    ir::Value& zero = *node->input(kZeroPoint);
+    const Tensor constant = zero.constant().contiguous();
+    std::string bytes(static_cast<const char*>(constant.const_data_ptr()), constant.nbytes());
+    const auto [place, fresh] = shared.emplace(
+        std::tuple(constant.scalar_type(), constant.sizes().vec(), std::move(bytes)), &zero);
+    if (fresh) {
+      graph.rename(zero, graph.unique_value_name("zero_point"));
+    } else if (place->second != &zero) {
+      graph.set_input(*node, kZeroPoint, place->second);
+      if (zero.uses().empty() && !zero.is_output()) graph.erase(zero);
+    }
+  }
+}
+
 std::size_t apply(ir::Graph& graph, const quant::QuantPlan& plan) {
+  const std::set<const ir::Node*> before = qdq_nodes(graph);
   std::size_t changes = 0;
   for (ir::Node* node : graph.nodes()) {
     if (!is_fake_quantize(*node)) continue;
@@ -199,6 +248,7 @@ std::size_t apply(ir::Graph& graph, const quant::QuantPlan& plan) {
     ir::Node* node = graph.find_node(name);
     if (node != nullptr) lower_bias(graph, *node);
   }
+  share_zero_points(graph, before);
   graph.opsets.erase(std::string(ir::kEspalierDomain));
   return changes;
 }

@@ -16,9 +16,11 @@ namespace espalier::passes {
 /// Formula  W_quantized = clamp(round(W / scale) + zero_point) as int8 (uint8 for unsigned grids);
 ///          b_quantized = round(b / (s_x * s_w)) as int32, for every node of `plan.biases`.
 ///
-/// The result computes the same numbers bit for bit. Codes of values must fill their 8 or 16 bit
-/// type, since QuantizeLinear saturates at its limits: UnsupportedError otherwise; codes of weights
-/// may be any part of int8 or uint8. 16-bit codes need operator set 21, all others 13.
+/// Fewer   x_dequantized = DequantizeLinear(Clip(x_quantized, qmin, qmax), ...) where the codes of
+/// codes   a value do not fill their 8 or 16 bit type: QuantizeLinear saturates at its limits alone
+///
+/// Equal zero points are one initializer. The result computes the same numbers bit for bit. Codes
+/// of weights may be any part of their type. 16-bit codes need operator set 21, all others 13.
 /// Throws UserError when the graph holds no FakeQuantize node.
 [[nodiscard]] Pass lower_to_qdq(const quant::QuantPlan& plan);
 

@@ -17,6 +17,9 @@
 #include "espalier/onnx/shapes.h"
 #include "espalier/ops/cost.h"
 #include "espalier/ops/facts.h"
+#include "espalier/passes/convert_to_int8.h"
+#include "espalier/passes/freeze_weights.h"
+#include "espalier/passes/insert_fake_quantize.h"
 #include "espalier/passes/pipelines.h"
 #include "espalier/recipe/plan_yaml.h"
 #include "espalier/recipe/quantization.h"
@@ -71,7 +74,7 @@ void refuse_simulated(const ir::Graph& graph) {
     if (node->domain() != ir::kEspalierDomain) continue;
     throw base::UnsupportedError({.what = "cannot export a graph of simulated quantization",
                                   .where = node->label(),
-                                  .hint = "export the float model with a plan: --form qdq"});
+                                  .hint = "its forms are qdq, frozen and int8"});
   }
 }
 
@@ -87,22 +90,29 @@ void refuse_quantized(const ir::Graph& graph, const ExportRequest& request) {
   }
 }
 
+bool has_quantizers(const ir::Graph& graph) {
+  return std::ranges::any_of(
+      graph.nodes(), [](const ir::Node* node) { return node->domain() == ir::kEspalierDomain; });
+}
+
 std::string float_bytes(const Source& source, const ExportRequest& request) {
+  refuse_simulated(source.graph);
   return onnx::encode(source.graph, {.opset = request.opset});
 }
 
 std::string folded_bytes(const Source& source, const ExportRequest& request) {
+  refuse_simulated(source.graph);
   ir::Graph folded = source.graph.clone();
   passes::run(folded, passes::prepare_for_quantization());
   onnx::infer_shapes(folded);
   return onnx::encode(folded, {.opset = request.opset});
 }
 
-std::string qdq_bytes(const Source& source, const ExportRequest& request) {
+quant::QuantPlan plan_of(const ExportRequest& request) {
   const std::filesystem::path path =
       request.plan.empty() ? request.model / "plan.yaml" : request.plan;
   if (request.plan.empty() && !std::filesystem::exists(path)) {
-    throw base::UserError({.what = "form 'qdq' needs a plan",
+    throw base::UserError({.what = fmt::format("form '{}' needs a plan", request.form),
                            .got = fmt::format("no '{}'", path.string()),
                            .hint = "name one with --plan, or make one: espalier quantize"});
   }
@@ -114,16 +124,59 @@ std::string qdq_bytes(const Source& source, const ExportRequest& request) {
                            .expected = fmt::format("'{}'", request.target),
                            .hint = "espalier quantize --target makes a plan for it"});
   }
-  return apply_plan(source.graph, plan, request.opset);
+  return plan;
+}
+
+/// A quantized model before it is written in ONNX's operators.
+struct Simulated {
+  ir::Graph graph;
+  quant::QuantPlan plan;
+};
+
+/// A model that was trained with quantizers has its parameters in itself; any other gets the
+/// plan's.
+Simulated simulate(const Source& source, const ExportRequest& request) {
+  Simulated simulated{.graph = source.graph.clone(), .plan = plan_of(request)};
+  if (has_quantizers(simulated.graph)) {
+    TrainedModel trained = take_trained(simulated.graph, simulated.plan);
+    simulated = {.graph = std::move(trained.graph), .plan = std::move(trained.plan)};
+  } else {
+    passes::run(simulated.graph, passes::prepare_for_quantization());
+    onnx::infer_shapes(simulated.graph);
+  }
+  passes::run(simulated.graph, {passes::insert_fake_quantize(simulated.plan)});
+  return simulated;
+}
+
+/// Runs passes over the simulated graph and writes what is left of its quantizers as QDQ.
+std::string lowered_bytes(const Source& source, const ExportRequest& request,
+                          const std::vector<passes::Pass>& passes) {
+  Simulated simulated = simulate(source, request);
+  passes::run(simulated.graph, passes);
+  return encode_qdq(std::move(simulated.graph), simulated.plan, request.opset);
+}
+
+std::string qdq_bytes(const Source& source, const ExportRequest& request) {
+  return lowered_bytes(source, request, {});
+}
+
+std::string frozen_bytes(const Source& source, const ExportRequest& request) {
+  return lowered_bytes(source, request, {passes::freeze_weights()});
+}
+
+std::string int8_bytes(const Source& source, const ExportRequest& request) {
+  return lowered_bytes(source, request, {passes::freeze_weights(), passes::convert_to_int8()});
 }
 
 /// Every form there is.
 struct Form {
   std::string_view name;
   std::string (*encode)(const Source& source, const ExportRequest& request);
+  bool quantized = false;  ///< has a plan
 };
 constexpr std::array kForms{Form{"float", &float_bytes}, Form{"folded", &folded_bytes},
-                            Form{"qdq", &qdq_bytes}};
+                            Form{"qdq", &qdq_bytes, true}, Form{"frozen", &frozen_bytes, true},
+                            Form{"int8", &int8_bytes, true}};
 
 /// Two random images for every input; nothing where a size beside the batch is open.
 std::optional<std::vector<Tensor>> random_inputs(const ir::Graph& graph) {
@@ -173,14 +226,15 @@ report::Json export_model(const ExportRequest& request) {
   if (form == kForms.end()) {
     throw base::UserError(base::Problem{.what = "unknown form of an export",
                                         .got = fmt::format("'{}'", request.form),
-                                        .expected = "float, folded or qdq"});
+                                        .expected = "float, folded, qdq, frozen or int8"});
   }
-  if (request.form != "qdq" && (!request.plan.empty() || !request.target.empty())) {
-    throw base::UserError(base::Problem{.what = "a plan and a target belong to form 'qdq'",
-                                        .got = fmt::format("form '{}'", request.form)});
+  if (!form->quantized && (!request.plan.empty() || !request.target.empty())) {
+    throw base::UserError(base::Problem{.what = "a plan and a target belong to quantized forms",
+                                        .got = fmt::format("form '{}'", request.form),
+                                        .expected = "qdq, frozen or int8"});
   }
   const Source source = load_source(request);
-  refuse_simulated(source.graph);
+  if (!form->quantized) refuse_simulated(source.graph);
   refuse_quantized(source.graph, request);
   const std::string bytes = form->encode(source, request);
   Json json = Json::object();
@@ -192,6 +246,9 @@ report::Json export_model(const ExportRequest& request) {
   json["parameters"] = ops::parameters(source.graph);
   json["macs"] = ops::total_macs(source.graph).macs;
   json["difference"] = difference(source.graph, bytes);
+  if (form->quantized) {
+    json["simulation_difference"] = difference(simulate(source, request).graph, bytes);
+  }
   if (source.state) {
     json["epoch"] = source.state->epoch;
     json["step"] = source.state->step;
@@ -207,6 +264,10 @@ std::string export_text(const report::Json& json) {
   if (!json.at("difference").is_null()) {
     text += fmt::format("largest difference from the model on random images: {:.2e}\n",
                         json.at("difference").as_number());
+  }
+  const report::Json* simulated = json.find("simulation_difference");
+  if (simulated != nullptr && !simulated->is_null()) {
+    text += fmt::format("from its simulation: {:.2e}\n", simulated->as_number());
   }
   return text;
 }

@@ -149,6 +149,11 @@ PruneStage parse_prune_stage(const YamlValue& map, const Recipe& recipe) {
   }
   if (const YamlValue* value = reader.find("fine_tune")) {
     stage.fine_tune = parse_train_stage(*value, recipe);
+    if (quantize_strategy(*stage.fine_tune) != nullptr) {
+      throw base::UnsupportedError(
+          {.what = "strategy 'quantize' inside the fine-tuning of stage 'prune'",
+           .hint = "put a stage 'quantize' behind it"});
+    }
     if (value->find("schedule") == nullptr) {
       stage.fine_tune->options.schedule.shape = train::CosineSchedule{.lr = kDefaultRate};
     }

@@ -47,27 +47,32 @@ passes::EstimatorRule read_rule(const YamlValue& item, const passes::TrainingQua
   return rule;
 }
 
-passes::TrainingQuantizers read_quantizers(const YamlValue& map) {
-  MapReader reader(map, "'quantizers'");
-  passes::TrainingQuantizers options;
+}  // namespace
+
+QuantizerKeys read_quantizers(MapReader& reader_of_map) {
+  QuantizerKeys keys;
+  const YamlValue* map = reader_of_map.find("quantizers");
+  if (map == nullptr) return keys;
+  MapReader reader(*map, "'quantizers'");
+  passes::TrainingQuantizers& options = keys.quantizers;
   options.weights = read_choice(reader, "weights", quant::QuantizerRole::Weight, options.weights);
   options.activations =
       read_choice(reader, "activations", quant::QuantizerRole::Activation, options.activations);
   options.rate = static_cast<float>(reader.number("moving_rate", static_cast<double>(options.rate),
                                                   {.low = 0, .high = 0.999999}));
   options.window = reader.integer("window_size", options.window, {.low = 1, .high = 1'000'000'000});
-  static constexpr std::array<std::string_view, 2> kForms{"live", "folded"};
-  options.batch_norm = reader.choice("batch_norm", kForms, kForms[0]) == kForms[1]
-                           ? passes::BatchNormForm::Folded
-                           : passes::BatchNormForm::Live;
+  static constexpr std::array<std::string_view, 4> kForms{"live", "folded", "frozen",
+                                                          "re_estimated"};
+  const std::string_view form = reader.choice("batch_norm", kForms, kForms[0]);
+  if (form == kForms[1]) options.batch_norm = passes::BatchNormForm::Folded;
+  keys.frozen_batch_norm = form == kForms[2];
+  keys.reestimate_batch_norm = form == kForms[3];
   if (const YamlValue* rules = reader.find("rules")) {
     for (const YamlValue& item : rules->items) options.rules.push_back(read_rule(item, options));
   }
   reader.finish();
-  return options;
+  return keys;
 }
-
-}  // namespace
 
 QatConfig parse_qat(MapReader& stage, const Recipe& recipe) {
   QatConfig config;
@@ -76,7 +81,19 @@ QatConfig parse_qat(MapReader& stage, const Recipe& recipe) {
   if (training.find("schedule") == nullptr) {
     config.train.options.schedule.shape = train::CosineSchedule{.lr = kDefaultRate};
   }
-  if (const YamlValue* map = stage.find("quantizers")) config.quantizers = read_quantizers(*map);
+  const QuantizerKeys keys = read_quantizers(stage);
+  config.quantizers = keys.quantizers;
+  config.reestimate_batch_norm = keys.reestimate_batch_norm;
+  if (keys.frozen_batch_norm) {
+    config.train.strategies.push_back(
+        {.span = {.start = 0, .end = config.train.options.epochs - 1},
+         .what = FreezeObservedConfig{.what = FreezeObservedConfig::What::BatchNorm}});
+  }
+  if (quantize_strategy(config.train) != nullptr) {
+    throw base::UserError({.what = "a stage 'quantize' cannot hold a strategy 'quantize'",
+                           .where = training.where(),
+                           .hint = "that strategy belongs into a stage 'train'"});
+  }
   return config;
 }
 

@@ -9,4 +9,12 @@ namespace espalier::recipe {
 /// and `quantizers`. Throws UserError with file and line.
 [[nodiscard]] QatConfig parse_qat(MapReader& stage, const Recipe& recipe);
 
+/// The key `quantizers`.
+struct QuantizerKeys {
+  passes::TrainingQuantizers quantizers = {};
+  bool frozen_batch_norm = false;      ///< `batch_norm: frozen`
+  bool reestimate_batch_norm = false;  ///< `batch_norm: re_estimated`
+};
+[[nodiscard]] QuantizerKeys read_quantizers(MapReader& reader);
+
 }  // namespace espalier::recipe

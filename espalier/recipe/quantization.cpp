@@ -15,11 +15,13 @@
 #include "espalier/deploy/verdict.h"
 #include "espalier/exec/program.h"
 #include "espalier/onnx/codec.h"
+#include "espalier/onnx/opset.h"
 #include "espalier/onnx/shapes.h"
 #include "espalier/passes/extract_plan.h"
 #include "espalier/passes/insert_fake_quantize.h"
 #include "espalier/passes/insert_training_quantizers.h"
 #include "espalier/passes/lower_to_qdq.h"
+#include "espalier/passes/operands.h"
 #include "espalier/passes/pipelines.h"
 #include "espalier/quant/bias_correction.h"
 #include "espalier/quant/planner.h"
@@ -29,6 +31,7 @@
 #include "espalier/recipe/layer_quality.h"
 #include "espalier/recipe/model_input.h"
 #include "espalier/recipe/verification.h"
+#include "espalier/train/reestimate_norms.h"
 
 namespace espalier::recipe {
 namespace {
@@ -38,6 +41,9 @@ constexpr std::int64_t kJudgingBatch = 64;
 constexpr std::int64_t kCheckedImages = 16;
 /// Calibration images on which whole plans are compared.
 constexpr std::int64_t kErrorImages = 64;
+
+/// Images a batch where statistics are computed anew: as many as trainings usually take.
+constexpr std::int64_t kReestimationBatch = 64;
 
 /// Adds the time of a scope to a named entry.
 class Stopwatch {
@@ -146,21 +152,6 @@ void refine(const ir::Graph& prepared, const quant::Statistics& statistics,
   if (after < best) result.plan = std::move(candidate);
 }
 
-/// Trains with the plan's quantizers in the graph. The trained plan takes the place of the given
-/// one; returns the float graph it is for.
-ir::Graph train_with_quantizers(const QuantizationRequest& request, quant::QuantPlan& plan) {
-  const QatConfig& config = *request.stage.qat;
-  ir::Graph training = request.graph.clone();
-  passes::run(training, passes::prepare_for_training());
-  onnx::infer_shapes(training);
-  passes::run(training, {passes::insert_training_quantizers(plan, config.quantizers)});
-  ir::Graph trained = request.train(training);
-  passes::run(trained, passes::finish_training());
-  plan = passes::extract_plan(trained, plan, "trained");
-  onnx::infer_shapes(trained);
-  return trained;
-}
-
 std::vector<std::string> engines_of(std::string_view target) {
   const auto names = quant::find_target(target).engines;
   return {names.begin(), names.end()};
@@ -224,41 +215,30 @@ void warn_about_processor(const quant::PlanOptions& plan, std::vector<std::strin
   base::log_warning("{}", notes.back());
 }
 
-}  // namespace
-
-std::string apply_plan(const ir::Graph& graph, const quant::QuantPlan& plan, int opset) {
-  ir::Graph prepared = graph.clone();
-  std::vector<passes::PassRecord> records;
-  prepare(prepared, records);
-  refuse_empty(plan, prepared);
-  passes::run(prepared, {passes::insert_fake_quantize(plan), passes::lower_to_qdq(plan)});
-  return onnx::encode(prepared, {.opset = opset});
-}
-
-QuantizationResult quantize_model(const QuantizationRequest& asked) {
-  QuantizationResult result;
-  QuantizationRequest request = asked;
-  check_quantizable(request.graph);
-  warn_about_processor(request.stage.plan, result.notes);
-  result.float_model = onnx::encode(request.graph, {.opset = request.opset});
-  ir::Graph prepared = request.graph.clone();
-  {
-    const Stopwatch watch(result.seconds, "prepare");
-    prepare(prepared, result.passes);
+/// One quantization on its way: each step works on what the ones before left.
+struct Work {
+  explicit Work(const QuantizationRequest& asked)
+      : request((check_quantizable(asked.graph), asked)),
+        prepared(asked.graph.clone()),
+        data(open_quantization_data(asked.data, asked.calibration, asked.stage.verify.samples)) {
+    warn_about_processor(request.stage.plan, result.notes);
+    result.float_model = onnx::encode(request.graph, {.opset = request.opset});
+    {
+      const Stopwatch watch(result.seconds, "prepare");
+      prepare(prepared, result.passes);
+    }
+    result.judging_images = static_cast<std::int64_t>(data.judging->size());
+    batch = deploy::fixed_batch(prepared);
+    request.calibration = fit_to_batch(request.calibration, batch, data.calibration->size());
+    check_images(prepared, some_images(data, 1).at(0), request.data.source);
   }
-  const QuantizationData data =
-      open_quantization_data(request.data, request.calibration, request.stage.verify.samples);
-  result.judging_images = static_cast<std::int64_t>(data.judging->size());
-  const auto batch = deploy::fixed_batch(prepared);
-  request.calibration = fit_to_batch(request.calibration, batch, data.calibration->size());
-  base::log_info("calibration on {}", data.description);
-  check_images(prepared, some_images(data, 1).at(0), request.data.source);
-  quant::Statistics statistics;
-  {
-    const Stopwatch watch(result.seconds, "calibrate");
-    statistics = calibrate(prepared, data, request);
-  }
-  {
+
+  void calibrate_and_plan() {
+    base::log_info("calibration on {}", data.description);
+    {
+      const Stopwatch watch(result.seconds, "calibrate");
+      statistics = calibrate(prepared, data, request);
+    }
     const Stopwatch watch(result.seconds, "plan");
     quant::PlanOptions options = request.stage.plan;
     options.error = output_error(prepared, data);
@@ -267,31 +247,115 @@ QuantizationResult quantize_model(const QuantizationRequest& asked) {
     result.plan.calibration =
         fmt::format("{}, micro-batch {}", data.description, request.calibration.micro_batch);
   }
+
+  /// Goes on with what a training made of it.
+  void take(TrainedModel model) {
+    prepared = std::move(model.graph);
+    result.plan = std::move(model.plan);
+  }
+
+  QuantizationResult export_and_verify() {
+    {
+      const Stopwatch watch(result.seconds, "export");
+      result.simulated = prepared.clone();
+      passes::run(result.simulated, {passes::insert_fake_quantize(result.plan)});
+      result.quantized_model = encode_qdq(result.simulated.clone(), result.plan, request.opset);
+    }
+    const Stopwatch watch(result.seconds, "verify");
+    const std::vector<Tensor> images = some_images(data, batch.value_or(kCheckedImages));
+    result.layers = measure_layers(prepared, result.simulated, result.plan, images);
+    result.verification = verify_model(result, data, request);
+    result.operators = deploy::check_operators({.quantized_model = result.quantized_model,
+                                                .images = images,
+                                                .engines = request.stage.verify.engines,
+                                                .threads = request.threads});
+    return std::move(result);
+  }
+
+  QuantizationRequest request;
+  QuantizationResult result = {};
+  ir::Graph prepared;
+  QuantizationData data;
+  std::optional<std::int64_t> batch = std::nullopt;
+  quant::Statistics statistics = {};
+};
+
+}  // namespace
+
+std::string encode_qdq(ir::Graph simulated, const quant::QuantPlan& plan, int opset) {
+  // Quantizers of more than 8 bits need the operators of a higher set.
+  if (opset > passes::opset_of(simulated)) onnx::convert_opset(simulated, opset);
+  passes::run(simulated, {passes::lower_to_qdq(plan)});
+  return onnx::encode(simulated, {.opset = opset});
+}
+
+std::string apply_plan(const ir::Graph& graph, const quant::QuantPlan& plan, int opset) {
+  ir::Graph prepared = graph.clone();
+  std::vector<passes::PassRecord> records;
+  prepare(prepared, records);
+  refuse_empty(plan, prepared);
+  passes::run(prepared, {passes::insert_fake_quantize(plan)});
+  return encode_qdq(std::move(prepared), plan, opset);
+}
+
+quant::QuantPlan calibrated_plan(const QuantizationRequest& request) {
+  Work work(request);
+  work.calibrate_and_plan();
+  return std::move(work.result.plan);
+}
+
+ir::Graph training_graph(const ir::Graph& graph, const quant::QuantPlan& plan,
+                         const passes::TrainingQuantizers& quantizers) {
+  ir::Graph training = graph.clone();
+  passes::run(training, passes::prepare_for_training());
+  onnx::infer_shapes(training);
+  passes::run(training, {passes::insert_training_quantizers(plan, quantizers)});
+  return training;
+}
+
+void reestimate_batch_norm(ir::Graph& trained, const DataSplits& data,
+                           const CalibrationConfig& calibration) {
+  const QuantizationData opened = open_quantization_data(data, calibration, /*judging_samples=*/0);
+  const train::ReestimateResult done =
+      train::reestimate_norms(trained, calibration_source(opened, kReestimationBatch));
+  base::log_info("statistics of {} BatchNormalization nodes computed anew on {} images", done.norms,
+                 done.images);
+}
+
+TrainedModel take_trained(const ir::Graph& trained, const quant::QuantPlan& before) {
+  TrainedModel model{.graph = trained.clone(), .plan = {}};
+  passes::run(model.graph, passes::finish_training());
+  model.plan = passes::extract_plan(model.graph, before, "trained");
+  onnx::infer_shapes(model.graph);
+  return model;
+}
+
+std::string encode_trained(const ir::Graph& trained, const quant::QuantPlan& before, int opset) {
+  TrainedModel model = take_trained(trained, before);
+  passes::run(model.graph, {passes::insert_fake_quantize(model.plan)});
+  return encode_qdq(std::move(model.graph), model.plan, opset);
+}
+
+QuantizationResult quantize_model(const QuantizationRequest& request) {
+  Work work(request);
+  work.calibrate_and_plan();
   if (request.stage.qat) {
-    const Stopwatch watch(result.seconds, "train");
-    prepared = train_with_quantizers(request, result.plan);
+    const Stopwatch watch(work.result.seconds, "train");
+    const QatConfig& config = *request.stage.qat;
+    const ir::Graph trained =
+        request.train(training_graph(request.graph, work.result.plan, config.quantizers));
+    work.take(take_trained(trained, work.result.plan));
   } else {
-    const Stopwatch watch(result.seconds, "refine");
-    refine(prepared, statistics, data, request, result);
+    const Stopwatch watch(work.result.seconds, "refine");
+    refine(work.prepared, work.statistics, work.data, work.request, work.result);
   }
-  {
-    const Stopwatch watch(result.seconds, "export");
-    result.simulated = prepared.clone();
-    passes::run(result.simulated, {passes::insert_fake_quantize(result.plan)});
-    ir::Graph lowered = result.simulated.clone();
-    passes::run(lowered, {passes::lower_to_qdq(result.plan)});
-    result.quantized_model = onnx::encode(lowered, {.opset = request.opset});
-  }
-  const Stopwatch watch(result.seconds, "verify");
-  const std::vector<Tensor> images = some_images(data, batch.value_or(kCheckedImages));
-  result.layers = measure_layers(prepared, result.simulated, result.plan, images);
-  result.verification = verify_model(result, data, request);
-  result.operators = deploy::check_operators({.quantized_model = result.quantized_model,
-                                              .images = images,
-                                              .engines = request.stage.verify.engines,
-                                              .threads = request.threads});
-  deploy::judge_operators(result.verification, result.operators);
-  return result;
+  return work.export_and_verify();
+}
+
+QuantizationResult prove_trained(const QuantizationRequest& request, TrainedModel model) {
+  Work work(request);
+  work.take(std::move(model));
+  return work.export_and_verify();
 }
 
 }  // namespace espalier::recipe

@@ -56,10 +56,40 @@ struct QuantizationResult {
   std::int64_t judging_images = 0;
 };
 
+/// A float graph and the plan that quantizes it as it was trained.
+struct TrainedModel {
+  ir::Graph graph;
+  quant::QuantPlan plan;
+};
+
+/// @name Parts of the way of a training that has quantizers from some step on
+/// @{
+/// The plan that it starts from: prepare, calibrate, plan. The same for any number of threads.
+[[nodiscard]] quant::QuantPlan calibrated_plan(const QuantizationRequest& request);
+/// The graph that is trained.
+[[nodiscard]] ir::Graph training_graph(const ir::Graph& graph, const quant::QuantPlan& plan,
+                                       const passes::TrainingQuantizers& quantizers);
+/// Computes the running statistics of its BatchNormalization anew, from the calibration images and
+/// with what was trained; quantizers stay as they are.
+void reestimate_batch_norm(ir::Graph& trained, const DataSplits& data,
+                           const CalibrationConfig& calibration);
+/// What became of it; `before` is the plan that it started from.
+[[nodiscard]] TrainedModel take_trained(const ir::Graph& trained, const quant::QuantPlan& before);
+/// The QDQ file of take_trained.
+[[nodiscard]] std::string encode_trained(const ir::Graph& trained, const quant::QuantPlan& before,
+                                         int opset);
+/// Export and proof; `request.graph` is the float model to compare with.
+[[nodiscard]] QuantizationResult prove_trained(const QuantizationRequest& request,
+                                               TrainedModel model);
+/// @}
+
 /// The whole way: prepare, calibrate, plan, refine or train, simulate, export, verify.
 /// The result is returned whether or not verification passed. Throws UserError and UnsupportedError
 /// for models and data that do not fit.
 [[nodiscard]] QuantizationResult quantize_model(const QuantizationRequest& request);
+
+/// A simulated graph in ONNX's own operators, as a file of an operator set.
+[[nodiscard]] std::string encode_qdq(ir::Graph simulated, const quant::QuantPlan& plan, int opset);
 
 /// Applies a stored plan to a model instead of calibrating (the model must be the plan's).
 [[nodiscard]] std::string apply_plan(const ir::Graph& graph, const quant::QuantPlan& plan,

@@ -116,6 +116,13 @@ Stage parse_stage(const YamlValue& item, const Recipe& recipe) {
 
 }  // namespace
 
+const TrainQuantizeConfig* quantize_strategy(const TrainStage& stage) {
+  for (const StrategyConfig& strategy : stage.strategies) {
+    if (const auto* config = std::get_if<TrainQuantizeConfig>(&strategy.what)) return config;
+  }
+  return nullptr;
+}
+
 std::string stage_name(const Stage& stage) {
   constexpr std::array<std::string_view, std::variant_size_v<Stage>> kNames{"train", "prune",
                                                                             "quantize", "export"};

@@ -88,6 +88,27 @@ struct FreezeConfig {
   std::vector<std::string> match = {};  ///< globs
 };
 
+/// Strategies `freeze_batch_norm` and `freeze_quantizers`: what training observes stays as it is.
+struct FreezeObservedConfig {
+  enum class What {
+    BatchNorm,  ///< normalizes by its running statistics, which stay as they are
+    Quantizers  ///< their parameters stay, learned ones without gradient
+  };
+  What what = What::BatchNorm;
+};
+
+/// Strategy `quantize`: float training before its start; from there on the graph holds quantizers
+/// that calibration gave their start.
+struct TrainQuantizeConfig {
+  quant::PlanOptions plan = {};
+  passes::TrainingQuantizers quantizers = {};
+  bool frozen_batch_norm = false;      ///< from the start on, also behind the end
+  bool reestimate_batch_norm = false;  ///< before the model is exported
+  VerifyConfig verify = {};
+  std::string file = {};  ///< the quantized model after the last epoch of the span
+  int opset = 17;
+};
+
 /// Strategy `export`: writes the model as the last epoch of the span was evaluated.
 struct EpochExportConfig {
   std::string file = {};  ///< in the run folder
@@ -97,7 +118,9 @@ struct EpochExportConfig {
 /// What begins and ends between epochs of a training.
 struct StrategyConfig {
   train::EpochSpan span = {};
-  std::variant<DistilConfig, FreezeConfig, EpochExportConfig> what = FreezeConfig{};
+  std::variant<DistilConfig, FreezeConfig, FreezeObservedConfig, TrainQuantizeConfig,
+               EpochExportConfig>
+      what = FreezeConfig{};
 };
 
 /// Stage `train`: float training.
@@ -128,6 +151,8 @@ struct PruneStage {
 struct QatConfig {
   TrainStage train = {};
   passes::TrainingQuantizers quantizers = {};
+  /// Running statistics are computed anew when training has ended, with the trained weights.
+  bool reestimate_batch_norm = false;
 };
 
 /// Stage `quantize`: after training (`ptq`), or with training (`qat`).
@@ -158,6 +183,9 @@ struct Recipe {
   std::filesystem::path folder = ".";  ///< where relative paths are tried, second
   std::string resolved = {};  ///< the document after overrides, for config.yaml and checkpoints
 };
+
+/// The strategy of a stage that puts quantizers into its graph; null: there is none.
+[[nodiscard]] const TrainQuantizeConfig* quantize_strategy(const TrainStage& stage);
 
 /// "train", "prune", "quantize", "export".
 [[nodiscard]] std::string stage_name(const Stage& stage);

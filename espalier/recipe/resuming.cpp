@@ -48,6 +48,16 @@ Reuse meaning_for_pruned(const std::string& path, std::size_t stage) {
   return is_below(path, own + ".fine_tune") ? Reuse::Continue : Reuse::Anew;
 }
 
+/// What a change means for a float training: one of its quantizers, begun or not, needs the graph
+/// that they were put into.
+Reuse meaning_for_training(const YamlDifference& change, std::size_t stage) {
+  const std::string strategies = fmt::format("stages.{}.train.strategies", stage);
+  const bool quantizes =
+      is_below(change.path, strategies) && to_text(change).find("quantize") != std::string::npos;
+  if (!quantizes) return Reuse::Continue;
+  return change.path.find(".quantize.verify") != std::string::npos ? Reuse::Finished : Reuse::Anew;
+}
+
 }  // namespace
 
 Reuse reuse_of(const Recipe& recipe, std::size_t stage, const std::string& saved_config) {
@@ -59,11 +69,15 @@ Reuse reuse_of(const Recipe& recipe, std::size_t stage, const std::string& saved
     const bool before = is_below(change.path, "model") || (place && *place < stage);
     const bool quantized = std::holds_alternative<QuantizeStage>(recipe.stages.at(stage));
     const bool pruned = std::holds_alternative<PruneStage>(recipe.stages.at(stage));
-    if (!quantized && !pruned && is_below(change.path, "data.calibration")) continue;
-    const Reuse meaning = before      ? Reuse::Anew
-                          : quantized ? meaning_for_quantized(change.path, stage)
-                          : pruned    ? meaning_for_pruned(change.path, stage)
-                                      : Reuse::Continue;
+    const auto* training = std::get_if<TrainStage>(&recipe.stages.at(stage));
+    const bool calibrates =
+        quantized || pruned || (training != nullptr && quantize_strategy(*training) != nullptr);
+    const bool calibration = is_below(change.path, "data.calibration");
+    if (!calibrates && calibration) continue;
+    const Reuse meaning = before || calibration ? Reuse::Anew
+                          : quantized           ? meaning_for_quantized(change.path, stage)
+                          : pruned              ? meaning_for_pruned(change.path, stage)
+                                                : meaning_for_training(change, stage);
     if (meaning == Reuse::Anew) return Reuse::Anew;
     if (meaning == Reuse::Continue) reuse = Reuse::Continue;
   }

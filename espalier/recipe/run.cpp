@@ -14,6 +14,7 @@
 #include "espalier/recipe/prune_plan_yaml.h"
 #include "espalier/recipe/pruning.h"
 #include "espalier/recipe/quantization.h"
+#include "espalier/recipe/quantize_strategy.h"
 #include "espalier/recipe/report.h"
 #include "espalier/recipe/resuming.h"
 #include "espalier/recipe/run_folder.h"
@@ -63,6 +64,16 @@ struct StageTraining {
   std::int64_t part = 0;  ///< from 1 where the stage trains several times
 };
 
+/// True when a stage computes running statistics anew after its training.
+bool reestimates(const Stage& stage) {
+  if (const auto* quantize = std::get_if<QuantizeStage>(&stage)) {
+    return quantize->qat && quantize->qat->reestimate_batch_norm;
+  }
+  const auto* training = std::get_if<TrainStage>(&stage);
+  const TrainQuantizeConfig* config = training == nullptr ? nullptr : quantize_strategy(*training);
+  return config != nullptr && config->reestimate_batch_norm;
+}
+
 /// Trains, or takes the result of an earlier run that finished this stage.
 TrainingOutcome train_or_reuse(const StageTraining& training, const ir::Graph& graph,
                                const ir::Graph& self) {
@@ -88,18 +99,46 @@ TrainingOutcome train_or_reuse(const StageTraining& training, const ir::Graph& g
                                           .checkpoint_folder = stage_folder(place),
                                           .resume = left.reuse != Reuse::Anew,
                                           .config = recipe.resolved,
+                                          .calibration = recipe.calibration,
+                                          .threads = options.threads,
                                           .progress = options.progress,
                                           .on_start = [&] {
                                             folder.write("config.yaml", recipe.resolved);
                                             forget_from(folder.path(), place);
                                           }});
+  if (reestimates(recipe.stages[index])) {
+    reestimate_batch_norm(outcome.best, recipe.data, recipe.calibration);
+  }
   train::write_checkpoint(stage_file(folder.path(), place),
                           {.graph = outcome.best.clone(), .state = outcome.state});
   return outcome;
 }
 
+/// Exports and proves what a training with the strategy `quantize` gave.
+void prove_training(const StageTraining& training, const TrainQuantizeConfig& config,
+                    Progress& progress) {
+  const auto& [stage, index, recipe, options, folder, part] = training;
+  QuantizationStart start =
+      load_quantization_start(folder.path() / stage_folder({.stage = index, .part = part}));
+  TrainedModel model = take_trained(progress.training->best, start.plan);
+  progress.graph = std::move(start.float_model);
+  progress.quantization.emplace(
+      prove_trained({.graph = progress.graph,
+                     .data = recipe.data,
+                     .calibration = recipe.calibration,
+                     .stage = {.plan = config.plan, .verify = config.verify},
+                     .opset = progress.opset,
+                     .threads = options.threads,
+                     .progress = options.progress},
+                    std::move(model)));
+  folder.write("plan.yaml", print_plan(progress.quantization->plan));
+}
+
 void run_train_stage(const StageTraining& training, Progress& progress) {
   progress.training.emplace(train_or_reuse(training, progress.graph, progress.graph));
+  if (const TrainQuantizeConfig* config = quantize_strategy(training.stage)) {
+    return prove_training(training, *config, progress);
+  }
   progress.graph = progress.training->best.clone();
 }
 
@@ -183,7 +222,9 @@ void check_order(const Recipe& recipe) {
           {.what = fmt::format("stage '{}' cannot follow 'quantize'", stage_name(stage)),
            .hint = "put 'quantize' last; only 'export' may follow it"});
     }
-    quantized = quantized || std::holds_alternative<QuantizeStage>(stage);
+    const auto* training = std::get_if<TrainStage>(&stage);
+    quantized = quantized || std::holds_alternative<QuantizeStage>(stage) ||
+                (training != nullptr && quantize_strategy(*training) != nullptr);
   }
 }
 

@@ -13,6 +13,29 @@
 namespace espalier::recipe {
 namespace {
 
+constexpr std::int64_t kLeastBits = 2;
+constexpr std::int64_t kMostBits = 8;
+
+/// `- {match: "conv1*", weights: 8, activations: 8}`.
+quant::BitsRule parse_bits_rule(const YamlValue& item) {
+  MapReader reader(item, "an entry of 'bits'");
+  quant::BitsRule rule{.pattern = read_text(reader.require("match"), "match")};
+  const auto bits_of = [&](std::string_view key) -> std::optional<int> {
+    const YamlValue* value = reader.find(key);
+    if (value == nullptr) return std::nullopt;
+    return static_cast<int>(read_integer(*value, key, kLeastBits, kMostBits));
+  };
+  rule.weights = bits_of("weights");
+  rule.activations = bits_of("activations");
+  if (!rule.weights && !rule.activations) {
+    throw base::UserError({.what = "a rule of 'bits' says nothing",
+                           .where = item.where(),
+                           .expected = "'weights' or 'activations' beside 'match'"});
+  }
+  reader.finish();
+  return rule;
+}
+
 /// `activations: {bits: 8, symmetric: true}` and the like.
 struct TensorOptions {
   int bits = 8;
@@ -25,7 +48,8 @@ TensorOptions parse_tensor_options(const YamlValue* map, std::string_view what,
   TensorOptions options{.method = std::move(method)};
   if (map == nullptr) return options;
   MapReader reader(*map, fmt::format("'{}'", what));
-  options.bits = static_cast<int>(reader.integer("bits", 8, {.low = 2, .high = 8}));
+  options.bits =
+      static_cast<int>(reader.integer("bits", 8, {.low = kLeastBits, .high = kMostBits}));
   if (const YamlValue* flag = reader.find(flag_name)) options.flag = read_flag(*flag, flag_name);
   options.method = reader.text("method", options.method);
   reader.finish();
@@ -55,12 +79,8 @@ VerifyConfig parse_verify(const YamlValue* map, VerifyConfig config) {
 
 }  // namespace
 
-QuantizeStage parse_quantize_stage(const YamlValue& map, const Recipe& recipe) {
-  MapReader reader(map, "stage 'quantize'");
-  static constexpr std::array<std::string_view, 2> kModes{"ptq", "qat"};
-  const bool trains = reader.choice("mode", kModes, "ptq") == "qat";
-  QuantizeStage stage;
-  quant::PlanOptions& plan = stage.plan;
+quant::PlanOptions read_plan_options(MapReader& reader) {
+  quant::PlanOptions plan;
   plan.target = reader.text("target", plan.target);
   static_cast<void>(quant::find_target(plan.target));
   plan.method = reader.text("method", plan.method);
@@ -74,12 +94,28 @@ QuantizeStage parse_quantize_stage(const YamlValue& map, const Recipe& recipe) {
   plan.weight_method = weights.method;
   plan.per_channel = weights.flag;
   plan.weight_bits = weights.bits;
+  if (const YamlValue* rules = reader.find("bits")) {
+    for (const YamlValue& item : rules->items) plan.bits.push_back(parse_bits_rule(item));
+  }
   plan.percentile = reader.number("percentile", plan.percentile, {.low = 51, .high = 100});
   plan.hist_percent = reader.number("hist_percent", plan.hist_percent, {.low = 0.5, .high = 1});
   plan.reduce_range = reader.flag("reduce_range", plan.reduce_range);
   plan.skip = reader.texts("skip");
   plan.quantize_first = reader.flag("quantize_first", plan.quantize_first);
   plan.quantize_last = reader.flag("quantize_last", plan.quantize_last);
+  return plan;
+}
+
+VerifyConfig read_verify(MapReader& reader, VerifyConfig standard) {
+  return parse_verify(reader.find("verify"), std::move(standard));
+}
+
+QuantizeStage parse_quantize_stage(const YamlValue& map, const Recipe& recipe) {
+  MapReader reader(map, "stage 'quantize'");
+  static constexpr std::array<std::string_view, 2> kModes{"ptq", "qat"};
+  const bool trains = reader.choice("mode", kModes, "ptq") == "qat";
+  QuantizeStage stage;
+  stage.plan = read_plan_options(reader);
   if (trains) {
     stage.qat = parse_qat(reader, recipe);
     // Training changes predictions: accuracy judges it.
@@ -88,7 +124,7 @@ QuantizeStage parse_quantize_stage(const YamlValue& map, const Recipe& recipe) {
     stage.bias_correction = reader.flag("bias_correction", stage.bias_correction);
     stage.rounding = reader.flag("rounding", stage.rounding);
   }
-  stage.verify = parse_verify(reader.find("verify"), stage.verify);
+  stage.verify = read_verify(reader, stage.verify);
   reader.finish();
   return stage;
 }

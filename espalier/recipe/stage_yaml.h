@@ -1,5 +1,6 @@
 #pragma once
 
+#include "espalier/recipe/map_reader.h"
 #include "espalier/recipe/recipe.h"
 #include "espalier/recipe/yaml.h"
 
@@ -11,5 +12,11 @@ namespace espalier::recipe {
 [[nodiscard]] QuantizeStage parse_quantize_stage(const YamlValue& map, const Recipe& recipe);
 [[nodiscard]] ExportStage parse_export_stage(const YamlValue& map);
 /// @}
+
+/// The keys of a stage `quantize` that say what is quantized and how; the strategy of that name has
+/// them too.
+[[nodiscard]] quant::PlanOptions read_plan_options(MapReader& reader);
+/// The key `verify`.
+[[nodiscard]] VerifyConfig read_verify(MapReader& reader, VerifyConfig standard);
 
 }  // namespace espalier::recipe

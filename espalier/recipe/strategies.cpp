@@ -9,6 +9,7 @@
 #include "espalier/base/log.h"
 #include "espalier/onnx/codec.h"
 #include "espalier/ops/facts.h"
+#include "espalier/recipe/quantize_strategy.h"
 
 namespace espalier::recipe {
 namespace {
@@ -71,6 +72,22 @@ class Freeze final : public Spanned {
   const FreezeConfig& config_;
 };
 
+class FreezeObserved final : public Spanned {
+ public:
+  FreezeObserved(const train::EpochSpan& span, FreezeObservedConfig::What what)
+      : Spanned(span), batch_norm_(what == FreezeObservedConfig::What::BatchNorm) {}
+
+  [[nodiscard]] std::string describe() const override {
+    return line(batch_norm_ ? "freeze_batch_norm" : "freeze_quantizers");
+  }
+  void on_epoch(std::int64_t, train::EpochPlan& plan) override {
+    (batch_norm_ ? plan.frozen_batch_norm : plan.frozen_quantizers) = true;
+  }
+
+ private:
+  bool batch_norm_;
+};
+
 class EpochExport final : public Spanned {
  public:
   EpochExport(const train::EpochSpan& span, const EpochExportConfig& config,
@@ -86,7 +103,7 @@ class EpochExport final : public Spanned {
       throw base::UnsupportedError({.what = "cannot export the model in the middle of a training",
                                     .where = node->label(),
                                     .got = "simulated quantization",
-                                    .hint = "export the stage's result"});
+                                    .hint = "the strategy 'quantize' writes one at its end_epoch"});
     }
     onnx::save(model, path_, {.opset = config_.opset});
     base::log_info("written: {}", path_.string());
@@ -107,6 +124,12 @@ struct Rows {
   }
   std::unique_ptr<train::Strategy> operator()(const FreezeConfig& config) const {
     return std::make_unique<Freeze>(span, config);
+  }
+  std::unique_ptr<train::Strategy> operator()(const FreezeObservedConfig& config) const {
+    return std::make_unique<FreezeObserved>(span, config.what);
+  }
+  std::unique_ptr<train::Strategy> operator()(const TrainQuantizeConfig& config) const {
+    return make_quantize_strategy(span, config, context);
   }
   std::unique_ptr<train::Strategy> operator()(const EpochExportConfig& config) const {
     return std::make_unique<EpochExport>(span, config, context);

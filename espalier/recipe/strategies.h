@@ -6,6 +6,7 @@
 
 #include "espalier/recipe/losses.h"
 #include "espalier/recipe/recipe.h"
+#include "espalier/report/progress.h"
 #include "espalier/train/strategy.h"
 
 namespace espalier::recipe {
@@ -15,6 +16,14 @@ struct StrategyContext {
   const ir::Graph& self;  ///< the model as it enters the stage
   const StudentFeatures& features;
   std::filesystem::path folder;  ///< of the run
+  /// @name For `quantize` alone
+  /// @{
+  const DataSplits* data = nullptr;
+  CalibrationConfig calibration = {};
+  int threads = 1;
+  report::ProgressStyle progress = report::ProgressStyle::Auto;
+  std::filesystem::path checkpoints = {};  ///< folder of the stage
+  /// @}
 };
 
 /// The strategies of a stage, in its order: one row of a table for each kind of StrategyConfig.

@@ -9,6 +9,8 @@
 #include "espalier/recipe/choice.h"
 #include "espalier/recipe/loss_yaml.h"
 #include "espalier/recipe/map_reader.h"
+#include "espalier/recipe/qat_yaml.h"
+#include "espalier/recipe/stage_yaml.h"
 
 namespace espalier::recipe {
 namespace {
@@ -41,29 +43,60 @@ void read_freeze(MapReader& reader, const Recipe&, StrategyConfig& strategy) {
   strategy.what = std::move(freeze);
 }
 
-void read_export(MapReader& reader, const Recipe&, StrategyConfig& strategy) {
-  EpochExportConfig config;
+template <FreezeObservedConfig::What what>
+void read_freeze_observed(MapReader&, const Recipe&, StrategyConfig& strategy) {
+  strategy.what = FreezeObservedConfig{.what = what};
+}
+
+/// The name of a file in the run folder.
+std::string read_file_name(MapReader& reader, std::string standard) {
   const YamlValue* file = reader.find("file");
-  config.file =
-      file == nullptr ? fmt::format("epoch-{}.onnx", strategy.span.end) : read_text(*file, "file");
-  const std::filesystem::path path(config.file);
+  if (file == nullptr) return standard;
+  std::string name = read_text(*file, "file");
+  const std::filesystem::path path(name);
   if (path.has_parent_path() || path.filename() == ".." || path.extension() != ".onnx") {
     throw base::UserError({.what = "bad value of 'file'",
                            .where = file->where(),
-                           .got = fmt::format("'{}'", config.file),
+                           .got = fmt::format("'{}'", name),
                            .expected = "a file name that ends in .onnx, without a folder"});
   }
+  return name;
+}
+
+void read_quantize(MapReader& reader, const Recipe&, StrategyConfig& strategy) {
+  TrainQuantizeConfig config;
+  config.plan = read_plan_options(reader);
+  const QuantizerKeys keys = read_quantizers(reader);
+  config.quantizers = keys.quantizers;
+  config.frozen_batch_norm = keys.frozen_batch_norm;
+  config.reestimate_batch_norm = keys.reestimate_batch_norm;
+  // Training changes predictions: accuracy judges it.
+  config.verify.min_agreement = 0;
+  config.verify = read_verify(reader, config.verify);
+  config.file = read_file_name(reader, fmt::format("epoch-{}-int8.onnx", strategy.span.end));
+  config.opset = static_cast<int>(reader.integer("opset", config.opset, {.low = 13, .high = 23}));
+  strategy.what = std::move(config);
+}
+
+void read_export(MapReader& reader, const Recipe&, StrategyConfig& strategy) {
+  EpochExportConfig config;
+  config.file = read_file_name(reader, fmt::format("epoch-{}.onnx", strategy.span.end));
   config.opset = static_cast<int>(reader.integer("opset", config.opset, {.low = 13, .high = 23}));
   strategy.what = std::move(config);
 }
 
 /// Every strategy there is.
-constexpr std::array kRows{Row{"distil", &read_distil}, Row{"freeze", &read_freeze},
-                           Row{"export", &read_export}};
+constexpr std::array kRows{
+    Row{"distil", &read_distil},
+    Row{"freeze", &read_freeze},
+    Row{"freeze_batch_norm", &read_freeze_observed<FreezeObservedConfig::What::BatchNorm>},
+    Row{"freeze_quantizers", &read_freeze_observed<FreezeObservedConfig::What::Quantizers>},
+    Row{"quantize", &read_quantize},
+    Row{"export", &read_export}};
 
 StrategyConfig parse_strategy(const YamlValue& item, std::int64_t epochs, const Recipe& recipe) {
   const Choice choice = single_entry(item, "strategies");
-  if (choice.name == "quantize" || choice.name == "prune") {
+  if (choice.name == "prune") {
     throw base::UnsupportedError(
         {.what = fmt::format("strategy '{}' inside a training is not supported", choice.name),
          .where = item.where(),
@@ -90,8 +123,21 @@ StrategyConfig parse_strategy(const YamlValue& item, std::int64_t epochs, const 
 std::vector<StrategyConfig> parse_strategies(const YamlValue& list, std::int64_t epochs,
                                              const Recipe& recipe) {
   std::vector<StrategyConfig> strategies;
+  bool quantized = false;
   for (const YamlValue& item : list.items) {
     strategies.push_back(parse_strategy(item, epochs, recipe));
+    const auto* quantize = std::get_if<TrainQuantizeConfig>(&strategies.back().what);
+    if (quantize == nullptr) continue;
+    if (quantized) {
+      throw base::UserError({.what = "a training can be quantized once",
+                             .where = item.where(),
+                             .got = "a second strategy 'quantize'"});
+    }
+    quantized = true;
+    if (!quantize->frozen_batch_norm) continue;
+    strategies.push_back(
+        {.span = {.start = strategies.back().span.start, .end = epochs - 1},
+         .what = FreezeObservedConfig{.what = FreezeObservedConfig::What::BatchNorm}});
   }
   return strategies;
 }

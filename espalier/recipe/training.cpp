@@ -100,7 +100,14 @@ TrainingOutcome run_training(const TrainingRequest& request) {
   const StudentFeatures features(request.graph, request.stage);
   exec::Program program = features.compile(request.graph);
   const ir::Graph& self = request.self == nullptr ? request.graph : *request.self;
-  const StrategyContext context{.self = self, .features = features, .folder = request.folder};
+  const StrategyContext context{.self = self,
+                                .features = features,
+                                .folder = request.folder,
+                                .data = &request.data,
+                                .calibration = request.calibration,
+                                .threads = request.threads,
+                                .progress = request.progress,
+                                .checkpoints = options.checkpoints.folder};
   const auto strategies = make_strategies(request.stage, context);
   Reporter reporter(request, training.batches_per_epoch(), resume_step(options.checkpoints));
   train::TrainJob job{

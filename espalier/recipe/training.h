@@ -20,7 +20,9 @@ struct TrainingRequest {
   std::filesystem::path folder;  ///< run folder: events and checkpoints go there
   std::string checkpoint_folder = "checkpoints";
   bool resume = false;
-  std::string config;  ///< resolved recipe
+  std::string config;                  ///< resolved recipe
+  CalibrationConfig calibration = {};  ///< of a strategy that quantizes
+  int threads = 1;                     ///< the same
   report::ProgressStyle progress = report::ProgressStyle::Auto;
   /// Called once everything fits, before the first file is written or replaced.
   std::function<void()> on_start = {};

@@ -245,6 +245,8 @@ class Run {
     losses_ = job_.losses;
     std::ranges::move(plan.losses, std::back_inserter(losses_));
     freezer_.apply(job_.program, plan.frozen);
+    job_.program.freeze_batch_norm(plan.frozen_batch_norm);
+    job_.program.freeze_quantizers(plan.frozen_quantizers);
   }
 
   void start(Strategy& strategy) {

@@ -21,7 +21,10 @@ struct EpochSpan {
 /// What one epoch is trained with beside the job's own; strategies add to it.
 struct EpochPlan {
   std::vector<std::string> frozen = {};  ///< globs of parameters and buffers that keep their values
-  std::vector<LossTerm> losses = {};     ///< training only: evaluations keep the job's terms
+  /// BatchNormalization normalizes by its running statistics, which stay as they are.
+  bool frozen_batch_norm = false;
+  bool frozen_quantizers = false;     ///< quantizers keep their parameters
+  std::vector<LossTerm> losses = {};  ///< training only: evaluations keep the job's terms
 };
 
 /// Something that changes a training between two epochs: quantization from an epoch on, a teacher

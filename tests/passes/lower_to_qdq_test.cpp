@@ -1,5 +1,7 @@
 #include "espalier/passes/lower_to_qdq.h"
 
+#include <set>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -28,20 +30,20 @@ TEST(LowerToQdq, WritesQuantizeAndDequantize) {
   EXPECT_EQ(apply(lower_to_qdq(plan), graph), 3U);
   EXPECT_EQ(kit::to_text(graph),
             "inputs x\n"
-            "x_quantized = QuantizeLinear(x, x_scale, x_zero_point) [x_quantize]\n"
-            "x_dequantized = DequantizeLinear(x_quantized, x_scale, x_zero_point) [x_dequantize]\n"
-            "w_dequantized = DequantizeLinear(w_quantized, w_scale, w_zero_point) [w_dequantize]\n"
-            "b_dequantized = DequantizeLinear(b_quantized, b_scale, b_zero_point) [b_dequantize]\n"
+            "x_quantized = QuantizeLinear(x, x_scale, zero_point) [x_quantize]\n"
+            "x_dequantized = DequantizeLinear(x_quantized, x_scale, zero_point) [x_dequantize]\n"
+            "w_dequantized = DequantizeLinear(w_quantized, w_scale, zero_point_1) [w_dequantize]\n"
+            "b_dequantized = DequantizeLinear(b_quantized, b_scale, zero_point_2) [b_dequantize]\n"
             "a = Conv(x_dequantized, w_dequantized, b_dequantized) [conv]\n"
             "r = Relu(a) [relu]\n"
-            "r_quantized = QuantizeLinear(r, r_scale, r_zero_point) [r_quantize]\n"
-            "r_dequantized = DequantizeLinear(r_quantized, r_scale, r_zero_point) [r_dequantize]\n"
+            "r_quantized = QuantizeLinear(r, r_scale, zero_point_3) [r_quantize]\n"
+            "r_dequantized = DequantizeLinear(r_quantized, r_scale, zero_point_3) [r_dequantize]\n"
             "y = Neg(r_dequantized) [neg]\n"
             "outputs y\n");
   EXPECT_EQ(graph.find_value("w_quantized")->type().dtype, tensor::DType::Int8);
-  EXPECT_EQ(graph.find_value("w_zero_point")->type().dtype, tensor::DType::Int8);
+  EXPECT_EQ(graph.find_value("zero_point_1")->type().dtype, tensor::DType::Int8);
   EXPECT_EQ(graph.find_value("x_quantized")->type().dtype, tensor::DType::UInt8);
-  EXPECT_EQ(graph.find_value("x_zero_point")->type().dtype, tensor::DType::UInt8);
+  EXPECT_EQ(graph.find_value("zero_point")->type().dtype, tensor::DType::UInt8);
   EXPECT_EQ(graph.find_value("b_quantized")->type().dtype, tensor::DType::Int32);
   EXPECT_EQ(graph.find_node("w_dequantize")->get_int("axis"), 0);
   EXPECT_EQ(graph.find_node("b_dequantize")->get_int("axis"), 0);
@@ -63,6 +65,12 @@ struct Network {
 const std::vector<Network>& networks() {
   static const std::vector<Network> kNetworks{
       {"Conv", std::string(kConv), {.values = {"x"}, .non_negative = {"r"}}},
+      {"FourBitValues",
+       std::string(kConv),
+       {.values = {},
+        .special =
+            {{"x", {.grid = {.bits = 4}, .scale = {0.05F}, .zero_point = {6}}},
+             {"r", {.grid = {.bits = 3, .is_signed = true}, .scale = {0.1F}, .zero_point = {0}}}}}},
       {"FloatBias", std::string(kConv), {.values = {"x"}, .biases = false}},
       {"Residual",
        "g (float[N,4,6,6] x, float[4,1,3,3] w, float[4] b) => (float[N,4] y)"
@@ -143,19 +151,41 @@ TEST(LowerToQdq, WritesReducedWeightsAndSignedValues) {
   const Tensor codes = graph.find_value("w_quantized")->constant();
   EXPECT_EQ(codes.scalar_type(), at::kChar);
   EXPECT_LE(codes.to(at::kInt).abs().max().item<int>(), 63);
-  EXPECT_EQ(graph.find_value("x_zero_point")->type().dtype, tensor::DType::Int8);
+  EXPECT_EQ(graph.find_node("x_quantize")->input(2)->type().dtype, tensor::DType::Int8);
 }
 
-TEST(LowerToQdq, RefusesCodesThatDoNotFillTheirType) {
+TEST(LowerToQdq, CutsCodesThatDoNotFillTheirType) {
   ir::Graph graph = graph_of(kConv);
   quant::QuantPlan plan = plan_for(graph, {.values = {"x"}});
   plan.activations.at("x").params.grid.bits = 4;
   plan.activations.at("x").params.zero_point = {3};
   apply(insert_fake_quantize(plan), graph);
-  const std::string text = kit::expect_unsupported([&] { apply(lower_to_qdq(plan), graph); },
-                                                   "cannot export the quantizer");
-  EXPECT_THAT(text, testing::HasSubstr("node 'x_fake_quantize'"));
-  EXPECT_THAT(text, testing::HasSubstr("got codes 0..15, expected 0..255"));
+  apply(lower_to_qdq(plan), graph);
+  EXPECT_THAT(
+      kit::to_text(graph),
+      testing::HasSubstr("x_quantized = QuantizeLinear(x, x_scale, zero_point) [x_quantize]\n"
+                         "x_clipped = Clip(x_quantized, x_lowest, x_highest) [x_clip]\n"
+                         "x_dequantized = DequantizeLinear(x_clipped, x_scale, zero_point)"));
+  EXPECT_EQ(graph.find_value("x_lowest")->constant().item<int>(), 0);
+  EXPECT_EQ(graph.find_value("x_highest")->constant().item<int>(), 15);
+  EXPECT_EQ(graph.find_value("x_highest")->constant().scalar_type(), at::kByte);
+}
+
+TEST(LowerToQdq, SharesEqualZeroPoints) {
+  ir::Graph graph = graph_of(
+      "g (float[N,4,5,5] x, float[4,4,1,1] w, float[4,4,1,1] v) => (float[N,4,5,5] y)"
+      " { a = Conv(x, w) y = Conv(a, v) }");
+  const quant::QuantPlan plan = plan_for(graph, {.values = {"x", "a"}});
+  apply(insert_fake_quantize(plan), graph);
+  apply(lower_to_qdq(plan), graph);
+  std::set<const ir::Value*> zeros;
+  for (const ir::Node* node : graph.nodes()) {
+    if (!node->is("Conv")) zeros.insert(node->input(2));
+  }
+  EXPECT_EQ(zeros.size(), 2U) << "of values and of weights\n" << kit::to_text(graph);
+  for (const char* gone : {"x_zero_point", "a_zero_point", "w_zero_point", "v_zero_point"}) {
+    EXPECT_EQ(graph.find_value(gone), nullptr) << gone;
+  }
 }
 
 TEST(LowerToQdq, Needs16BitOpsetFor16BitCodes) {

@@ -3,6 +3,9 @@
 #include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
 
+#include "espalier/base/file.h"
+#include "espalier/deploy/engine.h"
+#include "espalier/exec/program.h"
 #include "espalier/onnx/codec.h"
 #include "espalier/passes/fake_quantize_node.h"
 #include "espalier/recipe/plan_yaml.h"
@@ -127,6 +130,60 @@ TEST(Exporting, ARunFolderOfQuantizationHoldsItsFloatModel) {
   EXPECT_EQ(folder.read("x.onnx"), result.quantized_model);
 }
 
+/// Outputs of a file in an engine for some images.
+Tensor run_in(const std::string& engine, const std::string& bytes, const Tensor& images) {
+  const auto loaded = deploy::open_engine(engine).load(bytes, {});
+  return loaded->run(std::span(&images, 1)).front();
+}
+
+TEST(Exporting, EveryQuantizedFormComputesWhatTheSimulationDoes) {
+  const kit::TemporaryFolder folder;
+  const std::filesystem::path float_model = write_small_model(folder.path());
+  const ir::Graph graph = onnx::load(float_model);
+  const QuantizationResult result =
+      quantize_model({.graph = graph,
+                      .data = synthetic_splits(24),
+                      .calibration = {.samples = 8},
+                      .stage = {.rounding = false, .verify = {.latency_rounds = 0, .engines = {}}},
+                      .progress = report::ProgressStyle::Quiet});
+  folder.write("plan.yaml", print_plan(result.plan));
+  const Tensor images = kit::random_tensor({4, 1, 28, 28}, 11);
+  const Tensor expected =
+      exec::Program::compile(result.simulated, {}).run(std::span(&images, 1)).front();
+  const double largest = expected.abs().max().item<double>();
+  for (const std::string form : {"qdq", "frozen", "int8"}) {
+    const std::filesystem::path output = folder.path() / (form + ".onnx");
+    const report::Json json = export_model(
+        {.model = float_model, .output = output, .form = form, .plan = folder.file("plan.yaml")});
+    // A sum that is rounded otherwise may move a code: 1 of 255.
+    EXPECT_LE(json.at("simulation_difference").as_number(), form == "qdq" ? 0 : 0.02) << form;
+    EXPECT_NE(export_text(json).find("from its simulation: "), std::string::npos);
+    const std::string bytes = base::read_file(output);
+    for (const std::string engine : {"onnxruntime", "openvino"}) {
+      EXPECT_THAT(run_in(engine, bytes, images),
+                  kit::IsCloseTo(expected, kit::Tolerance{.absolute = 0.02 * largest}))
+          << form << " in " << engine;
+    }
+  }
+  const ir::Graph frozen = onnx::load(folder.path() / "frozen.onnx");
+  const ir::Graph stored = onnx::load(folder.path() / "int8.onnx");
+  std::size_t layers = 0;
+  for (const ir::Node* node : frozen.nodes()) {
+    if (!node->is("Conv")) continue;
+    const Tensor& weight = node->input(1)->constant();
+    EXPECT_EQ(weight.scalar_type(), at::kFloat);
+    EXPECT_THAT(weight, kit::HasSameBits(weight.round())) << "integers";
+    const ir::Node* cast = stored.find_node(node->name())->input(1)->producer();
+    ASSERT_NE(cast, nullptr);
+    EXPECT_TRUE(cast->is("Cast"));
+    EXPECT_THAT(cast->input(0)->constant().to(at::kFloat), kit::HasSameBits(weight));
+    ++layers;
+  }
+  EXPECT_GE(layers, 2U);
+  EXPECT_LT(std::filesystem::file_size(folder.path() / "int8.onnx"),
+            0.4 * static_cast<double>(std::filesystem::file_size(folder.path() / "frozen.onnx")));
+}
+
 TEST(Exporting, TakesTheTrainedModelOfARunFolder) {
   const kit::TemporaryFolder folder;
   const auto write = [&](const std::string& name, std::int64_t epoch) {
@@ -158,11 +215,14 @@ TEST(Exporting, RefusesWhatDoesNotFit) {
   };
   refused({.model = onnx_model, .output = output, .averaged = true},
           "holds no moving average: got a file that is no checkpoint");
-  refused({.model = onnx_model, .output = output, .target = "x86"},
-          "a plan and a target belong to form 'qdq': got form 'float'");
+  refused(
+      {.model = onnx_model, .output = output, .target = "x86"},
+      "a plan and a target belong to quantized forms: got form 'float', expected qdq, frozen or "
+      "int8");
   refused({.model = onnx_model, .output = output, .form = "qdq"}, "form 'qdq' needs a plan");
   refused({.model = onnx_model, .output = output, .form = "int4"},
-          "unknown form of an export: got 'int4', expected float, folded or qdq");
+          "unknown form of an export: got 'int4', expected float, folded, qdq, frozen or int8");
+  refused({.model = onnx_model, .output = output, .form = "frozen"}, "form 'frozen' needs a plan");
   train::write_checkpoint(folder.path() / "c.bin", {.graph = model()});
   kit::expect_user_error(
       [&] {

@@ -47,6 +47,25 @@ TEST(QatYaml, AQuietScheduleFineTunes) {
   EXPECT_DOUBLE_EQ(std::get<train::CosineSchedule>(shape).lr, 0.001);
 }
 
+TEST(QatYaml, FrozenBatchNormIsAStrategyOfAllEpochs) {
+  const auto stage = stage_of("mode: qat\ntrain: {epochs: 3}\nquantizers: {batch_norm: frozen}\n");
+  EXPECT_EQ(stage.qat->quantizers.batch_norm, passes::BatchNormForm::Live);
+  ASSERT_EQ(stage.qat->train.strategies.size(), 1U);
+  const StrategyConfig& strategy = stage.qat->train.strategies[0];
+  EXPECT_EQ(strategy.span.start, 0);
+  EXPECT_EQ(strategy.span.end, 2);
+  EXPECT_EQ(std::get<FreezeObservedConfig>(strategy.what).what,
+            FreezeObservedConfig::What::BatchNorm);
+  EXPECT_FALSE(stage.qat->reestimate_batch_norm);
+}
+
+TEST(QatYaml, ReadsReestimation) {
+  const auto stage =
+      stage_of("mode: qat\ntrain: {epochs: 3}\nquantizers: {batch_norm: re_estimated}\n");
+  EXPECT_TRUE(stage.qat->reestimate_batch_norm);
+  EXPECT_TRUE(stage.qat->train.strategies.empty());
+}
+
 TEST(QatYaml, RefusesBadKeys) {
   const auto refused = [](const std::string& keys, std::string_view message) {
     kit::expect_user_error([&] { (void)stage_of("mode: qat\n" + keys); }, message);
@@ -57,6 +76,8 @@ TEST(QatYaml, RefusesBadKeys) {
   refused("train: {}\nquantizers: {weights: pact}", "bad value of 'weights'");
   refused("train: {}\nquantizers: {activations: moving_average}", "s.yaml:3");
   refused("train: {}\nquantizers: {batch_norm: none}", "batch_norm");
+  refused("train: {epochs: 2, strategies: [{quantize: {}}]}",
+          "a stage 'quantize' cannot hold a strategy 'quantize'");
   kit::expect_user_error([] { (void)stage_of("train: {epochs: 1}"); }, "unknown key 'train'");
 }
 

@@ -1,10 +1,12 @@
 #include "espalier/recipe/run.h"
 
 #include <map>
+#include <set>
 
 #include <gtest/gtest.h>
 
 #include "espalier/base/file.h"
+#include "espalier/recipe/model_source.h"
 #include "espalier/recipe/quantization.h"
 #include "tests/kit/expect_error.h"
 #include "tests/kit/temporary_folder.h"
@@ -238,6 +240,30 @@ TEST(Run, ExportAloneWritesTheModel) {
   const Recipe recipe = parse("version: 1\nmodel: {zoo: FashionCNN}\nstages:\n  - export:\n");
   EXPECT_TRUE(run_recipe(recipe, quiet(folder.path() / "run")).passed);
   EXPECT_FALSE(folder.read("run/model.onnx").empty());
+}
+
+TEST(Quantization, FewerBitsOfSomeLayersRunInEngines) {
+  const kit::TemporaryFolder folder;
+  const ir::Graph graph = load_model({.source = ModelFile{write_small_model(folder.path())}});
+  const QuantizationResult result = quantize_model(
+      {.graph = graph,
+       .data = synthetic_splits(24),
+       .calibration = {.samples = 8},
+       .stage = {.plan = {.bits = {{.pattern = "Conv", .weights = 4, .activations = 6}}},
+                 .rounding = false,
+                 .verify = {.max_drop = 100,
+                            .min_agreement = 0,
+                            .min_integer_mac_share = 0,
+                            .allow_slower = true,
+                            .latency_rounds = 0}},
+       .progress = report::ProgressStyle::Quiet});
+  ASSERT_EQ(result.verification.engines.size(), 2U);
+  for (const deploy::EngineReport& engine : result.verification.engines) {
+    EXPECT_GE(engine.simulation_agreement.value_or(0), 0.9) << engine.name;
+  }
+  std::set<int> bits;
+  for (const auto& [name, weight] : result.plan.weights) bits.insert(weight.params.grid.bits);
+  EXPECT_TRUE(bits.contains(4));
 }
 
 TEST(Quantization, PlansDoNotDependOnThreads) {

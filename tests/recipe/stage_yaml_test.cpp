@@ -14,6 +14,7 @@ method: kl
 activations: {bits: 8, symmetric: true}
 weights: {bits: 4, per_channel: false, method: abs_max}
 skip: ["head/*", Gemm]
+bits: [{match: "conv1*", weights: 8, activations: 6}, {match: Gemm, weights: 3}]
 quantize_last: false
 bias_correction: false
 verify: {max_drop: 1.5, allow_slower: true, engines: [openvino]}
@@ -27,6 +28,12 @@ verify: {max_drop: 1.5, allow_slower: true, engines: [openvino]}
   EXPECT_EQ(stage.plan.weight_bits, 4);
   EXPECT_EQ(stage.plan.weight_method, "abs_max");
   EXPECT_EQ(stage.plan.skip, (std::vector<std::string>{"head/*", "Gemm"}));
+  ASSERT_EQ(stage.plan.bits.size(), 2U);
+  EXPECT_EQ(stage.plan.bits[0].pattern, "conv1*");
+  EXPECT_EQ(stage.plan.bits[0].weights, std::optional<int>(8));
+  EXPECT_EQ(stage.plan.bits[0].activations, std::optional<int>(6));
+  EXPECT_EQ(stage.plan.bits[1].weights, std::optional<int>(3));
+  EXPECT_EQ(stage.plan.bits[1].activations, std::nullopt);
   EXPECT_FALSE(stage.plan.quantize_last);
   EXPECT_FALSE(stage.bias_correction);
   EXPECT_DOUBLE_EQ(stage.verify.max_drop, 1.5);
@@ -42,6 +49,9 @@ TEST(StageYaml, RefusesBadQuantization) {
   refused("target: x68", "x86");
   refused("weights: {bits: 40}", "an integer from 2 to 8");
   refused("weights: {bits: 1}", "an integer from 2 to 8");
+  refused("bits: [{weights: 4}]", "match");
+  refused("bits: [{match: a}]", "a rule of 'bits' says nothing: s.yaml:1");
+  refused("bits: [{match: a, weights: 9}]", "an integer from 2 to 8");
   refused("verify: {max_dorp: 1}", "did you mean 'max_drop'");
 }
 

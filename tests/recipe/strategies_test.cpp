@@ -37,6 +37,21 @@ TEST(Strategies, FreezeNamesItsGlobs) {
   EXPECT_THAT(plan.frozen, ElementsAre("*.mean", "*.variance"));
 }
 
+TEST(Strategies, ObservedValuesFreezeByKind) {
+  OneStrategy norms(FreezeObservedConfig{.what = FreezeObservedConfig::What::BatchNorm});
+  EXPECT_EQ(norms.strategy->describe(), "freeze_batch_norm, epochs 1 to 2");
+  train::EpochPlan plan;
+  norms.strategy->on_epoch(1, plan);
+  EXPECT_TRUE(plan.frozen_batch_norm);
+  EXPECT_FALSE(plan.frozen_quantizers);
+  OneStrategy quantizers(FreezeObservedConfig{.what = FreezeObservedConfig::What::Quantizers});
+  EXPECT_EQ(quantizers.strategy->describe(), "freeze_quantizers, epochs 1 to 2");
+  train::EpochPlan other;
+  quantizers.strategy->on_epoch(1, other);
+  EXPECT_TRUE(other.frozen_quantizers);
+  EXPECT_FALSE(other.frozen_batch_norm);
+}
+
 TEST(Strategies, DistilAddsTermsFromItsStartOrAResumeToItsEnd) {
   const LossConfig loss{.kind = LossConfig::Kind::SoftLabel, .weight = 2};
   for (const bool resumed : {false, true}) {

@@ -30,6 +30,45 @@ TEST(StrategyYaml, ReadsEveryStrategy) {
   EXPECT_EQ(std::get<EpochExportConfig>(strategies[3].what).file, "last.onnx");
 }
 
+TEST(StrategyYaml, ReadsWhatFreezesObservedValues) {
+  const auto strategies =
+      parse("[{freeze_batch_norm: {start_epoch: 7}}, {freeze_quantizers: {start_epoch: 8}}]");
+  EXPECT_EQ(std::get<FreezeObservedConfig>(strategies[0].what).what,
+            FreezeObservedConfig::What::BatchNorm);
+  EXPECT_EQ(strategies[0].span.start, 7);
+  EXPECT_EQ(strategies[0].span.end, 9);
+  EXPECT_EQ(std::get<FreezeObservedConfig>(strategies[1].what).what,
+            FreezeObservedConfig::What::Quantizers);
+}
+
+TEST(StrategyYaml, QuantizeHasTheKeysOfItsStage) {
+  const auto strategies = parse(R"(
+- quantize: {start_epoch: 4, end_epoch: 8, target: generic, weights: {bits: 4}, skip: ["head*"],
+    quantizers: {weights: abs_max, activations: pact, batch_norm: frozen},
+    verify: {max_drop: 3}, file: int8.onnx, opset: 18}
+)");
+  ASSERT_EQ(strategies.size(), 2U);
+  EXPECT_EQ(strategies[0].span.start, 4);
+  EXPECT_EQ(strategies[0].span.end, 8);
+  const auto& config = std::get<TrainQuantizeConfig>(strategies[0].what);
+  EXPECT_EQ(config.plan.target, "generic");
+  EXPECT_EQ(config.plan.weight_bits, 4);
+  EXPECT_EQ(config.plan.skip, std::vector<std::string>{"head*"});
+  EXPECT_FALSE(config.quantizers.weights.per_channel);
+  EXPECT_EQ(config.quantizers.activations.estimator, "pact");
+  EXPECT_DOUBLE_EQ(config.verify.max_drop, 3);
+  EXPECT_DOUBLE_EQ(config.verify.min_agreement, 0) << "accuracy judges a training";
+  EXPECT_EQ(config.file, "int8.onnx");
+  EXPECT_EQ(config.opset, 18);
+  EXPECT_EQ(std::get<FreezeObservedConfig>(strategies[1].what).what,
+            FreezeObservedConfig::What::BatchNorm);
+  EXPECT_EQ(strategies[1].span.start, 4);
+  EXPECT_EQ(strategies[1].span.end, 9) << "quantizers stay behind the end, and so does this";
+  const auto plain = parse("[{quantize: {end_epoch: 5}}]");
+  ASSERT_EQ(plain.size(), 1U);
+  EXPECT_EQ(std::get<TrainQuantizeConfig>(plain[0].what).file, "epoch-5-int8.onnx");
+}
+
 TEST(StrategyYaml, RefusesBadStrategies) {
   const auto refused = [](const std::string& text, std::string_view message) {
     kit::expect_user_error([&] { (void)parse(text); }, message);
@@ -43,8 +82,14 @@ TEST(StrategyYaml, RefusesBadStrategies) {
           "bad value of 'file': s.yaml:1: got '../x.onnx', expected a file name that ends in "
           ".onnx, without a folder");
   refused("[{export: {file: x.bin}}]", "got 'x.bin'");
-  kit::expect_unsupported([] { (void)parse("[{quantize: {mode: qat}}]"); },
-                          "strategy 'quantize' inside a training is not supported");
+  refused("[{quantize: {mode: qat}}]", "'mode'");
+  refused("[{quantize: {}}, {quantize: {}}]",
+          "a training can be quantized once: s.yaml:1: got a second strategy 'quantize'");
+  refused("[{quantize: {activations: {bits: 1}}}]", "an integer from 2 to 8");
+  refused("[{quantize: {activations: {bits: 40}}}]", "an integer from 2 to 8");
+  refused("[{quantize: {quantizers: {weights: lsq_wight}}}]", "bad value of 'weights'");
+  kit::expect_unsupported([] { (void)parse("[{prune: {}}]"); },
+                          "strategy 'prune' inside a training is not supported");
 }
 
 }  // namespace

@@ -119,6 +119,29 @@ TEST(Strategy, AResumedRunSeesTheSameEpochs) {
   EXPECT_TRUE(over.calls.empty());
 }
 
+TEST(Strategy, FrozenBatchNormKeepsAndUsesItsStatistics) {
+  class FreezeNorms final : public Strategy {
+   public:
+    [[nodiscard]] std::string describe() const override { return "freeze"; }
+    [[nodiscard]] EpochSpan span() const override { return {.start = 1, .end = 1}; }
+    void on_epoch(std::int64_t, EpochPlan& plan) override { plan.frozen_batch_norm = true; }
+  };
+  const kit::TemporaryFolder folder;
+  FreezeNorms freeze;
+  TrainOptions options = into(folder);
+  options.checkpoints.keep = 100;
+  run({&freeze}, options);
+  const auto mean = [&](const std::string& step) {
+    const Checkpoint saved = read_checkpoint(folder.file("step-" + step + ".espalier"));
+    for (const ir::Node* node : std::as_const(saved.graph).nodes()) {
+      if (node->is("BatchNormalization")) return node->input(3)->constant().clone();
+    }
+    throw std::logic_error("no BatchNormalization");
+  };
+  EXPECT_THAT(mean("00000008"), kit::HasSameBits(mean("00000004")));
+  EXPECT_NE(kit::bit_difference(mean("00000012"), mean("00000008")), "") << "thawed at the end";
+}
+
 TEST(Strategy, AnErrorStopsTheRun) {
   class Failing final : public Strategy {
    public:

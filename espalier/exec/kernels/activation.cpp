@@ -159,10 +159,10 @@ Kernel make_clip(const KernelRequest& request) {
     Tensor input = std::move(call.inputs[0]);
     if (!least && !most) {
       call.outputs[0] = input;
-    } else if (!c10::GradMode::is_enabled() && may_overwrite(input)) {
-      call.outputs[0] = at::clamp_(input, least, most);
     } else if (c10::isBarebonesUnsignedType(input.scalar_type())) {
       call.outputs[0] = at::clamp(input.to(at::kLong), least, most).to(input.scalar_type());
+    } else if (!c10::GradMode::is_enabled() && may_overwrite(input)) {
+      call.outputs[0] = at::clamp_(input, least, most);
     } else {
       call.outputs[0] = at::clamp(input, least, most).to(input.scalar_type());
     }

@@ -1,0 +1,102 @@
+"""The jobs: a float training for each network of the zoo, then fine-tunings of equal length that
+differ in their quantizers alone. The control has none."""
+
+import dataclasses
+
+FINE_TUNE_EPOCHS = 3
+FLOAT_EPOCHS = 10
+FINE_TUNE_RATE = 0.01
+
+# Networks of the zoo: ResNet-34 keeps ImageNet's stem, the others begin gently.
+ZOO = {
+    "mobilenet_v1": {"zoo": "MobileNetV1", "stem": "cifar"},
+    "mobilenet_v2": {"zoo": "MobileNetV2", "stem": "cifar"},
+    "resnet34": {"zoo": "ResNet34"},
+}
+
+# The default type, and the three combinations of PaddleSlim's quantization document.
+TYPES = {
+    "default": ("channel_wise_abs_max", "moving_average_abs_max"),
+    "tensor-abs_max": ("abs_max", "abs_max"),
+    "tensor-moving": ("abs_max", "moving_average_abs_max"),
+    "channel-abs_max": ("channel_wise_abs_max", "abs_max"),
+}
+LOW_BITS = ("channel_wise_lsq_weight", "lsq_act")
+
+
+@dataclasses.dataclass
+class Job:
+    """One run of `espalier train`."""
+
+    name: str  # "<network>/<kind>/s<seed>"
+    seed: int
+    stage: dict
+    start: str = ""  # job whose model.onnx it begins with; empty: fresh weights or a given file
+
+    @property
+    def network(self):
+        return self.name.split("/")[0]
+
+    @property
+    def kind(self):
+        return self.name.split("/")[1]
+
+    @property
+    def quantized(self):
+        return "quantize" in self.stage
+
+
+def training(epochs, rate):
+    """Stage `train`; the best epoch is chosen on held-out training images."""
+    return {
+        "epochs": epochs,
+        "optimizer": {"sgd": {"momentum": 0.9, "weight_decay": 1.0e-4}},
+        "schedule": {"cosine": {"lr": rate}},
+        "log_every_steps": 100,
+        "checkpoint_every_steps": 100,
+    }
+
+
+def quantization(bits, types, arguments):
+    """Stage `quantize`: 8 bits from end to end, fewer with the first and last layer's weights at
+    the same few bits as all others."""
+    stage = {
+        "mode": "qat",
+        "train": training(arguments.epochs, arguments.rate),
+        "quantizers": {"weights": types[0], "activations": types[1]},
+        # Accuracy is judged by the intervals against the control.
+        "verify": {"max_drop": 100, "min_integer_mac_share": 0, "allow_slower": True,
+                   "latency_rounds": 0},
+    }
+    if bits < 8:
+        stage["method"] = "mse"
+        stage["weights"] = {"bits": bits, "method": "mse"}
+        stage["activations"] = {"bits": bits}
+    return {"quantize": stage}
+
+
+def fine_tunings(network, start, arguments):
+    """Controls and default type with three seeds, the other types with one."""
+    jobs = []
+    for seed in (1, 2, 3):
+        jobs.append(Job(f"{network}/control/s{seed}", seed,
+                        {"train": training(arguments.epochs, arguments.rate)}, start))
+        jobs.append(Job(f"{network}/w8a8-default/s{seed}", seed,
+                        quantization(8, TYPES["default"], arguments), start))
+        if network == "resnet20":
+            jobs.extend(Job(f"{network}/w{bits}a{bits}/s{seed}", seed,
+                            quantization(bits, LOW_BITS, arguments), start)
+                        for bits in (4, 3, 2))
+    jobs.extend(Job(f"{network}/w8a8-{name}/s1", 1, quantization(8, types, arguments), start)
+                for name, types in TYPES.items() if name != "default")
+    return jobs
+
+
+def all_jobs(arguments):
+    """Every job, those that others start from first; ResNet-20's need its weights."""
+    jobs = fine_tunings("resnet20", "", arguments) if arguments.resnet20 else []
+    for network in ZOO:
+        name = f"{network}/float/s1"
+        jobs.append(Job(name, 1, {"train": training(FLOAT_EPOCHS, 0.1)}))
+        jobs.extend(fine_tunings(network, name, arguments))
+    return jobs

@@ -1,0 +1,147 @@
+#include "espalier/recipe/quantize_strategy.h"
+
+#include <gmock/gmock.h>
+
+#include "espalier/onnx/codec.h"
+#include "espalier/recipe/quantization.h"
+#include "espalier/recipe/run.h"
+#include "espalier/train/checkpoint.h"
+#include "tests/kit/expect_error.h"
+#include "tests/kit/temporary_folder.h"
+
+namespace espalier::recipe {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+RunOptions quiet(const fs::path& output, bool resume = false) {
+  return {.output = output,
+          .resume = resume,
+          .threads = 1,
+          .command = "espalier train",
+          .progress = report::ProgressStyle::Quiet};
+}
+
+/// Four epochs of three steps; quantizers from epoch 2 on, exported after epoch 2.
+Recipe recipe_with(const std::string& keys = "") {
+  const std::string split =
+      "{dataset: {name: Synthetic, size: 28, channels: 1, classes: 4, count: 24, seed: 1,\n"
+      "  transform_ops: [{NormalizeImage: {mean: [0.5], std: [0.25], channel_num: 1}},\n"
+      "  {ToCHWImage: }]}, sampler: {batch_size: 8}, loader: {num_workers: 0}}";
+  return parse_recipe(
+      parse_yaml(
+          "version: 1\nseed: 3\nmodel: {zoo: FashionCNN, classes: 4}\n"
+          "data: {train: " +
+              split + ", eval: " + split +
+              ", calibration: {samples: 8}}\n"
+              "stages:\n  - train:\n      epochs: 4\n      schedule: {constant: {lr: 0.01}}\n"
+              "      keep_checkpoints: 100\n      checkpoint_every_steps: 1\n"
+              "      strategies:\n"
+              "        - quantize: {start_epoch: 2, end_epoch: 2, " +
+              keys + "verify: {latency_rounds: 0, samples: 8, engines: []}}\n",
+          "r.yaml"),
+      ".");
+}
+
+std::size_t count(const ir::Graph& graph, std::string_view op) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(graph.nodes(), [&](const ir::Node* node) { return node->op() == op; }));
+}
+
+TEST(QuantizeStrategy, TrainsFloatThenQuantizedAndShipsTheResult) {
+  const kit::TemporaryFolder folder;
+  const RunResult result =
+      run_recipe(recipe_with("file: middle.onnx, "), quiet(folder.file("run")));
+  EXPECT_EQ(result.report.at("training").at("epochs").items().size(), 4U);
+  EXPECT_FALSE(result.report.at("compressed").is_null());
+  const auto graph_after = [&](const std::string& step) {
+    return train::read_checkpoint(folder.file("run/checkpoints/stage-0/step-" + step + ".espalier"))
+        .graph;
+  };
+  EXPECT_EQ(count(graph_after("00000006"), "FakeQuantize"), 0U) << "the start is its first step";
+  EXPECT_GT(count(graph_after("00000007"), "FakeQuantize"), 4U);
+  EXPECT_GT(count(graph_after("00000012"), "FakeQuantize"), 4U) << "quantizers stay behind the end";
+  // Float model and plan of the moment when quantization began.
+  const QuantizationStart start = load_quantization_start(folder.file("run/checkpoints/stage-0"));
+  EXPECT_EQ(onnx::encode(start.float_model), onnx::encode(graph_after("00000006")));
+  EXPECT_FALSE(start.plan.weights.empty());
+  EXPECT_EQ(folder.read("run/float.onnx"), onnx::encode(start.float_model, {.opset = 17}));
+  // Two quantized models: as the span ended, and what the stage kept as best.
+  for (const char* name : {"run/middle.onnx", "run/model.onnx"}) {
+    const ir::Graph shipped = onnx::load(folder.file(name));
+    EXPECT_GT(count(shipped, "QuantizeLinear"), 2U) << name;
+    EXPECT_EQ(count(shipped, "FakeQuantize"), 0U) << name;
+    EXPECT_EQ(count(shipped, "BatchNormalization"), 0U) << name;
+  }
+  EXPECT_THAT(folder.read("run/plan.yaml"), HasSubstr("trained"));
+  EXPECT_THAT(folder.read("run/log.txt"), HasSubstr("epoch 3: quantize, epochs 2 to 2"));
+}
+
+/// A run that was killed when it had just written the checkpoint of a step.
+void kill_after(const fs::path& folder, std::int64_t step) {
+  const fs::path checkpoints = folder / "checkpoints";
+  std::vector<fs::path> gone{checkpoints / "stage-0.espalier", folder / "model.onnx",
+                             checkpoints / "stage-0/best.espalier"};
+  for (const auto& entry : fs::directory_iterator(checkpoints / "stage-0")) {
+    const std::string name = entry.path().filename().string();
+    if (name > fmt::format("step-{:08}.espalier", step)) gone.push_back(entry.path());
+    if (step <= 6 && name.starts_with("before-quantization")) gone.push_back(entry.path());
+  }
+  for (const fs::path& path : gone) fs::remove(path);
+}
+
+TEST(QuantizeStrategy, ResumesOnBothSidesOfItsStartToTheSameBytes) {
+  for (const std::string keys : {"", "quantizers: {activations: lsq_act, batch_norm: frozen}, "}) {
+    const kit::TemporaryFolder folder;
+    const Recipe recipe = recipe_with(keys);
+    static_cast<void>(run_recipe(recipe, quiet(folder.file("whole"))));
+    for (const std::int64_t step : {4, 6, 7, 9, 11}) {
+      const fs::path broken = folder.file(fmt::format("broken-{}", step));
+      fs::copy(folder.file("whole"), broken, fs::copy_options::recursive);
+      kill_after(broken, step);
+      static_cast<void>(run_recipe(recipe, quiet(broken, true)));
+      const std::string name = broken.filename().string();
+      EXPECT_THAT(folder.read(name + "/log.txt"), HasSubstr(fmt::format(", step {}:", step)));
+      for (const char* file :
+           {"model.onnx", "plan.yaml", "float.onnx", "epoch-2-int8.onnx",
+            "checkpoints/stage-0.espalier", "checkpoints/stage-0/step-00000012.espalier"}) {
+        EXPECT_EQ(folder.read(name + "/" + file), folder.read(std::string("whole/") + file))
+            << "killed after step " << step << ": " << file;
+      }
+    }
+  }
+}
+
+/// The bytes of all initializers.
+std::string weights_of(const ir::Graph& graph) {
+  std::string bytes;
+  for (const ir::Value* value : graph.initializers()) {
+    const Tensor constant = value->constant().contiguous();
+    bytes.append(static_cast<const char*>(constant.const_data_ptr()), constant.nbytes());
+  }
+  return bytes;
+}
+
+TEST(QuantizeStrategy, ReestimatesBatchNormBeforeItExports) {
+  const kit::TemporaryFolder folder;
+  static_cast<void>(run_recipe(recipe_with("quantizers: {batch_norm: re_estimated}, "),
+                               quiet(folder.file("run"))));
+  EXPECT_THAT(folder.read("run/log.txt"), HasSubstr("BatchNormalization nodes computed anew on 8"));
+  static_cast<void>(run_recipe(recipe_with(), quiet(folder.file("live"))));
+  const auto trained = [&](const std::string& run) {
+    const std::string path = folder.file(run + "/checkpoints/stage-0/step-00000012.espalier");
+    return weights_of(train::read_checkpoint(path).graph);
+  };
+  EXPECT_EQ(trained("run"), trained("live")) << "training is the same";
+  EXPECT_NE(folder.read("run/model.onnx"), folder.read("live/model.onnx"));
+}
+
+TEST(QuantizeStrategy, NamesTheFileThatIsMissing) {
+  const kit::TemporaryFolder folder;
+  kit::expect_user_error([&] { (void)load_quantization_start(folder.path()); },
+                         "got no 'before-quantization.espalier'");
+}
+
+}  // namespace
+}  // namespace espalier::recipe
