@@ -115,7 +115,8 @@ void SensitivityMeter::judge_baseline() {
   for (std::size_t batch = 0; batch < count; ++batch) {
     ends_.push_back(total += images_.batches[batch].size(0));
     if (options_.metric != SensitivityMetric::Top1) continue;
-    data::check_labels({.labels = images_.labels[batch]}, reference_[batch].size(1));
+    const data::Batch labels{.images = {}, .labels = images_.labels[batch], .indices = {}};
+    data::check_labels(labels, reference_[batch].size(1));
     correct_.push_back(judge_top1(reference_[batch], images_.labels[batch]));
     num_correct += std::ranges::count(correct_.back(), 1);
   }

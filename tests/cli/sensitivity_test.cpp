@@ -96,7 +96,7 @@ TEST_F(Sensitivity, GoesOnAfterAKill) {
   ASSERT_EQ(run(words("whole.csv", {"--exact"})).code, 0);
   const std::size_t header = 12;
   const std::size_t all = num_lines("whole.csv");
-  for (const std::string& workers : {"1", "2"}) {
+  for (const std::string workers : {"1", "2"}) {
     const std::string name = "killed" + workers + ".csv";
     {
       const process::Child child(program(words(name, {"--exact", "--workers", workers})));
