@@ -72,7 +72,7 @@ std::vector<std::string> measuring_words(const Measuring& measuring, const Commo
   for (const std::string& group : request.trials.groups) {
     words.insert(words.end(), {"--groups", group});
   }
-  for (const CLI::Option* option : measuring.data.folder_options) {
+  for (const CLI::Option* option : measuring.data.only_for_folders) {
     if (option->count() == 0) continue;
     words.insert(words.end(),
                  {option->get_name(), fmt::format("{}", fmt::join(option->results(), ","))});
