@@ -84,6 +84,30 @@ void check_batch(const CLI::App& app, const std::filesystem::path& model, std::i
        .expected = fmt::format("a multiple of {}, which the file fixes", *fixed)});
 }
 
+Outcome judged(bool passed, const report::Json& report, const CommonOptions& common) {
+  const auto print_failures = [](const report::Json& part) {
+    const report::Json* failures = part.find("failures");
+    if (failures == nullptr) return;
+    for (const report::Json& failure : failures->items()) {
+      fmt::print(stderr, "failed: {}\n", failure.as_string());
+    }
+  };
+  if (!passed && common.verbosity < 0) {
+    print_failures(report);
+    if (const report::Json* pruning = report.find("pruning")) print_failures(*pruning);
+  }
+  return {.code = passed ? base::ExitCode::Ok : base::ExitCode::FailedCheck,
+          .json = report::to_text(report, -1)};
+}
+
+Outcome outcome_of(const recipe::RunResult& result, const std::filesystem::path& output,
+                   const CommonOptions& common) {
+  if (common.verbosity >= 0) {
+    fmt::print("{}written: {}\n", result.text, (output / "model.onnx").string());
+  }
+  return judged(result.passed, result.report, common);
+}
+
 report::ProgressStyle progress_style(const CommonOptions& common) {
   return common.verbosity < 0 ? report::ProgressStyle::Quiet : report::ProgressStyle::Auto;
 }

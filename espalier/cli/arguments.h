@@ -7,6 +7,8 @@
 #include "espalier/cli/command.h"
 #include "espalier/recipe/folder_data.h"
 #include "espalier/recipe/recipe.h"
+#include "espalier/recipe/run.h"
+#include "espalier/report/json.h"
 #include "espalier/report/progress.h"
 
 namespace CLI {
@@ -37,6 +39,12 @@ void add_verify_bounds(CLI::App& app, recipe::VerifyConfig& config);
 /// Refuses a `--batch` that was given and that the file, which fixes another one, cannot honour:
 /// UserError unless it is a multiple of the file's.
 void check_batch(const CLI::App& app, const std::filesystem::path& model, std::int64_t batch);
+
+/// Exit code and JSON of a judged report; when quiet, why it failed goes to standard error.
+[[nodiscard]] Outcome judged(bool passed, const report::Json& report, const CommonOptions& common);
+/// The same for a run, after its table and the file that it wrote.
+[[nodiscard]] Outcome outcome_of(const recipe::RunResult& result,
+                                 const std::filesystem::path& output, const CommonOptions& common);
 
 /// How progress is shown at this verbosity.
 [[nodiscard]] report::ProgressStyle progress_style(const CommonOptions& common);

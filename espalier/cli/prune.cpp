@@ -25,6 +25,7 @@ struct Target {
 };
 
 struct Arguments {
+  bool overwrite = false;
   std::filesystem::path model;
   std::filesystem::path output;
   DataArguments data;
@@ -110,19 +111,7 @@ recipe::PruneStage make_stage(const Arguments& arguments, std::uint64_t seed) {
   return stage;
 }
 
-/// The command again, with everything that was not left at its default.
-std::string line_of(const CLI::App& app) {
-  std::vector<std::string> words{"prune"};
-  for (const CLI::Option* option : app.get_options()) {
-    if (option->count() == 0) continue;
-    if (!option->get_positional()) words.push_back(option->get_name());
-    if (option->get_items_expected_max() == 0) continue;
-    for (const std::string& value : option->results()) words.push_back(value);
-  }
-  return command_line(words);
-}
-
-Outcome run(const Arguments& arguments, const CommonOptions& common, const CLI::App& app) {
+Outcome run(const Arguments& arguments, const CommonOptions& common) {
   recipe::Recipe job;
   job.seed = common.seed;
   job.model.source = recipe::ModelFile{.path = arguments.model};
@@ -130,17 +119,13 @@ Outcome run(const Arguments& arguments, const CommonOptions& common, const CLI::
   job.calibration = arguments.calibration;
   job.calibration.seed = common.seed;
   job.stages = {make_stage(arguments, common.seed), recipe::ExportStage{.opset = arguments.opset}};
-  const std::string line = line_of(app);
-  job.resolved = "# " + line + "\n";
+  job.resolved = "# " + common.line + "\n";
   const recipe::RunResult result = recipe::run_recipe(job, {.output = arguments.output,
+                                                            .overwrite = arguments.overwrite,
                                                             .threads = common.threads,
-                                                            .command = line,
+                                                            .command = common.line,
                                                             .progress = progress_style(common)});
-  if (common.verbosity >= 0) {
-    fmt::print("{}written: {}\n", result.text, (arguments.output / "model.onnx").string());
-  }
-  return {.code = result.passed ? base::ExitCode::Ok : base::ExitCode::FailedCheck,
-          .json = report::to_text(result.report, -1)};
+  return outcome_of(result, arguments.output, common);
 }
 
 void add_choice_options(CLI::App& app, Arguments& arguments) {
@@ -206,6 +191,7 @@ RunCommand add_prune(CLI::App& app) {
   app.add_option("model", arguments->model, "ONNX file or checkpoint")->required();
   arguments->data.add_to(app, false);
   app.add_option("-o,--output", arguments->output, "Run folder")->required();
+  app.add_flag("--overwrite", arguments->overwrite, "Replace what the folder holds");
   add_choice_options(app, *arguments);
   add_mending_options(app, *arguments);
   app.add_option("--samples", arguments->calibration.samples, "Images that mending looks at")
@@ -223,7 +209,7 @@ RunCommand add_prune(CLI::App& app) {
   app.add_option("--verify-samples", verify.samples, "Judging images (0: all)")
       ->check(CLI::Range(0, 1'000'000'000))
       ->capture_default_str();
-  return [arguments, &app](const CommonOptions& common) { return run(*arguments, common, app); };
+  return [arguments](const CommonOptions& common) { return run(*arguments, common); };
 }
 
 }  // namespace espalier::cli

@@ -80,11 +80,7 @@ Outcome run(const Arguments& arguments, const CommonOptions& common, bool percen
                                                             .threads = common.threads,
                                                             .command = common.line,
                                                             .progress = progress_style(common)});
-  if (common.verbosity >= 0) {
-    fmt::print("{}written: {}\n", result.text, (arguments.output / "model.onnx").string());
-  }
-  return {.code = result.passed ? base::ExitCode::Ok : base::ExitCode::FailedCheck,
-          .json = report::to_text(result.report, -1)};
+  return outcome_of(result, arguments.output, common);
 }
 
 }  // namespace

@@ -29,11 +29,7 @@ Outcome run(const Arguments& arguments, const CommonOptions& common, bool seed_g
                                                             .threads = common.threads,
                                                             .command = common.line,
                                                             .progress = progress_style(common)});
-  if (common.verbosity >= 0) {
-    fmt::print("{}written: {}\n", result.text, (output / "model.onnx").string());
-  }
-  return {.code = result.passed ? base::ExitCode::Ok : base::ExitCode::FailedCheck,
-          .json = report::to_text(result.report, -1)};
+  return outcome_of(result, output, common);
 }
 
 }  // namespace

@@ -27,8 +27,7 @@ Outcome run(const Arguments& arguments, const CommonOptions& common) {
   request.progress = progress_style(common);
   const recipe::VerificationOutcome outcome = recipe::verify_files(request);
   if (common.verbosity >= 0) fmt::print("{}", outcome.text);
-  return {.code = outcome.passed ? base::ExitCode::Ok : base::ExitCode::FailedCheck,
-          .json = report::to_text(outcome.json, -1)};
+  return judged(outcome.passed, outcome.json, common);
 }
 
 }  // namespace

@@ -4,8 +4,10 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "espalier/base/error.h"
 #include "espalier/base/file.h"
@@ -123,12 +125,14 @@ double number_of(MapReader& reader, std::string_view key) {
 
 /// Items of a list of maps. A plan has every list, empty or not: a file that was cut off lacks
 /// some.
-const std::vector<YamlValue>& items_of(MapReader& reader, std::string_view key) {
-  const YamlValue& value = reader.require(key);
-  if (value.kind != YamlValue::Kind::List) {
-    refuse(value, fmt::format("bad value of '{}'", key), value.describe(), "a list of maps");
+/// Entries of a list; none where the key is missing, which parse_plan refuses in the end.
+std::span<const YamlValue> items_of(MapReader& reader, std::string_view key) {
+  const YamlValue* value = reader.find(key);
+  if (value == nullptr) return {};
+  if (value->kind != YamlValue::Kind::List) {
+    refuse(*value, fmt::format("bad value of '{}'", key), value->describe(), "a list of maps");
   }
-  return value.items;
+  return value->items;
 }
 
 void check_params(const tensor::QuantParams& params, const YamlValue& place) {
@@ -330,6 +334,17 @@ std::string print_plan(const quant::QuantPlan& plan) {
                               {"float_nodes", list_of(plan.float_nodes, float_map)}}));
 }
 
+namespace {
+
+void check_target(const std::string& name, const YamlValue& place) {
+  const std::vector<std::string> known = quant::target_names();
+  if (std::ranges::find(known, name) != known.end()) return;
+  refuse(place, "unknown target of a plan", fmt::format("'{}'", name),
+         fmt::format("{}", fmt::join(known, ", ")));
+}
+
+}  // namespace
+
 quant::QuantPlan parse_plan(std::string_view text, const std::string& source) {
   const YamlValue document = parse_yaml(text, source);
   MapReader reader(document, "the quantization plan");
@@ -337,7 +352,7 @@ quant::QuantPlan parse_plan(std::string_view text, const std::string& source) {
   plan.version = static_cast<int>(
       read_integer(reader.require("version"), "version", kPlanVersion, kPlanVersion));
   plan.target = reader.text("target", "");
-  if (!plan.target.empty()) static_cast<void>(quant::find_target(plan.target));
+  if (!plan.target.empty()) check_target(plan.target, document);
   plan.model_id = reader.text("model_id", "");
   plan.calibration = reader.text("calibration", "");
   read_activations(reader, plan);
@@ -346,6 +361,10 @@ quant::QuantPlan parse_plan(std::string_view text, const std::string& source) {
   read_biases(reader, plan);
   read_float_nodes(reader, plan);
   reader.finish();
+  for (const char* key :
+       {"activations", "edges", "weights", "biases", "bias_corrections", "float_nodes"}) {
+    static_cast<void>(reader.require(key));
+  }
   return plan;
 }
 

@@ -36,7 +36,7 @@ class Prune : public testing::Test {
   }
   Finished prune(const std::string& file, const std::vector<std::string>& more) {
     std::vector<std::string> words{
-        "prune", file, "-o", folder_.file("run"), "-q", "--latency-rounds", "0"};
+        "prune", file, "-o", folder_.file("run"), "--overwrite", "-q", "--latency-rounds", "0"};
     words.insert(words.end(), more.begin(), more.end());
     return run(words);
   }

@@ -107,8 +107,8 @@ TEST(PlanYaml, RefusesUnknownKeysWithASuggestion) {
 TEST(PlanYaml, RefusesValuesThatAreNotSound) {
   refused(with("version: 1", "version: 2"), "version");
   refused(with("bits: 8", "bits: 80"), "bits");
-  refused(with("scale: [0.1]", "scale: [-0.1]"), "a positive float32");
-  refused(with("scale: [0.1]", "scale: [1e60]"), "a positive float32");
+  refused(with("scale: [0.1]", "scale: [-0.1]"), "a positive normal float32");
+  refused(with("scale: [0.1]", "scale: [1e60]"), "a positive normal float32");
   refused(with("scale: [0.1]", "scale: []"), "no scale");
   refused(with("scale: [0.1]", "scale: [0.1, 0.2]"), "2 scales and 1 zero points");
   refused(with("zero_point: [113]", "zero_point: [256]"), "zero point 256");

@@ -51,7 +51,8 @@ TEST(RunFolder, WritesAllFilesOrNone) {
   EXPECT_EQ(run.read("a"), "old");
   run.write_all({{"a", "new"}, {"b", "new"}});
   EXPECT_EQ(run.read("a") + run.read("b"), "newnew");
-  EXPECT_EQ(folder.files(), (std::vector<std::string>{"run"})) << "nothing beside it";
+  EXPECT_EQ(folder.files(), (std::vector<std::string>{"run/a", "run/b", "run/log.txt"}))
+      << "nothing beside it";
 }
 
 TEST(RunFolder, RemovesWhatAKilledRunLeft) {
