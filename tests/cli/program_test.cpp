@@ -73,7 +73,7 @@ TEST_F(Program, BadFilesExitWithTwoAndOneMessage) {
 
 TEST_F(Program, UnsupportedRecipesExitWithThree) {
   const std::string recipe = folder_.write(
-      "r.yaml", "version: 1\nmodel: {zoo: FashionCNN}\nstages:\n  - search: {latency: 0.5}\n");
+      "r.yaml", "version: 1\nmodel: {zoo: FashionCNN}\nstages:\n  - distil: {epochs: 1}\n");
   EXPECT_EQ(run({"train", "-c", recipe, "-o", folder_.file("run")}).code, 3);
   EXPECT_FALSE(std::filesystem::exists(folder_.path() / "run"));
 }
