@@ -47,6 +47,18 @@ std::string accuracy_text(const Json& facts) {
   return text + fmt::format("{:.2f} % at the end", top1(facts, "after"));
 }
 
+/// What the proof of the cut gave; empty when it was not asked for.
+std::string check_text(const Json& facts) {
+  const Json* check = facts.find("check");
+  if (check == nullptr || check->is_null()) return {};
+  const double wrong = number_of(*check, "wrong_difference");
+  return fmt::format(
+      "cut and masked model {}: they differ by {:.1e} in float64 and {:.1e} in float32{}",
+      check->at("passed").as_bool() ? "agree" : "DO NOT AGREE",
+      check->at("difference64").as_number(), check->at("difference32").as_number(),
+      std::isfinite(wrong) ? fmt::format(", a wrong cut by {:.1e}", wrong) : "");
+}
+
 Section cost_section(const Json& facts) {
   using Kind = DataTable::Kind;
   DataTable table{.columns = {{.title = "Cost"},
@@ -59,6 +71,9 @@ Section cost_section(const Json& facts) {
                           100 * facts.at("shares").at(cost).as_number()});
   }
   Section section{.title = "Pruning", .blocks = {table}, .summary = accuracy_text(facts)};
+  if (std::string check = check_text(facts); !check.empty()) {
+    section.blocks.emplace_back(report::Notice{.tone = Tone::Neutral, .text = std::move(check)});
+  }
   if (facts.at("masked").as_bool()) {
     section.blocks.emplace_back(report::Notice{
         .tone = Tone::Neutral,
@@ -190,6 +205,7 @@ std::string pruning_text(const report::Json& facts) {
   if (const std::string accuracy = accuracy_text(facts); !accuracy.empty()) {
     text += accuracy + "\n";
   }
+  if (const std::string check = check_text(facts); !check.empty()) text += check + "\n";
   if (!facts.at("engines").items().empty()) {
     report::TextTable engines({{.title = "engine", .align = Align::Left},
                                {.title = "before ms"},

@@ -19,7 +19,8 @@ Json some_facts() {
     "engines": [{"name": "openvino", "version": "1", "passed": true, "difference": 1e-7,
     "before_ms": 2.5, "after_ms": 1.25, "speed": 2.0}, {"name": "other", "version": "",
     "passed": false, "failure": "no such engine"}], "reconstruction": {"layers": [{"name": "conv2",
-    "error_before": 0.5, "error_after": 0.125}], "skipped": []}, "notes": ["a note"],
+    "error_before": 0.5, "error_after": 0.125}], "skipped": []}, "check": {"passed": true,
+    "difference64": 2e-16, "difference32": 1e-7, "wrong_difference": 0.5}, "notes": ["a note"],
     "failures": ["budget not reached: too much"]})",
                             "facts");
 }
@@ -29,8 +30,10 @@ TEST(PruningReport, TellsTheTerminalEverything) {
   for (const char* part : {"45.0 %", "68.8 %",
                            "top-1 91.50 % before, 40.00 % right after the cut, "
                            "88.25 % at the end",
-                           "2.500", "1.250", "2.00x", "1.0e-07", "note: a note",
-                           "FAILED: budget not reached: too much"}) {
+                           "2.500", "1.250", "2.00x", "1.0e-07",
+                           "cut and masked model agree: they differ by 2.0e-16 in float64 and "
+                           "1.0e-07 in float32, a wrong cut by 5.0e-01",
+                           "note: a note", "FAILED: budget not reached: too much"}) {
     EXPECT_THAT(text, testing::HasSubstr(part));
   }
 }
