@@ -85,8 +85,11 @@ std::string recipe_text(const std::string& last) {
 }
 
 RunOptions quiet(const std::filesystem::path& output, bool resume = false) {
-  return {
-      .output = output, .resume = resume, .threads = 2, .progress = report::ProgressStyle::Quiet};
+  return {.output = output,
+          .resume = resume,
+          .threads = 2,
+          .command = "espalier prune",
+          .progress = report::ProgressStyle::Quiet};
 }
 
 TEST(Pruning, PrunesThenQuantizesInOneRunAndResumes) {
