@@ -63,7 +63,7 @@ QuantizerKeys read_quantizers(MapReader& reader_of_map) {
   options.window = reader.integer("window_size", options.window, {.low = 1, .high = 1'000'000'000});
   static constexpr std::array<std::string_view, 4> kForms{"live", "folded", "frozen",
                                                           "re_estimated"};
-  const std::string_view form = reader.choice("batch_norm", kForms, kForms[0]);
+  const std::string form = reader.choice("batch_norm", kForms, kForms[0]);
   if (form == kForms[1]) options.batch_norm = passes::BatchNormForm::Folded;
   keys.frozen_batch_norm = form == kForms[2];
   keys.reestimate_batch_norm = form == kForms[3];

@@ -121,7 +121,8 @@ TEST(Exporting, ARunFolderOfQuantizationHoldsItsFloatModel) {
   }
   folder.write("run/float.onnx", result.float_model);
   static_cast<void>(export_model(request));
-  for (const ir::Node* node : onnx::load(request.output).nodes()) {
+  const ir::Graph exported = onnx::load(request.output);
+  for (const ir::Node* node : exported.nodes()) {
     EXPECT_FALSE(node->is("QuantizeLinear") || node->is("DequantizeLinear")) << node->label();
   }
   ExportRequest again = request;
