@@ -13,6 +13,7 @@
 #include "espalier/passes/cut_channels.h"
 #include "espalier/passes/pipelines.h"
 #include "espalier/prune/budget.h"
+#include "espalier/recipe/pruning.h"
 #include "espalier/report/json.h"
 
 namespace espalier::benchmarks {
@@ -48,16 +49,6 @@ Json vetoes_json(const prune::ChannelMap& map) {
   return json;
 }
 
-Json check_json(const passes::CutCheck& check) {
-  return Json::object(
-      {{"passed", check.passed},
-       {"difference64", check.difference64},
-       {"difference32", check.difference32},
-       {"wrong_difference", check.wrong_difference ? Json(*check.wrong_difference) : Json()},
-       {"weakest_share", check.weakest_share},
-       {"weakest_node", check.weakest_node}});
-}
-
 Json cover(const std::string& model, double remaining, std::int64_t align,
            const std::string& output) {
   Stopwatch watch;
@@ -85,7 +76,7 @@ Json cover(const std::string& model, double remaining, std::int64_t align,
   json["cut_seconds"] = watch.lap();
   onnx::save(cut, output);
   (void)watch.lap();
-  json["check"] = check_json(passes::check_cut(graph, result.plan));
+  json["check"] = recipe::to_json(passes::check_cut(graph, result.plan));
   json["check_seconds"] = watch.lap();
   return json;
 }

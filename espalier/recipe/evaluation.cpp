@@ -184,10 +184,15 @@ EvaluationResult evaluate_model(const EvaluationRequest& request) {
   return result;
 }
 
+report::Json metrics_json(const std::map<std::string, double>& metrics) {
+  report::Json json = report::Json::object();
+  for (const auto& [name, value] : metrics) json[name] = value;
+  return json;
+}
+
 report::Json to_json(const EvaluationResult& result) {
   report::Json json = report::Json::object();
-  json["metrics"] = report::Json::object();
-  for (const auto& [name, value] : result.metrics) json["metrics"][name] = value;
+  json["metrics"] = metrics_json(result.metrics);
   json["images"] = result.images;
   json["labelled"] = result.labelled;
   json["not_finite"] = result.not_finite;

@@ -56,6 +56,8 @@ struct EvaluationResult {
 /// there are no labels and nothing to compare.
 [[nodiscard]] EvaluationResult evaluate_model(const EvaluationRequest& request);
 
+/// Names to numbers, as an object.
+[[nodiscard]] report::Json metrics_json(const std::map<std::string, double>& metrics);
 [[nodiscard]] report::Json to_json(const EvaluationResult& result);
 
 /// Inputs by position to outputs by position.

@@ -16,11 +16,11 @@
 #include "espalier/onnx/codec.h"
 #include "espalier/onnx/shapes.h"
 #include "espalier/ops/cost.h"
-#include "espalier/ops/facts.h"
 #include "espalier/passes/convert_to_int8.h"
 #include "espalier/passes/freeze_weights.h"
 #include "espalier/passes/insert_fake_quantize.h"
 #include "espalier/passes/pipelines.h"
+#include "espalier/recipe/model_input.h"
 #include "espalier/recipe/plan_yaml.h"
 #include "espalier/recipe/quantization.h"
 #include "espalier/recipe/run_folder.h"
@@ -75,18 +75,6 @@ void refuse_simulated(const ir::Graph& graph) {
     throw base::UnsupportedError({.what = "cannot export a graph of simulated quantization",
                                   .where = node->label(),
                                   .hint = "its forms are qdq, frozen and int8"});
-  }
-}
-
-void refuse_quantized(const ir::Graph& graph, const ExportRequest& request) {
-  for (const ir::Node* node : graph.nodes()) {
-    if (ops::kind_of(*node) != ops::OpKind::Quantize) continue;
-    throw base::UserError(
-        {.what = fmt::format("form '{}' needs a float model", request.form),
-         .where = node->label(),
-         .got = fmt::format("the quantized model '{}'", trained_model(request.model).string()),
-         .hint = "give the float model that it was made from; the quantized file is finished as "
-                 "it is"});
   }
 }
 
@@ -235,7 +223,7 @@ report::Json export_model(const ExportRequest& request) {
   }
   const Source source = load_source(request);
   if (!form->quantized) refuse_simulated(source.graph);
-  refuse_quantized(source.graph, request);
+  refuse_quantized(source.graph, fmt::format("form '{}' needs a float model", request.form));
   const std::string bytes = form->encode(source, request);
   Json json = Json::object();
   json["model"] = trained_model(request.model).string();

@@ -20,15 +20,19 @@ const ir::Value& image_input(const ir::Graph& graph) {
        .expected = "one input of images"});
 }
 
-void check_quantizable(const ir::Graph& graph) {
-  static_cast<void>(image_input(graph));
+void refuse_quantized(const ir::Graph& graph, const std::string& what) {
   for (const ir::Node* node : graph.nodes()) {
     if (ops::kind_of(*node) != ops::OpKind::Quantize) continue;
-    throw base::UserError({.what = fmt::format("the model '{}' is quantized already", graph.name),
+    throw base::UserError({.what = what,
                            .where = node->label(),
                            .expected = "a float model",
                            .hint = "give the float model that it was made from"});
   }
+}
+
+void check_quantizable(const ir::Graph& graph) {
+  static_cast<void>(image_input(graph));
+  refuse_quantized(graph, fmt::format("the model '{}' is quantized already", graph.name));
   for (const ir::Value* constant : graph.initializers()) {
     if (!at::isReducedFloatingType(constant->constant().scalar_type())) continue;
     throw base::UnsupportedError({.what = fmt::format("cannot quantize the model '{}'", graph.name),

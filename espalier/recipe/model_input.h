@@ -15,6 +15,9 @@ namespace espalier::recipe {
 /// none or several.
 [[nodiscard]] const ir::Value& image_input(const ir::Graph& graph);
 
+/// Throws UserError that begins with `what` and names the first operator on integer codes.
+void refuse_quantized(const ir::Graph& graph, const std::string& what);
+
 /// Refuses by name what post-training quantization cannot start from: UserError for a model
 /// that is quantized already, UnsupportedError for several inputs and for weights in 16-bit floats.
 void check_quantizable(const ir::Graph& graph);

@@ -18,6 +18,7 @@
 #include "espalier/passes/pass.h"
 #include "espalier/passes/pipelines.h"
 #include "espalier/passes/reconstruct_weights.h"
+#include "espalier/recipe/evaluation.h"
 #include "espalier/recipe/plan_composition.h"
 #include "espalier/recipe/prune_plan_yaml.h"
 #include "espalier/recipe/pruned_engines.h"
@@ -49,22 +50,6 @@ Json shares_json(const prune::NetworkCost& before, const prune::NetworkCost& aft
         whole > 0 ? static_cast<double>(prune::amount(after, kind)) / whole : 1.0;
   }
   return json;
-}
-
-Json metrics_json(const std::map<std::string, double>& metrics) {
-  Json json = Json::object();
-  for (const auto& [name, value] : metrics) json[name] = value;
-  return json;
-}
-
-Json check_json(const passes::CutCheck& check) {
-  return Json::object(
-      {{"passed", check.passed},
-       {"difference64", check.difference64},
-       {"difference32", check.difference32},
-       {"wrong_difference", check.wrong_difference ? Json(*check.wrong_difference) : Json()},
-       {"weakest_share", check.weakest_share},
-       {"weakest_node", check.weakest_node}});
 }
 
 /// One call of prune_model.
@@ -291,7 +276,7 @@ class Pruning {
 
   void check() {
     const passes::CutCheck check = passes::check_cut(original_, plan_);
-    facts_["check"] = check_json(check);
+    facts_["check"] = to_json(check);
     if (check.passed) return;
     failures_.push_back(fmt::format(
         "the cut is not proven: cut and masked model differ by {:.2e} in float64 and {:.2e} in "
@@ -340,6 +325,16 @@ class Pruning {
 };
 
 }  // namespace
+
+Json to_json(const passes::CutCheck& check) {
+  return Json::object(
+      {{"passed", check.passed},
+       {"difference64", check.difference64},
+       {"difference32", check.difference32},
+       {"wrong_difference", check.wrong_difference ? Json(*check.wrong_difference) : Json()},
+       {"weakest_share", check.weakest_share},
+       {"weakest_node", check.weakest_node}});
+}
 
 PruningResult prune_model(const PruningRequest& request) {
   return Pruning(request).run();

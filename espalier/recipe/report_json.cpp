@@ -3,6 +3,7 @@
 
 #include "espalier/deploy/cpu.h"
 #include "espalier/ops/cost.h"
+#include "espalier/recipe/evaluation.h"
 #include "espalier/recipe/report.h"
 
 namespace espalier::recipe {
@@ -10,12 +11,6 @@ namespace {
 
 using report::Json;
 using report::to_array;
-
-Json metrics_json(const std::map<std::string, double>& metrics) {
-  Json json = Json::object();
-  for (const auto& [name, value] : metrics) json[name] = value;
-  return json;
-}
 
 Json latency_json(const deploy::LatencySummary& latency) {
   return Json::object(

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "espalier/base/error.h"
 #include "espalier/data/loader.h"
 #include "espalier/data/subset.h"
 #include "espalier/deploy/batched_model.h"
@@ -27,17 +26,6 @@ struct Images {
   data::DatasetPtr dataset;
   std::function<deploy::NextBatch()> batches;
 };
-
-/// Compared with itself, any file would pass.
-void refuse_quantized(const ir::Graph& graph, const std::filesystem::path& path) {
-  for (const ir::Node* node : graph.nodes()) {
-    if (!node->is("QuantizeLinear") && !node->is("DequantizeLinear")) continue;
-    throw base::UserError({.what = "the model given as --float is quantized",
-                           .where = path.string(),
-                           .got = fmt::format("node '{}' ({})", node->name(), node->op()),
-                           .expected = "the float model that the INT8 file was made from"});
-  }
-}
 
 Images open_images(const VerificationRequest& request) {
   const data::DataConfig& config = request.data.for_judging();
@@ -75,7 +63,9 @@ VerificationOutcome verify_files(const VerificationRequest& request) {
   result.quantized_model = onnx_bytes(request.quantized);
   result.judging_images = static_cast<std::int64_t>(images.dataset->size());
   const ir::Graph graph = load_model({.source = ModelFile{.path = request.original}});
-  refuse_quantized(graph, request.original);
+  // Compared with itself, any file would pass.
+  refuse_quantized(graph, fmt::format("'{}', given as the float model, is quantized",
+                                      request.original.string()));
   std::vector<Tensor> some;
   if (const deploy::NextBatch next = images.batches(); const auto batch = next()) {
     check_images(graph, batch->images, request.data.source);

@@ -207,6 +207,16 @@ TEST(Planner, RefusesStatisticsForAnotherTarget) {
                          "value 'e': got no statistics");
 }
 
+TEST(Planner, RefusesABiasThatIsNoNumber) {
+  const ir::Graph graph = graph_of(kText);
+  Statistics statistics = calibrated(graph, "x86");
+  statistics.model_id.clear();  // any model's
+  Tensor bias = graph.find_value("b")->constant();
+  bias[0] = std::nanf("");
+  kit::expect_user_error([&] { (void)make_plan(graph, statistics, {}); },
+                         "cannot quantize the bias 'b' of node 'c1': got NaN or infinite elements");
+}
+
 TEST(Planner, RefusesBadOptions) {
   const ir::Graph graph = graph_of(kText);
   const auto refused = [&](const PlanOptions& options, std::string_view text) {
