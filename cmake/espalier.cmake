@@ -62,8 +62,6 @@ function(espalier_test name)
   endif()
   add_executable(test_${name} ${ARG_SOURCES} ${ESPALIER_PROGRAM_OBJECTS})
   target_include_directories(test_${name} PRIVATE "${CMAKE_SOURCE_DIR}")
-  target_compile_definitions(test_${name} PRIVATE
-    ESPALIER_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
   target_link_libraries(test_${name} PRIVATE
     ${ARG_LINKS} GTest::gmock GTest::gtest_main espalier_flags)
   if(TARGET espalier_${name})

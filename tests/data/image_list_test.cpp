@@ -7,6 +7,7 @@
 #include "espalier/base/error.h"
 #include "espalier/base/file.h"
 #include "tests/kit/expect_error.h"
+#include "tests/kit/test_data.h"
 
 namespace espalier::data {
 namespace {
@@ -120,8 +121,7 @@ TEST(ImageList, RemovesEntries) {
 }
 
 TEST(ImageList, SurvivesTheFuzzersCorpus) {
-  const std::filesystem::path folder =
-      std::filesystem::path(ESPALIER_TEST_DATA) / ".." / "fuzz" / "corpus" / "image_list";
+  const std::filesystem::path folder = kit::fuzz_corpus("image_list");
   int files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     for (const BadSamples policy : {BadSamples::Error, BadSamples::Skip}) {

@@ -4,6 +4,7 @@
 
 #include "espalier/base/file.h"
 #include "tests/kit/expect_error.h"
+#include "tests/kit/test_data.h"
 
 namespace espalier::data {
 namespace {
@@ -18,7 +19,7 @@ TEST(MakeTransform, KnowsItsNames) {
 }
 
 TEST(MakeTransform, EveryNameIsInThePageOnDataFiles) {
-  const std::string page = base::read_file(ESPALIER_DATA_PAGE);
+  const std::string page = base::read_file(kit::documentation_page("data.md"));
   for (const std::string& name : transform_names()) {
     EXPECT_THAT(page, testing::HasSubstr("| `" + name + "` |"));
   }

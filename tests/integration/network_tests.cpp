@@ -15,6 +15,7 @@
 #include "espalier/exec/program.h"
 #include "espalier/onnx/codec.h"
 #include "espalier/tensor/shape.h"
+#include "tests/kit/test_data.h"
 
 namespace espalier {
 namespace {
@@ -148,11 +149,11 @@ TEST_P(StoredNetworkTest, EqualsOnnxRuntime) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, StoredNetworkTest,
-                         testing::ValuesIn(models_in(ESPALIER_TEST_DATA "/models", "")), name_of);
+                         testing::ValuesIn(models_in(kit::test_data() / "models", "")), name_of);
 
 TEST(NetworkTests, AreThere) {
   EXPECT_EQ(models_in(ESPALIER_LIGHT_NETWORKS, "light_").size(), 9U);
-  EXPECT_GE(models_in(ESPALIER_TEST_DATA "/models", "").size(), 2U);
+  EXPECT_GE(models_in(kit::test_data() / "models", "").size(), 2U);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "tests/kit/expect_error.h"
 #include "tests/kit/temporary_folder.h"
 #include "tests/kit/tensors.h"
+#include "tests/kit/test_data.h"
 #include "tests/onnx/raw_model.h"
 
 namespace espalier::onnx {
@@ -231,8 +232,7 @@ TEST(Codec, EveryChangedByteIsSurvived) {
 }
 
 TEST(Codec, FuzzingCorpusIsReadOrRefused) {
-  const std::filesystem::path folder =
-      std::filesystem::path(ESPALIER_TEST_DATA).parent_path() / "fuzz/corpus/onnx";
+  const std::filesystem::path folder = kit::fuzz_corpus("onnx");
   int accepted = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     SCOPED_TRACE(entry.path().filename());

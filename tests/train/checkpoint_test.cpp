@@ -9,6 +9,7 @@
 #include "tests/kit/graph_text.h"
 #include "tests/kit/temporary_folder.h"
 #include "tests/kit/tensors.h"
+#include "tests/kit/test_data.h"
 #include "tests/train/synthetic_task.h"
 
 namespace espalier::train {
@@ -133,8 +134,7 @@ TEST(Checkpoint, RefusesSectionsThatDoNotFitTogether) {
 }
 
 TEST(Checkpoint, ReadsFilesOfEveryEarlierVersion) {
-  const Checkpoint old =
-      read_checkpoint(std::string(ESPALIER_TEST_DATA) + "/checkpoint/v1.espalier");
+  const Checkpoint old = read_checkpoint(kit::test_data() / "checkpoint" / "v1.espalier");
   ASSERT_TRUE(old.state.has_value());
   EXPECT_EQ(old.state->epoch, 3);
   EXPECT_EQ(old.state->step, 12);

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "espalier/base/file.h"
+#include "tests/kit/test_data.h"
 
 namespace espalier::exec {
 namespace {
@@ -39,8 +40,7 @@ TEST(TableTest, DoesNotKnowOtherOperatorsOrDomains) {
 
 /// With ESPALIER_UPDATE_DOCS set, writes the page instead of comparing it.
 TEST(TableTest, PageOfOperatorsIsUpToDate) {
-  const std::filesystem::path page =
-      std::filesystem::path(ESPALIER_TEST_DATA).parent_path().parent_path() / "docs/operators.md";
+  const std::filesystem::path page = kit::documentation_page("operators.md");
   if (std::getenv("ESPALIER_UPDATE_DOCS") != nullptr)
     base::write_file_atomic(page, operators_page());
   EXPECT_EQ(base::read_file(page), operators_page());
