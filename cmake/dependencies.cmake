@@ -30,10 +30,12 @@ espalier_import(espalier_opencv
   LIBRARY opencv_core INCLUDES /usr/include/opencv4 LINKS opencv_imgproc opencv_imgcodecs)
 
 # libtorch without its CMake package (which demands CUDA) and without the old protobuf and fmt
-# headers beside it: torch-include holds links to its own four header folders only.
+# headers beside it: torch-include holds links to its own four header folders only. In front of them
+# cmake/torch, which keeps what no operator needs out of the operators' headers.
 espalier_import(espalier_libtorch
   LIBRARY "${DEPS_REAL}/torch/lib/libtorch_cpu.so"
-  INCLUDES "${DEPS_REAL}/torch-include" "${DEPS_REAL}/torch-include/torch/csrc/api/include"
+  INCLUDES "${CMAKE_SOURCE_DIR}/cmake/torch" "${DEPS_REAL}/torch-include"
+    "${DEPS_REAL}/torch-include/torch/csrc/api/include"
   LINKS "${DEPS_REAL}/torch/lib/libc10.so"
   DEFINITIONS AT_PER_OPERATOR_HEADERS)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

@@ -98,11 +98,17 @@ function(espalier_use_torch_header target)
   espalier_reuse_header(${target} espalier_tensor)
 endfunction()
 
-# Compiles a test program with a kit's precompiled header, and without optimization: that halves the
-# time, and what is tested stays optimized.
+# Compiles test code: without optimization, which halves the time, while what is tested stays
+# optimized, and without the dearest checks of UBSan (warnings.cmake).
+function(espalier_test_code target)
+  set_target_properties(${target} PROPERTIES ESPALIER_TEST_CODE ON)
+  target_compile_options(${target} PRIVATE -O0)
+endfunction()
+
+# Compiles a test program so, and with a kit's precompiled header.
 function(espalier_use_test_header target kit)
   espalier_reuse_header(${target} ${kit})
-  target_compile_options(${target} PRIVATE -O0)
+  espalier_test_code(${target})
 endfunction()
 
 function(espalier_reuse_header target owner)

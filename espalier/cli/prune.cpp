@@ -9,8 +9,10 @@
 #include "espalier/cli/arguments.h"
 #include "espalier/cli/commands.h"
 #include "espalier/prune/criterion.h"
+#include "espalier/recipe/job_yaml.h"
 #include "espalier/recipe/prune_yaml.h"
 #include "espalier/recipe/run.h"
+#include "espalier/recipe/run_folder.h"
 
 namespace espalier::cli {
 namespace {
@@ -114,12 +116,12 @@ recipe::PruneStage make_stage(const Arguments& arguments, std::uint64_t seed) {
 Outcome run(const Arguments& arguments, const CommonOptions& common) {
   recipe::Recipe job;
   job.seed = common.seed;
-  job.model.source = recipe::ModelFile{.path = arguments.model};
+  job.model.source = recipe::ModelFile{.path = recipe::trained_model(arguments.model)};
   if (!arguments.data.data.empty()) job.data = arguments.data.open(arguments.model);
   job.calibration = arguments.calibration;
   job.calibration.seed = common.seed;
   job.stages = {make_stage(arguments, common.seed), recipe::ExportStage{.opset = arguments.opset}};
-  job.resolved = "# " + common.line + "\n";
+  job.resolved = "# " + common.line + "\n" + recipe::print_job(job, arguments.data.data);
   const recipe::RunResult result = recipe::run_recipe(job, {.output = arguments.output,
                                                             .overwrite = arguments.overwrite,
                                                             .threads = common.threads,
@@ -188,7 +190,9 @@ void add_mending_options(CLI::App& app, Arguments& arguments) {
 
 RunCommand add_prune(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("model", arguments->model, "ONNX file or checkpoint")->required();
+  app.add_option("model", arguments->model,
+                 "ONNX file, checkpoint, or run folder (its float model)")
+      ->required();
   arguments->data.add_to(app, false);
   app.add_option("-o,--output", arguments->output, "Run folder")->required();
   app.add_flag("--overwrite", arguments->overwrite, "Replace what the folder holds");

@@ -7,7 +7,7 @@
 #include "espalier/cli/commands.h"
 #include "espalier/quant/range_method.h"
 #include "espalier/quant/target.h"
-#include "espalier/recipe/quantize_yaml.h"
+#include "espalier/recipe/job_yaml.h"
 #include "espalier/recipe/run.h"
 #include "espalier/recipe/run_folder.h"
 
@@ -74,7 +74,7 @@ Outcome run(const Arguments& arguments, const CommonOptions& common, bool percen
   stage.bias_correction = !arguments.no_bias_correction;
   stage.rounding = !arguments.no_rounding;
   job.stages = {stage, recipe::ExportStage{.opset = arguments.opset}};
-  job.resolved = "# " + common.line + "\n" + recipe::print_quantization(job, arguments.data.data);
+  job.resolved = "# " + common.line + "\n" + recipe::print_job(job, arguments.data.data);
   const recipe::RunResult result = recipe::run_recipe(job, {.output = arguments.output,
                                                             .overwrite = arguments.overwrite,
                                                             .threads = common.threads,

@@ -14,6 +14,7 @@
 #include "espalier/cli/commands.h"
 #include "espalier/process/child.h"
 #include "espalier/prune/criterion.h"
+#include "espalier/recipe/run_folder.h"
 #include "espalier/recipe/sensitivity_ratios.h"
 #include "espalier/recipe/sensitivity_report.h"
 
@@ -87,6 +88,7 @@ std::vector<std::string> measuring_words(const Measuring& measuring, const Commo
 
 recipe::SensitivityRequest to_request(const Measuring& measuring, const CommonOptions& common) {
   recipe::SensitivityRequest request = measuring.request;
+  request.model = recipe::trained_model(request.model);
   request.data = measuring.data.open(request.model);
   request.seed = common.seed;
   request.trials.scores.seed = common.seed;
@@ -187,7 +189,7 @@ Outcome choose(const Choosing& choosing, const CommonOptions& common) {
 
 void add_measuring(CLI::App& app, Measuring& measuring) {
   recipe::SensitivityRequest& request = measuring.request;
-  app.add_option("model", request.model, "ONNX file or checkpoint");
+  app.add_option("model", request.model, "ONNX file, checkpoint, or run folder (its float model)");
   measuring.data.add_to(app, false);
   app.add_option("--criterion", request.trials.scores.criterion,
                  "Which channels of a group go first")

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 
 namespace espalier::deploy {
 namespace {
@@ -13,7 +13,7 @@ Tensor piece(const Tensor& tensor, std::int64_t first, std::int64_t count, std::
   if (count == batch) return samples;
   std::vector<std::int64_t> sizes = tensor.sizes().vec();
   sizes[0] = batch - count;
-  return at::cat({samples, samples.narrow(0, count - 1, 1).expand(sizes)}, /*dim=*/0);
+  return at::concat({samples, samples.narrow(0, count - 1, 1).expand(sizes)}, /*dim=*/0);
 }
 
 }  // namespace
@@ -48,7 +48,7 @@ std::vector<Tensor> run_batched(const RunModel& run, std::span<const Tensor> inp
     }
   }
   std::vector<Tensor> joined;
-  for (const auto& part : parts) joined.push_back(at::cat(part, /*dim=*/0));
+  for (const auto& part : parts) joined.push_back(at::concat(part, /*dim=*/0));
   return joined;
 }
 

@@ -193,6 +193,18 @@ void check_window_fits(const ir::Node& node, const ir::Value* weight) {
   }
 }
 
+/// An attribute that says another size than the weight would be right for some reader only.
+void check_kernel(const ir::Node& node, const ir::Value* weight) {
+  const ir::Ints kernel = node.get_ints("kernel_shape", {});
+  for (std::size_t axis = 0; axis < kernel.size(); ++axis) {
+    const auto size = size_of(weight, axis + 2);
+    if (size && *size != kernel[axis]) {
+      refuse(node, fmt::format("kernel_shape [{}]", fmt::join(kernel, ", ")),
+             fmt::format("{} on spatial axis {}, as the weight has it", *size, axis));
+    }
+  }
+}
+
 void check_rank(const ir::Node& node, const ir::Value* weight) {
   const ir::Value* input = node.input(0);
   if (input == nullptr || !input->type().shape) return;
@@ -210,6 +222,7 @@ void check_rank(const ir::Node& node, const ir::Value* weight) {
 void check_convolution(const ir::Node& node) {
   const ir::Value* weight = node.input(1);
   check_rank(node, weight);
+  check_kernel(node, weight);
   const std::int64_t group = node.get_int("group", 1);
   check_divides(node, size_of(weight, 0), "output");
   if (const auto depth = size_of(weight, 1)) {
@@ -222,6 +235,7 @@ void check_convolution(const ir::Node& node) {
 void check_transposed(const ir::Node& node) {
   const ir::Value* weight = node.input(1);
   check_rank(node, weight);
+  check_kernel(node, weight);
   check_divides(node, size_of(weight, 0), "input");
   check_equal(node, size_of(node.input(0), 1), size_of(weight, 0), "input channels");
   if (const auto depth = size_of(weight, 1)) {

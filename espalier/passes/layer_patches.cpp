@@ -4,6 +4,7 @@
 #include <array>
 
 #include <ATen/TensorOperators.h>
+#include <ATen/core/List.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/index.h>

@@ -135,21 +135,56 @@ ir::Value& clip_codes(ir::Graph& graph, ir::Node& node, ir::Value& codes,
   return *clip.output();
 }
 
+/// What a quantizer of 16-bit codes takes, cut to the values of its codes: engines have no Clip of
+/// such codes, and there are no integer kernels that a Clip of floats could keep apart.
+ir::Value& clip_values(ir::Graph& graph, ir::Node& node, const FakeQuantizeParams& params,
+                       const CodeType& type) {
+  ir::Value& input = *node.input(0);
+  if (params.qmin == type.qmin && params.qmax == type.qmax) return input;
+  if (params.axis) {
+    throw base::UnsupportedError({.what = "cannot export a quantizer",
+                                  .where = node.label(),
+                                  .got = "9 to 15 bits with a scale for each channel",
+                                  .expected = "one scale"});
+  }
+  const std::string stem = stem_of(node);
+  const double zero_point = params.zero_point.item<int>();
+  const double scale = params.scale.item<float>();
+  const auto limit = [&](std::string_view suffix, std::int64_t code) {
+    return &graph.add_initializer(
+        graph.unique_value_name(fmt::format("{}{}", stem, suffix)),
+        at::full({}, (static_cast<double>(code) - zero_point) * scale, at::kFloat));
+  };
+  ir::Node& clip = graph.insert_before(
+      node, {.op = "Clip",
+             .inputs = {&input, limit("_lowest", params.qmin), limit("_highest", params.qmax)},
+             .outputs = {graph.unique_value_name(stem + "_clipped")},
+             .name = graph.unique_node_name(stem + "_clip")});
+  clip.output()->set_type(input.type());
+  return *clip.output();
+}
+
+bool is_16_bit(const CodeType& type) {
+  return type.opset == kOpset16Bit;
+}
+
 void lower_activation(ir::Graph& graph, ir::Node& node) {
   const FakeQuantizeParams params = fake_quantize_params(node);
   const CodeType& type = code_type(node, params);
   check_opset(graph, node, type);
   const std::string stem = stem_of(node);
   const auto parameters = typed_parameters(graph, node, params, type.type);
+  ir::Value& values = is_16_bit(type) ? clip_values(graph, node, params, type) : *node.input(0);
   ir::Node& quantize =
       graph.insert_before(node, {.op = "QuantizeLinear",
-                                 .inputs = {node.input(0), parameters[0], parameters[1]},
+                                 .inputs = {&values, parameters[0], parameters[1]},
                                  .outputs = {graph.unique_value_name(stem + "_quantized")},
                                  .attributes = axis_attribute(params),
                                  .name = graph.unique_node_name(stem + "_quantize")});
   quantize.output()->set_type(
       {.dtype = tensor::from_scalar_type(type.type), .shape = node.output()->type().shape});
-  ir::Value& codes = clip_codes(graph, node, *quantize.output(), params, type);
+  ir::Value& codes = is_16_bit(type) ? *quantize.output()
+                                     : clip_codes(graph, node, *quantize.output(), params, type);
   dequantize_in_place(graph, node, codes, params, stem);
 }
 

@@ -9,8 +9,8 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/bmm.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/cholesky_solve.h>
+#include <ATen/ops/concat.h>
 #include <ATen/ops/diag_embed.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/index_select.h>
@@ -181,7 +181,7 @@ class Reconstruction {
       Tensor patches = patches_at(layer, now.at(input), now.at(output), positions);
       if (with_bias) {
         const Tensor ones = at::ones({patches.size(0), patches.size(1), 1}, patches.options());
-        patches = at::cat({patches, ones}, 2);
+        patches = at::concat({patches, ones}, 2);
       }
       const std::int64_t filters = outputs.size(1) / layer.groups;
       equations.add(patches,
@@ -209,7 +209,7 @@ class Reconstruction {
     Tensor present = to_matrix(layer, weight);
     if (with_bias) {
       const Tensor row = bias->constant().to(at::kDouble).view({layer.groups, 1, -1});
-      present = at::cat({present, row}, 1);
+      present = at::concat({present, row}, 1);
     }
     const NormalEquations equations = collect(layer, with_bias);
     const std::optional<Tensor> solution = equations.solve(present, options_.ridge);

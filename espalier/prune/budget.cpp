@@ -127,6 +127,10 @@ Strategy parse_strategy(std::string_view name) {
   return parse(kStrategies, name, "pruning strategy");
 }
 
+std::string_view to_string(Strategy strategy) {
+  return kStrategies[static_cast<std::size_t>(strategy)].first;
+}
+
 std::int64_t amount(const NetworkCost& cost, BudgetKind kind) {
   switch (kind) {
     case BudgetKind::Filters:

@@ -29,6 +29,7 @@ enum class Strategy {
 };
 /// "uniform", "global", "sensitivity", "annealing".
 [[nodiscard]] Strategy parse_strategy(std::string_view name);
+[[nodiscard]] std::string_view to_string(Strategy strategy);
 
 /// Which channels may go at all.
 struct Limits {

@@ -175,8 +175,16 @@ Reduction parse_reduction(std::string_view name) {
   return parse(kReductions, name, "reduction");
 }
 
+std::string_view to_string(Reduction reduction) {
+  return kReductions.at(static_cast<std::size_t>(reduction)).name;
+}
+
 Scaling parse_scaling(std::string_view name) {
   return parse(kScalings, name, "scaling");
+}
+
+std::string_view to_string(Scaling scaling) {
+  return kScalings.at(static_cast<std::size_t>(scaling)).name;
 }
 
 std::vector<GroupScores> score_channels(const ChannelMap& map, const ScoreOptions& options) {

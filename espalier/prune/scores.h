@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "espalier/exec/program.h"
@@ -29,8 +30,10 @@ enum class Scaling {
 
 /// "mean", "max", "norm", "first". Throws UserError with a suggestion for another name.
 [[nodiscard]] Reduction parse_reduction(std::string_view name);
+[[nodiscard]] std::string_view to_string(Reduction reduction);
 /// "none", "group_mean", "group_max", "group_norm", "global_mean".
 [[nodiscard]] Scaling parse_scaling(std::string_view name);
+[[nodiscard]] std::string_view to_string(Scaling scaling);
 
 struct ScoreOptions {
   std::string criterion = "l1";

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 
 #include "espalier/base/check.h"
 
@@ -58,7 +58,7 @@ std::optional<MicroBatches::Item> MicroBatches::take() {
   }
   Item item{.index = index_++, .inputs = {}, .samples = count};
   for (const std::vector<Tensor>& part : parts) {
-    item.inputs.push_back(part.size() == 1 ? part.front() : at::cat(part));
+    item.inputs.push_back(part.size() == 1 ? part.front() : at::concat(part));
   }
   pending_samples_ -= count;
   left_ -= count;

@@ -339,10 +339,17 @@ class Planner {
       base::check(at::isfinite(bias).all().item<bool>(),
                   "cannot quantize the bias '{}' of node '{}': got NaN or infinite elements",
                   layer.bias, layer.node);
+      // Finer codes have no integer kernels, and int32 does not reach far at their scales' product.
+      if (finer_than_bytes(layer)) continue;
       plan_.biases[layer.node] = layer.bias;
       (void)fit_bias(plan_.weights.at(layer.weight), bias,
                      plan_.activations.at(layer.input).params.scale.front());
     }
+  }
+
+  [[nodiscard]] bool finer_than_bytes(const QuantizedLayer& layer) const {
+    return plan_.weights.at(layer.weight).params.grid.bits > 8 ||
+           plan_.activations.at(layer.input).params.grid.bits > 8;
   }
 
   const std::map<std::string, WeightPlan>& weight_plans() {
@@ -403,6 +410,14 @@ bool has_statistics(const Placement& placement, const Statistics& statistics) {
 }
 
 }  // namespace
+
+int most_bits(const PlanOptions& options) {
+  int most = std::max(options.activation_bits, options.weight_bits);
+  for (const BitsRule& rule : options.bits) {
+    most = std::max({most, rule.weights.value_or(0), rule.activations.value_or(0)});
+  }
+  return most;
+}
 
 std::vector<std::string> values_to_observe(const ir::Graph& prepared, const PlanOptions& options) {
   check_options(options);

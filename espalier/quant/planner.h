@@ -56,6 +56,9 @@ struct PlanOptions {
   double float_mac_share = 0.015;
 };
 
+/// The finest codes that the options ask for, of any tensor.
+[[nodiscard]] int most_bits(const PlanOptions& options);
+
 /// Values whose statistics make_plan needs. `prepared`: BatchNormalization folded,
 /// constants folded, Identity and Dropout removed.
 [[nodiscard]] std::vector<std::string> values_to_observe(const ir::Graph& prepared,

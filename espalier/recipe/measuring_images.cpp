@@ -19,6 +19,10 @@
 namespace espalier::recipe {
 namespace {
 
+/// As many as calibration draws by default.
+constexpr std::int64_t kGradientImages = 512;
+constexpr std::int64_t kGradientBatch = 64;
+
 /// The split, how its images are transformed, and what to call it.
 struct Source {
   const data::DataConfig* config;
@@ -63,17 +67,18 @@ class Reading {
 
   [[nodiscard]] std::size_t size() const { return all_->size(); }
 
-  void read(std::vector<std::size_t> order, std::int64_t batch, std::vector<Tensor>& images,
-            std::vector<Tensor>* labels) const {
+  [[nodiscard]] std::vector<data::Batch> read(std::vector<std::size_t> order,
+                                              std::int64_t batch) const {
     const auto part = std::make_shared<const data::Subset>(all_, std::move(order));
     data::Loader loader(part, chain_,
                         {.sampler = {.batch_size = batch}, .loader = source_.config->loader});
     loader.start();
-    while (const std::optional<data::Batch> next = loader.next()) {
-      if (images.empty()) check_images(graph_, next->images, splits_.source);
-      images.push_back(next->images);
-      if (labels != nullptr) labels->push_back(next->labels);
+    std::vector<data::Batch> batches;
+    while (std::optional<data::Batch> next = loader.next()) {
+      if (batches.empty()) check_images(graph_, next->images, splits_.source);
+      batches.push_back(std::move(*next));
     }
+    return batches;
   }
 
  private:
@@ -120,15 +125,42 @@ MeasuringImages read_measuring_images(const DataSplits& splits, const ir::Graph&
   }
   std::vector<std::size_t> order = shuffled(reading.size(), options.seed);
   MeasuringImages result;
-  reading.read({order.begin(), order.begin() + count}, batch, result.batches, &result.labels);
+  for (data::Batch& part : reading.read({order.begin(), order.begin() + count}, batch)) {
+    result.batches.push_back(std::move(part.images));
+    result.labels.push_back(std::move(part.labels));
+  }
   if (options.further > 0) {
     const auto start = order.begin() + count;
-    reading.read({start, start + options.further}, fixed.value_or(100), result.further, nullptr);
+    for (data::Batch& part : reading.read({start, start + options.further}, fixed.value_or(100))) {
+      result.further.push_back(std::move(part.images));
+    }
   }
   count_and_name(result);
   result.description = fmt::format("{} of {} images of {}, seed {}", result.images, available,
                                    source.name, options.seed);
   return result;
+}
+
+std::vector<data::Batch> read_gradient_images(const DataSplits& splits, const ir::Graph& graph,
+                                              const MeasuringOptions& options) {
+  const Source source = choose_split(splits);
+  const Reading reading(source, splits, graph);
+  const std::int64_t batch = deploy::fixed_batch(graph).value_or(kGradientBatch);
+  const auto available = static_cast<std::int64_t>(reading.size());
+  const std::int64_t used = std::min(options.samples + options.further, available);
+  std::int64_t count = std::min(available - used, kGradientImages);
+  if (deploy::fixed_batch(graph)) count -= count % batch;
+  if (count < 1) {
+    throw base::UserError(
+        {.what = "no images are left for the criterion's gradients",
+         .where = splits.source,
+         .got = fmt::format("{} images in {}, {} of which measure", available, source.name, used),
+         .expected = "further ones",
+         .hint = "lower --samples, or choose a criterion of the weights alone, such as l1"});
+  }
+  const std::vector<std::size_t> order = shuffled(reading.size(), options.seed);
+  const auto start = order.begin() + used;
+  return reading.read({start, start + count}, batch);
 }
 
 }  // namespace espalier::recipe

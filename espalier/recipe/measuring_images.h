@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "espalier/data/dataset.h"
+#include "espalier/data/sample.h"
 #include "espalier/ir/graph.h"
 #include "espalier/recipe/data_yaml.h"
 #include "espalier/tensor/tensor.h"
@@ -37,5 +38,12 @@ struct MeasuringOptions {
 [[nodiscard]] MeasuringImages read_measuring_images(const DataSplits& splits,
                                                     const ir::Graph& graph,
                                                     const MeasuringOptions& options);
+
+/// Labelled images for criteria that look at gradients: those of the same split that come next in
+/// the order that the seed draws, at most 512, so that none of them measures. Throws UserError when
+/// there are none.
+[[nodiscard]] std::vector<data::Batch> read_gradient_images(const DataSplits& splits,
+                                                            const ir::Graph& graph,
+                                                            const MeasuringOptions& options);
 
 }  // namespace espalier::recipe

@@ -63,10 +63,8 @@ class Pruning {
     require_images(images, stage_.reestimate_norms.value_or(false), "re-estimating normalizations");
     require_images(images, stage_.reconstruct.value_or(false), "reconstructing weights");
     require_images(images, stage_.fine_tune.has_value(), "fine-tuning");
-    require_images(
-        images,
-        evidence() == prune::Evidence::Gradients || evidence() == prune::Evidence::SquaredGradients,
-        fmt::format("criterion '{}'", stage_.scores.criterion));
+    require_images(images, needs_gradients(evidence()),
+                   fmt::format("criterion '{}'", stage_.scores.criterion));
     if (images) {
       images_.emplace(original_, request.data, request.calibration, stage_.verify.samples);
     }
@@ -110,12 +108,8 @@ class Pruning {
 
   [[nodiscard]] prune::ScoreOptions score_options() const {
     prune::ScoreOptions options = stage_.scores;
-    if (evidence() == prune::Evidence::Gradients) {
-      options.gradients =
-          train::weight_gradients(graph_, images_->labelled(), train::GradientMoment::Mean);
-    } else if (evidence() == prune::Evidence::SquaredGradients) {
-      options.gradients =
-          train::weight_gradients(graph_, images_->labelled(), train::GradientMoment::MeanSquare);
+    if (images_) {
+      options.gradients = criterion_gradients(graph_, evidence(), images_->batches());
     }
     return options;
   }

@@ -1,6 +1,6 @@
 #include "espalier/recipe/pruning_images.h"
 
-#include <memory>
+#include <optional>
 
 #include "espalier/base/error.h"
 #include "espalier/base/interrupt.h"
@@ -9,6 +9,7 @@
 #include "espalier/exec/program.h"
 #include "espalier/recipe/model_input.h"
 #include "espalier/train/metric.h"
+#include "espalier/train/weight_gradients.h"
 
 namespace espalier::recipe {
 namespace {
@@ -49,14 +50,6 @@ std::vector<std::vector<Tensor>> PruningImages::inputs() const {
   return inputs;
 }
 
-train::NextLabelled PruningImages::labelled() const {
-  auto position = std::make_shared<std::size_t>(0);
-  return [this, position]() -> std::optional<data::Batch> {
-    if (*position == batches_.size()) return std::nullopt;
-    return batches_[(*position)++];
-  };
-}
-
 std::int64_t PruningImages::count() const {
   std::int64_t count = 0;
   for (const data::Batch& batch : batches_) count += batch.images.size(0);
@@ -88,6 +81,24 @@ std::map<std::string, double> PruningImages::accuracy(const ir::Graph& graph) co
     metrics[name] = 100.0 * static_cast<double>(count) / static_cast<double>(labelled);
   }
   return metrics;
+}
+
+bool needs_gradients(prune::Evidence evidence) {
+  return evidence == prune::Evidence::Gradients || evidence == prune::Evidence::SquaredGradients;
+}
+
+exec::TensorMap criterion_gradients(const ir::Graph& graph, prune::Evidence evidence,
+                                    const std::vector<data::Batch>& batches) {
+  if (!needs_gradients(evidence)) return {};
+  std::size_t position = 0;
+  const train::NextLabelled next = [&]() -> std::optional<data::Batch> {
+    if (position == batches.size()) return std::nullopt;
+    return batches[position++];
+  };
+  return train::weight_gradients(graph, next,
+                                 evidence == prune::Evidence::Gradients
+                                     ? train::GradientMoment::Mean
+                                     : train::GradientMoment::MeanSquare);
 }
 
 }  // namespace espalier::recipe

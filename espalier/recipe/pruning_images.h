@@ -6,10 +6,11 @@
 #include <vector>
 
 #include "espalier/data/sample.h"
+#include "espalier/exec/program.h"
 #include "espalier/ir/graph.h"
+#include "espalier/prune/criterion.h"
 #include "espalier/recipe/batches.h"
 #include "espalier/recipe/recipe.h"
-#include "espalier/train/weight_gradients.h"
 
 namespace espalier::recipe {
 
@@ -25,7 +26,6 @@ class PruningImages {
   [[nodiscard]] const std::vector<data::Batch>& batches() const { return batches_; }
   /// Inputs by position for each batch.
   [[nodiscard]] std::vector<std::vector<Tensor>> inputs() const;
-  [[nodiscard]] train::NextLabelled labelled() const;
   [[nodiscard]] std::int64_t count() const;
   [[nodiscard]] const std::string& description() const { return data_.description; }
 
@@ -37,5 +37,13 @@ class PruningImages {
   QuantizationData data_;
   std::vector<data::Batch> batches_;
 };
+
+/// Whether a criterion looks at images besides the weights.
+[[nodiscard]] bool needs_gradients(prune::Evidence evidence);
+
+/// What it looks at there (prune::ScoreOptions::gradients); empty where it does not. Throws as
+/// train::weight_gradients does.
+[[nodiscard]] exec::TensorMap criterion_gradients(const ir::Graph& graph, prune::Evidence evidence,
+                                                  const std::vector<data::Batch>& batches);
 
 }  // namespace espalier::recipe

@@ -114,7 +114,39 @@ Stage parse_stage(const YamlValue& item, const Recipe& recipe) {
                          .hint = base::suggest_name(name, known)});
 }
 
+/// QuantizeLinear has 16-bit codes from this opset on.
+constexpr int kOpsetOf16Bits = 21;
+
+void check_opset(const quant::PlanOptions& plan, int opset, const YamlValue& stages) {
+  if (quant::most_bits(plan) <= 8 || opset >= kOpsetOf16Bits) return;
+  throw base::UserError({.what = "codes of more than 8 bits cannot be exported",
+                         .where = stages.where(),
+                         .got = fmt::format("{} bits at opset {}", quant::most_bits(plan), opset),
+                         .expected = fmt::format("opset {} or later", kOpsetOf16Bits),
+                         .hint = fmt::format("add '- export: {{opset: {}}}'", kOpsetOf16Bits)});
+}
+
+/// What would fail only when a training has ended.
+void check_opsets(const Recipe& recipe, const YamlValue& stages) {
+  const int opset = export_opset(recipe);
+  for (const Stage& stage : recipe.stages) {
+    if (const auto* quantize = std::get_if<QuantizeStage>(&stage)) {
+      check_opset(quantize->plan, opset, stages);
+    }
+    const auto* train = std::get_if<TrainStage>(&stage);
+    const TrainQuantizeConfig* config = train == nullptr ? nullptr : quantize_strategy(*train);
+    if (config != nullptr) check_opset(config->plan, std::min(opset, config->opset), stages);
+  }
+}
+
 }  // namespace
+
+int export_opset(const Recipe& recipe) {
+  for (const Stage& stage : recipe.stages) {
+    if (const auto* exported = std::get_if<ExportStage>(&stage)) return exported->opset;
+  }
+  return ExportStage{}.opset;
+}
 
 const TrainQuantizeConfig* quantize_strategy(const TrainStage& stage) {
   for (const StrategyConfig& strategy : stage.strategies) {
@@ -148,6 +180,7 @@ Recipe parse_recipe(const YamlValue& document, const std::filesystem::path& fold
   }
   recipe.output = reader.text("output", recipe.output.string());
   reader.finish();
+  check_opsets(recipe, stages);
   recipe.resolved = print_yaml(document);
   return recipe;
 }

@@ -187,6 +187,9 @@ struct Recipe {
 /// The strategy of a stage that puts quantizers into its graph; null: there is none.
 [[nodiscard]] const TrainQuantizeConfig* quantize_strategy(const TrainStage& stage);
 
+/// The opset that the recipe's export stage asks for, wherever it stands.
+[[nodiscard]] int export_opset(const Recipe& recipe);
+
 /// "train", "prune", "quantize", "export".
 [[nodiscard]] std::string stage_name(const Stage& stage);
 

@@ -206,14 +206,6 @@ void run_quantize_stage(const QuantizeStage& stage, std::size_t index, const Rec
                                                 .train = train}));
 }
 
-/// The opset that the recipe's export stage asks for, wherever it stands.
-int export_opset(const Recipe& recipe) {
-  for (const Stage& stage : recipe.stages) {
-    if (const auto* exported = std::get_if<ExportStage>(&stage)) return exported->opset;
-  }
-  return ExportStage{}.opset;
-}
-
 void check_order(const Recipe& recipe) {
   bool quantized = false;
   for (const Stage& stage : recipe.stages) {

@@ -15,6 +15,7 @@
 #include "espalier/prune/criterion.h"
 #include "espalier/recipe/csv_line.h"
 #include "espalier/recipe/model_input.h"
+#include "espalier/recipe/pruning_images.h"
 #include "espalier/recipe/sensitivity_workers.h"
 #include "espalier/train/model_file.h"
 #include "espalier/train/reestimate_norms.h"
@@ -35,13 +36,18 @@ ir::Graph load_graph(const SensitivityRequest& request) {
   return graph;
 }
 
-void check_criterion(const std::string& name) {
-  const prune::Evidence evidence = prune::find_criterion(name).evidence;
-  if (evidence == prune::Evidence::Weights || evidence == prune::Evidence::Scales) return;
-  throw base::UnsupportedError({.what = "cannot order channels for sensitivities",
-                                .got = fmt::format("criterion '{}', which needs gradients", name),
-                                .expected = "a criterion of the weights alone",
-                                .hint = "choose l1, l2, fpgm, bn_scale or random"});
+MeasuringOptions measuring_options(const SensitivityRequest& request) {
+  return {.samples = request.samples, .seed = request.seed, .further = request.reestimate_bn};
+}
+
+/// Options with what their criterion looks at.
+TrialOptions with_gradients(const SensitivityRequest& request, const ir::Graph& graph) {
+  TrialOptions options = request.trials;
+  const prune::Evidence evidence = prune::find_criterion(options.scores.criterion).evidence;
+  if (!needs_gradients(evidence)) return options;
+  options.scores.gradients = criterion_gradients(
+      graph, evidence, read_gradient_images(request.data, graph, measuring_options(request)));
+  return options;
 }
 
 bool is_settled(const SensitivityPoint& point, const MeterOptions& options) {
@@ -86,15 +92,13 @@ std::vector<std::string> group_order(const TrialPlan& plan) {
 }  // namespace
 
 SensitivityJob::SensitivityJob(const SensitivityRequest& request) : request_(request) {
-  check_criterion(request.trials.scores.criterion);
+  static_cast<void>(prune::find_criterion(request.trials.scores.criterion));
   graph_ = load_graph(request);
-  plan_ = plan_trials(graph_, request.trials);
+  plan_ = plan_trials(graph_, with_gradients(request, graph_));
 }
 
 void SensitivityJob::prepare() {
-  images_ = read_measuring_images(
-      request_.data, graph_,
-      {.samples = request_.samples, .seed = request_.seed, .further = request_.reestimate_bn});
+  images_ = read_measuring_images(request_.data, graph_, measuring_options(request_));
   meter_ = std::make_unique<SensitivityMeter>(graph_, images_, plan_.groups, request_.meter);
 }
 

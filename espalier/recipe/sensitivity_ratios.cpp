@@ -9,6 +9,7 @@
 #include "espalier/base/check.h"
 #include "espalier/passes/pipelines.h"
 #include "espalier/prune/criterion.h"
+#include "espalier/recipe/pruning_images.h"
 #include "espalier/report/table.h"
 #include "espalier/train/model_file.h"
 
@@ -30,10 +31,8 @@ void check_points(const SensitivityStore& store) {
 
 /// How many channels go follows from the curves alone; an order is needed to count what is left.
 prune::ScoreOptions scores_for(const SensitivityHeader& header) {
-  const prune::Evidence evidence = prune::find_criterion(header.criterion).evidence;
-  const bool from_weights =
-      evidence == prune::Evidence::Weights || evidence == prune::Evidence::Scales;
-  return {.criterion = from_weights ? header.criterion : "l1", .seed = header.seed};
+  const bool from_images = needs_gradients(prune::find_criterion(header.criterion).evidence);
+  return {.criterion = from_images ? "l1" : header.criterion, .seed = header.seed};
 }
 
 }  // namespace

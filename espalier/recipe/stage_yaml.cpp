@@ -14,7 +14,7 @@ namespace espalier::recipe {
 namespace {
 
 constexpr std::int64_t kLeastBits = 2;
-constexpr std::int64_t kMostBits = 8;
+constexpr std::int64_t kMostBits = 16;
 
 /// `- {match: "conv1*", weights: 8, activations: 8}`.
 quant::BitsRule parse_bits_rule(const YamlValue& item) {

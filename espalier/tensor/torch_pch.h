@@ -1,6 +1,6 @@
 // The precompiled header of every target that touches libtorch; nothing includes it by name.
-// No header of an operator is here (from_blob is a plain function): each brings in IValue, whose
-// templates every object would then hold and compile, 1.6 s a file in dev.
+// No header of an operator is here (from_blob is a plain function), but what all of them include.
+// cmake/torch keeps IValue out of them.
 #pragma once
 
 #include <algorithm>
@@ -16,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#include <ATen/Context.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/from_blob.h>
 #include <fmt/format.h>

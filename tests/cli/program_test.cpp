@@ -164,6 +164,13 @@ TEST_F(Program, RunFoldersStandForTheirModels) {
   const Finished again = run(words);
   EXPECT_EQ(again.code, 0) << again.err << "its float model is quantized";
   EXPECT_EQ(folder_.read("again/model.onnx"), folder_.read("run/model.onnx"));
+  const Finished pruned = run({"prune", output, "-o", folder_.file("pruned"), "--target-macs",
+                               "0.5", "--align", "1", "--latency-rounds", "0"});
+  EXPECT_EQ(pruned.code, 0) << pruned.err << "its float model is pruned";
+  const Finished measured =
+      run({"sensitivity", output, "--data", data(), "-o", folder_.file("s.csv"), "--samples", "8",
+           "--ratios", "0.5", "--exact"});
+  EXPECT_EQ(measured.code, 0) << measured.err;
 }
 
 TEST_F(Program, OptionsWithoutEffectAreRefused) {

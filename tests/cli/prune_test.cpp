@@ -103,6 +103,18 @@ TEST_F(Prune, MendsWithImagesAndFineTunes) {
   EXPECT_EQ(facts().at("after").at("macs").as_integer(), macs);
 }
 
+TEST_F(Prune, CanBeRepeatedFromItsFolder) {
+  ASSERT_EQ(prune(model(), {"--filters-ratio", "0.4", "--align", "1", "--data", data(), "--epochs",
+                            "1", "--seed", "3", "--criterion", "fpgm"})
+                .code,
+            0);
+  const Finished again =
+      run({"train", "-c", folder_.file("run/config.yaml"), "-o", folder_.file("again")});
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(folder_.read("again/model.onnx"), folder_.read("run/model.onnx"));
+  EXPECT_EQ(folder_.read("again/prune_plan.yaml"), folder_.read("run/prune_plan.yaml"));
+}
+
 TEST_F(Prune, MasksKeepAllSizes) {
   const Finished result = prune(model(), {"--target-macs", "0.5", "--align", "1", "--mask"});
   EXPECT_EQ(result.code, 0) << result.err;

@@ -37,6 +37,8 @@ TEST(Validate, BadConvolutionsAreRefused) {
       {"group = 2, kernel_shape = [3]", "kernel_shape with 1 sizes, expected 2"},
       {"group = 2, kernel_shape = [0, 3]", "kernel_shape [0, 3]"},
       {"group = 2, auto_pad = \"SOME\"", "auto_pad 'SOME', expected one of NOTSET"},
+      {"group = 2, kernel_shape = [3, 5]",
+       "kernel_shape [3, 5], expected 3 on spatial axis 1, as the weight has it"},
       {"group = 4", "group 4 for 6 output channels"},
       {"group = 3", "4 input channels, expected 6"},
       {"group = 2, dilations = [4, 4]", "a window of 9 on a padded size of 8"},

@@ -198,6 +198,24 @@ TEST(LowerToQdq, Needs16BitOpsetFor16BitCodes) {
   EXPECT_THAT(text, testing::HasSubstr("export with a higher opset"));
 }
 
+TEST(LowerToQdq, CutsValuesInFrontOf16BitCodesThatDoNotFillTheirType) {
+  ir::Graph graph = graph_of(kConv);
+  graph.opsets[""] = 21;
+  quant::QuantPlan plan = plan_for(graph, {.values = {"x"}});
+  auto& params = plan.activations.at("x").params;
+  params.grid.bits = 12;
+  params.zero_point = {100};
+  apply(insert_fake_quantize(plan), graph);
+  apply(lower_to_qdq(plan), graph);
+  EXPECT_THAT(kit::to_text(graph),
+              testing::HasSubstr("x_clipped = Clip(x, x_lowest, x_highest) [x_clip]\n"
+                                 "x_quantized = QuantizeLinear(x_clipped, x_scale, "));
+  EXPECT_EQ(graph.find_value("x_quantized")->type().dtype, tensor::DType::UInt16);
+  EXPECT_EQ(graph.find_value("x_lowest")->constant().item<float>(), -100 * params.scale[0]);
+  EXPECT_FLOAT_EQ(graph.find_value("x_highest")->constant().item<float>(),
+                  (4095 - 100) * params.scale[0]);
+}
+
 TEST(LowerToQdq, NeedsASimulatedGraph) {
   ir::Graph graph = graph_of(kConv);
   const quant::QuantPlan plan = plan_for(graph, {.values = {"x"}});

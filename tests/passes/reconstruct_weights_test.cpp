@@ -3,7 +3,7 @@
 #include <optional>
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 #include <ATen/ops/im2col.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/linalg_lstsq.h>
@@ -54,14 +54,14 @@ Tensor value_of(const ir::Graph& graph, const std::string& name, const Batches& 
   for (const auto& inputs : batches) {
     parts.push_back(program.run({{"x", inputs[0]}}, std::vector<std::string>{name}).at(name));
   }
-  return at::cat(parts).to(at::kDouble).contiguous();
+  return at::concat(parts).to(at::kDouble).contiguous();
 }
 
 /// Rows [x 1] of a 3 x 3 convolution with padding 1, by im2col.
 Tensor unfolded(const Tensor& input, std::int64_t stride) {
   const Tensor columns = at::im2col(input, {3, 3}, {1, 1}, {1, 1}, {stride, stride});
   const Tensor rows = columns.transpose(1, 2).reshape({-1, columns.size(1)});
-  return at::cat({rows, at::ones({rows.size(0), 1}, rows.options())}, 1);
+  return at::concat({rows, at::ones({rows.size(0), 1}, rows.options())}, 1);
 }
 
 Tensor positions_first(const Tensor& output) {
@@ -124,7 +124,7 @@ TEST(ReconstructWeights, SolvesEachGroupOfAConvolution) {
     solutions.push_back(least_squares(unfolded(input.narrow(1, 2 * group, 2).contiguous(), 1),
                                       targets.narrow(1, 2 * group, 2).contiguous()));
   }
-  expect_weight(graph, "w2", "b2", at::cat(solutions, 1));
+  expect_weight(graph, "w2", "b2", at::concat(solutions, 1));
 }
 
 TEST(ReconstructWeights, GoesInOrderSoThatLaterLayersSeeMendedOnes) {

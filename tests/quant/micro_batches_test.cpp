@@ -2,7 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 #include <gtest/gtest.h>
 
 #include "tests/kit/expect_error.h"
@@ -34,7 +34,7 @@ TEST(MicroBatches, AreTheSameForEverySizeOfTheSourcesBatches) {
       EXPECT_EQ(items[index].samples, index < 3 ? 6U : 2U);
       parts.push_back(items[index].inputs.at(0));
     }
-    EXPECT_THAT(at::cat(parts), kit::HasSameBits(numbered(20)));
+    EXPECT_THAT(at::concat(parts), kit::HasSameBits(numbered(20)));
   }
 }
 

@@ -37,6 +37,16 @@ const ir::Value& some_weight(const ir::Graph& graph) {
   throw std::logic_error("no weight");
 }
 
+/// Quantized on a few images, in no engine.
+QuantizationResult quantized(const ir::Graph& graph) {
+  return quantize_model(
+      {.graph = graph,
+       .data = synthetic_splits(24),
+       .calibration = {.samples = 8},
+       .stage = {.rounding = false, .verify = {.latency_rounds = 0, .engines = {}}},
+       .progress = report::ProgressStyle::Quiet});
+}
+
 TEST(Exporting, WritesWhatACheckpointHolds) {
   const kit::TemporaryFolder folder;
   const ir::Graph graph = model();
@@ -80,12 +90,7 @@ TEST(Exporting, QdqAppliesTheStoredPlan) {
   const kit::TemporaryFolder folder;
   const std::filesystem::path float_model = write_small_model(folder.path());
   const ir::Graph graph = onnx::load(float_model);
-  const QuantizationResult result =
-      quantize_model({.graph = graph,
-                      .data = synthetic_splits(24),
-                      .calibration = {.samples = 8},
-                      .stage = {.rounding = false, .verify = {.latency_rounds = 0, .engines = {}}},
-                      .progress = report::ProgressStyle::Quiet});
+  const QuantizationResult result = quantized(graph);
   folder.write("plan.yaml", print_plan(result.plan));
   ExportRequest request{.model = float_model,
                         .output = folder.path() / "q.onnx",
@@ -103,12 +108,7 @@ TEST(Exporting, QdqAppliesTheStoredPlan) {
 TEST(Exporting, ARunFolderOfQuantizationHoldsItsFloatModel) {
   const kit::TemporaryFolder folder;
   const ir::Graph graph = onnx::load(write_small_model(folder.path()));
-  const QuantizationResult result =
-      quantize_model({.graph = graph,
-                      .data = synthetic_splits(24),
-                      .calibration = {.samples = 8},
-                      .stage = {.rounding = false, .verify = {.latency_rounds = 0, .engines = {}}},
-                      .progress = report::ProgressStyle::Quiet});
+  const QuantizationResult result = quantized(graph);
   folder.write("run/model.onnx", result.quantized_model);
   const ExportRequest request{.model = folder.path() / "run", .output = folder.path() / "x.onnx"};
   for (const char* form : {"float", "folded", "qdq"}) {
@@ -141,12 +141,7 @@ TEST(Exporting, EveryQuantizedFormComputesWhatTheSimulationDoes) {
   const kit::TemporaryFolder folder;
   const std::filesystem::path float_model = write_small_model(folder.path());
   const ir::Graph graph = onnx::load(float_model);
-  const QuantizationResult result =
-      quantize_model({.graph = graph,
-                      .data = synthetic_splits(24),
-                      .calibration = {.samples = 8},
-                      .stage = {.rounding = false, .verify = {.latency_rounds = 0, .engines = {}}},
-                      .progress = report::ProgressStyle::Quiet});
+  const QuantizationResult result = quantized(graph);
   folder.write("plan.yaml", print_plan(result.plan));
   const Tensor images = kit::random_tensor({4, 1, 28, 28}, 11);
   const Tensor expected =

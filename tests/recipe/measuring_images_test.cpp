@@ -1,6 +1,6 @@
 #include "espalier/recipe/measuring_images.h"
 
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -45,14 +45,14 @@ TEST(MeasuringImages, AreNamedByContent) {
   };
   EXPECT_EQ(read(1, 20).id, read(1, 20).id);
   EXPECT_NE(read(1, 20).id, read(2, 20).id);
-  EXPECT_TRUE(at::cat(read(1, 20).batches).equal(at::cat(read(1, 8).batches)));
+  EXPECT_TRUE(at::concat(read(1, 20).batches).equal(at::concat(read(1, 8).batches)));
 }
 
 TEST(MeasuringImages, FurtherOnesAreOthers) {
   const MeasuringImages images = read_measuring_images(synthetic_splits(60), model(),
                                                        {.samples = 20, .batch = 20, .further = 40});
   const Tensor measured = images.batches.at(0);
-  const Tensor further = at::cat(images.further);
+  const Tensor further = at::concat(images.further);
   ASSERT_EQ(further.size(0), 40);
   for (std::int64_t left = 0; left < 20; ++left) {
     for (std::int64_t right = 0; right < 40; ++right) {

@@ -1,5 +1,7 @@
 #include "espalier/recipe/pruning_images.h"
 
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/allclose.h>
 #include <gtest/gtest.h>
 
 #include "espalier/onnx/shapes.h"
@@ -19,9 +21,6 @@ TEST(PruningImages, HoldsWholeBatchesAndJudgesOnOtherImages) {
   EXPECT_EQ(images.batches().size(), 1U) << "the rest of 22 is no whole batch";
   EXPECT_EQ(images.count(), 128);
   EXPECT_EQ(images.inputs().size(), 1U);
-  const train::NextLabelled next = images.labelled();
-  EXPECT_TRUE(next().has_value());
-  EXPECT_FALSE(next().has_value());
   const auto accuracy = images.accuracy(model());
   ASSERT_EQ(accuracy.size(), 1U) << "top5 of 4 classes says nothing";
   EXPECT_GE(accuracy.at("top1"), 0);
@@ -41,6 +40,28 @@ TEST(PruningImages, FitsABatchThatTheFileFixes) {
   kit::expect_user_error(
       [&] { (void)PruningImages(fixed, synthetic_splits(40), {.samples = 3}, 0); },
       "too few images to prune with");
+}
+
+TEST(PruningImages, GivesCriteriaWhatTheyLookAt) {
+  const PruningImages images(model(), synthetic_splits(600), {.samples = 256}, 0);
+  ASSERT_EQ(images.batches().size(), 2U);
+  EXPECT_FALSE(needs_gradients(prune::Evidence::Weights));
+  EXPECT_FALSE(needs_gradients(prune::Evidence::Scales));
+  EXPECT_TRUE(criterion_gradients(model(), prune::Evidence::Weights, images.batches()).empty());
+  const auto of = [&](const std::vector<data::Batch>& batches) {
+    return criterion_gradients(model(), prune::Evidence::Gradients, batches);
+  };
+  const exec::TensorMap all = of(images.batches());
+  const exec::TensorMap first = of({images.batches()[0]});
+  const exec::TensorMap second = of({images.batches()[1]});
+  ASSERT_FALSE(all.empty());
+  for (const auto& [name, gradient] : all) {
+    EXPECT_TRUE(at::allclose(gradient, (first.at(name) + second.at(name)) / 2, 1e-4, 1e-7)) << name;
+  }
+  for (const auto& [name, square] :
+       criterion_gradients(model(), prune::Evidence::SquaredGradients, images.batches())) {
+    EXPECT_TRUE(square.ge(all.at(name) * all.at(name) * 0.999).all().item<bool>()) << name;
+  }
 }
 
 }  // namespace

@@ -50,6 +50,17 @@ output: runs/x
   EXPECT_EQ(stage_name(recipe.stages[1]), "quantize");
 }
 
+TEST(Recipe, CodesOfMoreThan8BitsNeedALaterOpset) {
+  const std::string fine = "stages:\n  - quantize: {weights: {bits: 9}}\n";
+  refused(std::string(kHead) + fine, "got 9 bits at opset 17, expected opset 21 or later");
+  refused(std::string(kHead) +
+              "stages:\n  - train:\n      strategies:\n"
+              "        - quantize: {bits: [{match: a, activations: 16}]}\n"
+              "  - export: {opset: 21}\n",
+          "got 16 bits at opset 17");
+  EXPECT_EQ(export_opset(parse(std::string(kHead) + fine + "  - export: {opset: 21}\n")), 21);
+}
+
 TEST(Recipe, NamesMisspeltKeysWithLine) {
   refused(std::string(kHead) + "stage: []\n", "'stages'");
   refused(std::string(kHead) + "stages:\n  - trian: {epochs: 1}\n",

@@ -1,11 +1,13 @@
 #include "espalier/recipe/run.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
 #include <gtest/gtest.h>
 
 #include "espalier/base/file.h"
+#include "espalier/onnx/codec.h"
 #include "espalier/recipe/model_source.h"
 #include "espalier/recipe/quantization.h"
 #include "tests/kit/expect_error.h"
@@ -267,6 +269,34 @@ TEST(Quantization, FewerBitsOfSomeLayersRunInEngines) {
   std::set<int> bits;
   for (const auto& [name, weight] : result.plan.weights) bits.insert(weight.params.grid.bits);
   EXPECT_TRUE(bits.contains(4));
+}
+
+TEST(Quantization, MoreBitsOfSomeLayersRunInEngines) {
+  const kit::TemporaryFolder folder;
+  const ir::Graph graph = load_model({.source = ModelFile{write_small_model(folder.path())}});
+  for (const int bits : {12, 16}) {
+    const QuantizationResult result = quantize_model(
+        {.graph = graph,
+         .data = synthetic_splits(24),
+         .calibration = {.samples = 8},
+         .stage = {.plan = {.bits = {{.pattern = "Conv", .weights = bits, .activations = bits}}},
+                   .rounding = false,
+                   .verify = {.max_drop = 100,
+                              .min_agreement = 0,
+                              .min_integer_mac_share = 0,
+                              .allow_slower = true,
+                              .latency_rounds = 0,
+                              .engines = {"onnxruntime"}}},
+         .opset = 21,
+         .progress = report::ProgressStyle::Quiet});
+    ASSERT_EQ(result.verification.engines.size(), 1U);
+    EXPECT_EQ(result.verification.engines[0].simulation_agreement.value_or(0), 1.0) << bits;
+    EXPECT_LT(result.plan.biases.size(), result.plan.weights.size()) << bits;
+    const ir::Graph shipped = onnx::decode(result.quantized_model);
+    EXPECT_TRUE(std::ranges::any_of(shipped.initializers(), [](const ir::Value* value) {
+      return value->type().dtype == tensor::DType::Int16;
+    }));
+  }
 }
 
 TEST(Quantization, PlansDoNotDependOnThreads) {

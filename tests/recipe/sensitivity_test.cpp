@@ -1,5 +1,6 @@
 #include "espalier/recipe/sensitivity.h"
 
+#include <algorithm>
 #include <sstream>
 
 #include <gmock/gmock.h>
@@ -8,6 +9,7 @@
 #include "espalier/onnx/codec.h"
 #include "espalier/onnx/text.h"
 #include "espalier/recipe/csv_line.h"
+#include "espalier/recipe/pruning_images.h"
 #include "tests/kit/expect_error.h"
 #include "tests/kit/temporary_folder.h"
 #include "tests/recipe/small_job.h"
@@ -97,12 +99,47 @@ TEST(Sensitivity, WorkersAnswerWithTheSamePoints) {
                                to_line(points[0]) + "done\n");
 }
 
+TEST(Sensitivity, OrdersChannelsByGradients) {
+  const TemporaryFolder folder;
+  for (const char* criterion : {"taylor", "fisher"}) {
+    SensitivityRequest request = request_for(folder, std::string(criterion) + ".csv");
+    request.trials.scores.criterion = criterion;
+    const SensitivityResult result = analyse_sensitivity(request);
+    EXPECT_GT(result.measured, 2);
+    EXPECT_EQ(result.store.header.criterion, criterion);
+    // What goes is what the criterion says on the images that do not measure.
+    const SensitivityJob job(request);
+    const prune::ChannelMap map(job.graph());
+    const auto images = read_gradient_images(request.data, job.graph(), {.samples = 50});
+    const auto scores = prune::score_channels(
+        map, {.criterion = criterion,
+              .gradients = criterion_gradients(job.graph(),
+                                               prune::find_criterion(criterion).evidence, images)});
+    EXPECT_EQ(images.at(0).images.size(0), 10);
+    const GroupTrials& group = job.plan().groups.at(0);
+    const auto place = std::ranges::find(map.groups(), group.group, &prune::ChannelGroup::name);
+    const auto& judged = scores.at(static_cast<std::size_t>(place - map.groups().begin())).scores;
+    ASSERT_EQ(judged.size(), static_cast<std::size_t>(group.channels));
+    const std::vector<std::int64_t>& gone = group.plans.at(0).cuts.at(0).removed;
+    ASSERT_EQ(gone.size(), static_cast<std::size_t>(group.trials.at(0).removed));
+    for (std::size_t channel = 0; channel < judged.size(); ++channel) {
+      const bool removed =
+          std::ranges::find(gone, static_cast<std::int64_t>(channel)) != gone.end();
+      for (const std::int64_t other : gone) {
+        if (removed) continue;
+        EXPECT_GE(judged[channel], judged[static_cast<std::size_t>(other)]) << criterion;
+      }
+    }
+  }
+}
+
 TEST(Sensitivity, RefusesWhatItCannotDo) {
   const TemporaryFolder folder;
   SensitivityRequest request = request_for(folder, "s.csv");
   request.trials.scores.criterion = "taylor";
-  kit::expect_unsupported([&] { (void)analyse_sensitivity(request); },
-                          "got criterion 'taylor', which needs gradients");
+  request.samples = 60;
+  expect_user_error([&] { (void)analyse_sensitivity(request); },
+                    "got 60 images in the only split, 60 of which measure, expected further ones");
   request.trials.scores.criterion = "l1";
   request.reestimate_bn = 5;
   onnx::save(onnx::parse("agraph (float[N, 1, 28, 28] x) => (float[N, 2, 28, 28] y)"

@@ -47,11 +47,11 @@ TEST(StageYaml, RefusesBadQuantization) {
         [&] { (void)parse_quantize_stage(parse_yaml(text, "s.yaml"), Recipe{}); }, message);
   };
   refused("target: x68", "x86");
-  refused("weights: {bits: 40}", "an integer from 2 to 8");
-  refused("weights: {bits: 1}", "an integer from 2 to 8");
+  refused("weights: {bits: 40}", "an integer from 2 to 16");
+  refused("weights: {bits: 1}", "an integer from 2 to 16");
   refused("bits: [{weights: 4}]", "match");
   refused("bits: [{match: a}]", "a rule of 'bits' says nothing: s.yaml:1");
-  refused("bits: [{match: a, weights: 9}]", "an integer from 2 to 8");
+  refused("bits: [{match: a, weights: 17}]", "an integer from 2 to 16");
   refused("verify: {max_dorp: 1}", "did you mean 'max_drop'");
 }
 

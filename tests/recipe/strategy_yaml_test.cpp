@@ -85,8 +85,8 @@ TEST(StrategyYaml, RefusesBadStrategies) {
   refused("[{quantize: {mode: qat}}]", "'mode'");
   refused("[{quantize: {}}, {quantize: {}}]",
           "a training can be quantized once: s.yaml:1: got a second strategy 'quantize'");
-  refused("[{quantize: {activations: {bits: 1}}}]", "an integer from 2 to 8");
-  refused("[{quantize: {activations: {bits: 40}}}]", "an integer from 2 to 8");
+  refused("[{quantize: {activations: {bits: 1}}}]", "an integer from 2 to 16");
+  refused("[{quantize: {activations: {bits: 40}}}]", "an integer from 2 to 16");
   refused("[{quantize: {quantizers: {weights: lsq_wight}}}]", "bad value of 'weights'");
   kit::expect_unsupported([] { (void)parse("[{prune: {}}]"); },
                           "strategy 'prune' inside a training is not supported");

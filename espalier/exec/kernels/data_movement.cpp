@@ -3,7 +3,7 @@
 #include <numeric>
 #include <stdexcept>
 
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/tensor.h>
@@ -99,7 +99,7 @@ struct Blocks {
 Kernel make_concat(const KernelRequest& request) {
   const std::int64_t axis = request.node.get_int("axis");
   return [axis](Call& call) {
-    call.outputs[0] = at::cat(at::TensorList(call.inputs.data(), call.inputs.size()), axis);
+    call.outputs[0] = at::concat(at::TensorList(call.inputs.data(), call.inputs.size()), axis);
   };
 }
 
