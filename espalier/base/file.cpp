@@ -141,8 +141,11 @@ fs::path join_inside(const fs::path& root, const std::string& relative, std::str
 
 AtomicFolder::AtomicFolder(fs::path target) : target_(std::move(target)) {
   if (target_.filename().empty()) target_ = target_.parent_path();
-  temporary_ = target_.string() + fmt::format(".partial-{}", ::getpid());
   std::error_code ignored;
+  // Inside of a folder that exists: what lies beside a mount point is on another file system.
+  const std::string suffix = fmt::format(".partial-{}", ::getpid());
+  const bool inside = fs::is_directory(target_, ignored);
+  temporary_ = inside ? target_ / suffix : fs::path(target_.string() + suffix);
   fs::remove_all(temporary_, ignored);
   make_folder(temporary_);
 }

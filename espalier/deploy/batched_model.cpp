@@ -21,7 +21,10 @@ Tensor piece(const Tensor& tensor, std::int64_t first, std::int64_t count, std::
 std::optional<std::int64_t> fixed_batch(const ir::Graph& graph) {
   for (const ir::Value* input : graph.inputs()) {
     const auto& shape = input->type().shape;
-    if (shape && !shape->empty() && shape->front().known()) return shape->front().size;
+    // Exporters write 0 for a dimension that is not known.
+    if (shape && !shape->empty() && shape->front().known() && shape->front().size > 0) {
+      return shape->front().size;
+    }
   }
   return std::nullopt;
 }

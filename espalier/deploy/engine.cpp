@@ -31,13 +31,18 @@ std::vector<std::string> engine_names() {
   return {"onnxruntime", "openvino"};
 }
 
-Engine& open_engine(std::string_view name) {
+void check_engine_names(const std::vector<std::string>& names) {
   const std::vector<std::string> known = engine_names();
-  if (std::ranges::find(known, name) == known.end()) {
+  for (const std::string& name : names) {
+    if (std::ranges::find(known, name) != known.end()) continue;
     throw base::UserError({.what = "unknown engine",
                            .got = fmt::format("'{}'", name),
                            .hint = base::suggest_name(name, known)});
   }
+}
+
+Engine& open_engine(std::string_view name) {
+  check_engine_names({std::string(name)});
   OpenEngines& engines = open_engines();
   const std::scoped_lock lock(engines.mutex);
   const auto place = engines.by_name.find(name);

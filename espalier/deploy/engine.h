@@ -52,6 +52,8 @@ class Engine {
 
 /// Names that open_engine knows: "onnxruntime", "openvino".
 [[nodiscard]] std::vector<std::string> engine_names();
+/// Throws UserError for a name that is none of them; opens nothing.
+void check_engine_names(const std::vector<std::string>& names);
 
 /// Opens libespalier_<name>.so beside the program (or beside the test). Throws UserError for an
 /// unknown name and UnsupportedError, saying what is missing, when the module cannot be opened.

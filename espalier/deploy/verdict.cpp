@@ -23,14 +23,21 @@ void require_decibel(EngineReport& report, std::string_view what,
                   what, *decibel, minimum));
 }
 
+/// True when a share of the images (0 to 1) is at most one of them: no evidence either way.
+bool is_one_image(const EngineReport& report, double share) {
+  return report.images > 0 && share * static_cast<double>(report.images) < 1.5;
+}
+
 /// Outputs against those of the float model and of the simulation.
 void judge_outputs(EngineReport& report, const VerifyBounds& bounds) {
   const bool compared = report.agreement || report.value_sqnr_db;
   if (report.images > 0 && report.not_finite == 0 && report.failures.empty() && !compared) {
     report.failures.emplace_back("no output could be compared with the float model's");
   }
-  require_share(report, "predictions equal to the float model's", report.agreement,
-                bounds.min_agreement);
+  if (report.agreement && !is_one_image(report, 1 - *report.agreement)) {
+    require_share(report, "predictions equal to the float model's", report.agreement,
+                  bounds.min_agreement);
+  }
   require_decibel(report, "values against the float model's", report.value_sqnr_db,
                   bounds.min_value_sqnr_db);
   if (report.simulation_different > 1) {
@@ -65,6 +72,12 @@ void judge_metrics(EngineReport& report, const VerifyBounds& bounds) {
     if (before == report.float_metrics.end() || after == report.metrics.end()) continue;
     const double drop = before->second - after->second;
     if (drop <= bounds.max_drop) continue;
+    if (name == "top1" && is_one_image(report, drop / 100)) {
+      report.notes.push_back(fmt::format(
+          "top1 drops by {:.2f} points, which is one of {} images: more of them would tell", drop,
+          report.images));
+      continue;
+    }
     report.failures.push_back(
         fmt::format("{} drops by {:.2f} points ({:.2f} to {:.2f}), expected at most {:.2f}", name,
                     drop, before->second, after->second, bounds.max_drop));

@@ -42,7 +42,7 @@ bool attempt(std::vector<std::string>& failures, std::string_view stage, const W
 struct Files {
   ir::Graph float_graph;
   ir::Graph quantized_graph;
-  std::optional<std::int64_t> batch;
+  std::optional<std::int64_t> batch;  ///< that one of them fixes, or both
 };
 
 /// One engine with both models, and what they have given so far.
@@ -212,6 +212,13 @@ std::optional<Files> read_files(const VerifyRequest& request, VerifyReport& repo
       });
   if (!sound) return std::nullopt;
   files.batch = fixed_batch(files.quantized_graph);
+  const auto float_batch = fixed_batch(files.float_graph);
+  if (files.batch && float_batch && *files.batch != *float_batch) {
+    report.failures.push_back(fmt::format(
+        "the float file fixes a batch of {}, the INT8 file one of {}", *float_batch, *files.batch));
+    return std::nullopt;
+  }
+  if (!files.batch) files.batch = float_batch;
   return files;
 }
 

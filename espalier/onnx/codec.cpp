@@ -15,6 +15,7 @@
 #include "espalier/onnx/opset.h"
 #include "espalier/onnx/proto_codec.h"
 #include "espalier/onnx/shapes.h"
+#include "espalier/onnx/tensor_codec.h"
 #include "espalier/onnx/validate.h"
 
 namespace espalier::onnx {
@@ -32,6 +33,21 @@ ir::Graph prepare(const ir::Graph& graph, std::int64_t opset) {
   convert_opset(prepared, opset);
   if (converted) infer_shapes(prepared);
   return prepared;
+}
+
+/// The bytes of a model that must fit into one file.
+std::string serialize_whole(const ::onnx::ModelProto& model, std::string hint) {
+  if (model.ByteSizeLong() > kMaxFileBytes) {
+    throw base::UnsupportedError({.what = "cannot write the model as one file",
+                                  .got = fmt::format("{} bytes", model.ByteSizeLong()),
+                                  .expected = "less than 2 GB",
+                                  .hint = std::move(hint)});
+  }
+  return serialize(model);
+}
+
+std::filesystem::path folder_of(const std::filesystem::path& file) {
+  return file.has_parent_path() ? file.parent_path() : ".";
 }
 
 }  // namespace
@@ -58,9 +74,25 @@ ir::Graph decode(std::string_view bytes, const DecodeOptions& options) {
 }
 
 ir::Graph load(const std::filesystem::path& path) {
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   ::onnx::ModelProto model = parse_model(base::read_file(path), path.string());
-  return decode_model(model, {.folder = folder, .name = path.string()});
+  return decode_model(model, {.folder = folder_of(path), .name = path.string()});
+}
+
+std::string load_bytes(const std::filesystem::path& path) {
+  std::string bytes = base::read_file(path);
+  ::onnx::ModelProto model = parse_model(bytes, path.string());
+  bool moved = false;
+  for (::onnx::TensorProto& tensor : *model.mutable_graph()->mutable_initializer()) {
+    if (tensor.data_location() != ::onnx::TensorProto::EXTERNAL) continue;
+    const std::string where = fmt::format("'{}' of '{}'", tensor.name(), path.string());
+    ::onnx::TensorProto whole;
+    whole.set_name(tensor.name());
+    write_tensor(read_tensor(tensor, folder_of(path), where).value(), whole);
+    tensor = std::move(whole);
+    moved = true;
+  }
+  if (!moved) return bytes;
+  return serialize_whole(model, "its weights are too large for an engine that loads from memory");
 }
 
 ::onnx::ModelProto encode_model(const ir::Graph& graph, std::int64_t opset) {
@@ -68,14 +100,8 @@ ir::Graph load(const std::filesystem::path& path) {
 }
 
 std::string encode(const ir::Graph& graph, const EncodeOptions& options) {
-  const ::onnx::ModelProto model = encode_model(graph, options.opset);
-  if (model.ByteSizeLong() > kMaxFileBytes) {
-    throw base::UnsupportedError({.what = "cannot write the model as one file",
-                                  .got = fmt::format("{} bytes", model.ByteSizeLong()),
-                                  .expected = "less than 2 GB",
-                                  .hint = "save it, so that the constants go to a file beside it"});
-  }
-  return serialize(model);
+  return serialize_whole(encode_model(graph, options.opset),
+                         "save it, so that the constants go to a file beside it");
 }
 
 void save(const ir::Graph& graph, const std::filesystem::path& path, const EncodeOptions& options) {

@@ -38,6 +38,10 @@ struct DecodeOptions {
 /// decode() of a file. External data files are looked for inside the file's folder only.
 [[nodiscard]] ir::Graph load(const std::filesystem::path& path);
 
+/// The bytes of a file that need no other file: as they are, or with the initializers that lie in
+/// external data files moved in. Throws as load() does, and UnsupportedError above 2 GB.
+[[nodiscard]] std::string load_bytes(const std::filesystem::path& path);
+
 struct EncodeOptions {
   /// Opset of ONNX's domain, 13..23; the graph is converted. UnsupportedError names the node that
   /// cannot be expressed and the lowest opset that works.

@@ -177,6 +177,13 @@ void cut_slice(const Cut& cut) {
         irregular.emplace_back(range.axis, picked);
         continue;
       }
+      if (picked.empty()) {
+        bounds.starts.push_back(0);
+        bounds.ends.push_back(0);
+        bounds.axes.push_back(static_cast<std::int64_t>(range.axis));
+        bounds.steps.push_back(1);
+        continue;
+      }
       start = picked.front();
       step = *regular;
       end = picked.back() + (step > 0 ? 1 : -1);

@@ -17,6 +17,7 @@
 #include <ATen/ops/linalg_cholesky_ex.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/tensor.h>
+#include <fmt/format.h>
 
 #include "espalier/base/check.h"
 #include "espalier/base/interrupt.h"
@@ -210,6 +211,15 @@ class Reconstruction {
     if (with_bias) {
       const Tensor row = bias->constant().to(at::kDouble).view({layer.groups, 1, -1});
       present = at::concat({present, row}, 1);
+    }
+    // The sums, one batch's share of them, the system and its factor.
+    constexpr double kSquares = 4;
+    const auto size = static_cast<double>(present.size(1));
+    const double bytes = kSquares * static_cast<double>(present.size(0)) * size * size * 8;
+    if (bytes > static_cast<double>(options_.max_bytes)) {
+      reason = fmt::format("its {} inputs would need {:.1f} GiB", present.size(1),
+                           bytes / static_cast<double>(1 << 30));
+      return std::nullopt;
     }
     const NormalEquations equations = collect(layer, with_bias);
     const std::optional<Tensor> solution = equations.solve(present, options_.ridge);

@@ -14,6 +14,8 @@ struct ReconstructOptions {
   std::int64_t positions = 32;  ///< output positions looked at, for each image and layer
   double ridge = 1e-4;     ///< pull towards the present weights, in units of the mean square input
   std::uint64_t seed = 0;  ///< of the positions
+  /// Memory for the equations of one layer; a layer that needs more is skipped.
+  std::uint64_t max_bytes = std::uint64_t{2} << 30;
 };
 
 /// Distance of a layer's output from the one it should have, relative to that one's size (norms

@@ -100,12 +100,9 @@ BudgetResult describe(const ir::Graph& graph, const ChannelMap& map, const Count
                          .removed = counts[index],
                          .untouched = candidate.untouched};
     any = any || outcome.untouched.empty();
-    const bool lacks_curve =
-        options.strategy == Strategy::Sensitivity && !options.curves.contains(outcome.group);
-    if (outcome.untouched.empty() && lacks_curve) outcome.untouched = "it has no sensitivity curve";
     result.groups.push_back(std::move(outcome));
   }
-  base::check(any, "nothing of graph '{}' can be cut: {}", graph.name,
+  base::check(any || options.may_be_done, "nothing of graph '{}' can be cut: {}", graph.name,
               untouched_text(result.groups));
   const auto whole = static_cast<double>(amount(result.before, options.kind));
   base::check(whole > 0, "graph '{}' has no {} to remove", graph.name, to_string(options.kind));

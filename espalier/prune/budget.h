@@ -39,6 +39,8 @@ struct Limits {
   std::vector<std::string> skip = {};  ///< globs over names of layers and of their weights
   bool cut_first = true;               ///< the filters of the graph's first layer
   bool cut_last = true;                ///< those of its last
+  /// Channels that groups have lost before, by name: `max_removed` counts them.
+  std::map<std::string, std::int64_t, std::less<>> gone = {};
 };
 
 struct AnnealingOptions {
@@ -58,6 +60,7 @@ struct BudgetOptions {
   Limits limits = {};
   std::map<std::string, LossCurve, std::less<>> curves = {};  ///< by group name
   AnnealingOptions annealing = {};
+  bool may_be_done = false;  ///< a graph in which nothing more can be cut is no error
 };
 
 /// What happens to one group.

@@ -71,9 +71,12 @@ std::string why_untouched(const ChannelMap& map, const ChannelGroup& group,
 std::vector<std::int64_t> allowed_counts(const ChannelGroup& group, std::size_t num_free,
                                          const Limits& limits) {
   const auto channels = static_cast<std::int64_t>(group.channels.size());
-  const auto most = std::min<std::int64_t>(
-      {static_cast<std::int64_t>(num_free), channels - 1,
-       static_cast<std::int64_t>(limits.max_removed * static_cast<double>(channels) + 1e-9)});
+  const auto before = limits.gone.find(group.name);
+  const std::int64_t gone = before == limits.gone.end() ? 0 : before->second;
+  const auto bound =
+      static_cast<std::int64_t>(limits.max_removed * static_cast<double>(channels + gone) + 1e-9);
+  const auto most =
+      std::min<std::int64_t>({static_cast<std::int64_t>(num_free), channels - 1, bound - gone});
   // Channels of different widths cannot be counted in multiples; they are then not aligned.
   const std::int64_t width = group.widths.front();
   const bool even = std::ranges::all_of(group.widths, [&](auto other) { return other == width; });

@@ -31,6 +31,17 @@ CountSearch::CountSearch(const ir::Graph& graph, const ChannelMap& map,
       model_(graph, map),
       candidates_(find_candidates(map, scores, options.limits)),
       before_(model_.cost(Removal(map))) {
+  // What was not measured is not known to be free.
+  const bool by_curves =
+      options.strategy == Strategy::Sensitivity || options.strategy == Strategy::Annealing;
+  if (by_curves && !options.curves.empty()) {
+    for (std::size_t index = 0; index < candidates_.size(); ++index) {
+      if (options.curves.contains(map.groups()[index].name)) continue;
+      if (!candidates_[index].untouched.empty()) continue;
+      candidates_[index].counts = {0};
+      candidates_[index].untouched = "it has no sensitivity curve";
+    }
+  }
   for (const Candidate& candidate : candidates_) {
     sorted_scores_.insert(sorted_scores_.end(), candidate.scores.begin(), candidate.scores.end());
   }

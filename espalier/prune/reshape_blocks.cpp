@@ -80,6 +80,7 @@ class Aligner {
     std::int64_t to = *output_dim(0).size;
     std::size_t num_inputs = 1;
     std::size_t num_outputs = 1;
+    if (from <= 0 || to <= 0) return false;
     while (from != to) {
       const bool grow_input = from < to;
       std::int64_t& product = grow_input ? from : to;

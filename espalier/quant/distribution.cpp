@@ -31,23 +31,15 @@ Distribution::Distribution(const Histogram& histogram)
       max_(static_cast<double>(histogram.max())),
       count_(static_cast<double>(histogram.finite())),
       zeros_(static_cast<double>(histogram.zeros())) {
-  // A negative bin i covers (-(i + 1) w, -i w]: signed number -(i + 1).
-  first_ = static_cast<std::ptrdiff_t>(std::floor(std::min(min_, 0.0) / width_));
+  // A negative bin i covers (-(i + 1) w, -i w]: signed number -(i + 1). A value on an edge lies in
+  // the lower bin, which a floor of min / w would miss.
+  first_ = min_ < 0 ? -static_cast<std::ptrdiff_t>(std::floor(-min_ / width_)) - 1 : 0;
   const auto last = static_cast<std::ptrdiff_t>(std::floor(std::max(max_, 0.0) / width_));
   first_ = std::max(first_, -static_cast<std::ptrdiff_t>(Histogram::kBins));
   for (std::ptrdiff_t bin = first_; bin <= last; ++bin) {
     const std::uint64_t found = bin < 0 ? histogram.negative(static_cast<std::size_t>(-bin - 1))
                                         : histogram.positive(static_cast<std::size_t>(bin));
     counts_.push_back(static_cast<double>(found));
-  }
-  // A value that is exactly a negative bin edge lies in the bin below it (|x| = i w is bin i),
-  // which a floor of min / w misses by one.
-  if (min_ < 0 && counts_.front() == 0) {
-    const auto below = static_cast<std::size_t>(-first_);
-    if (below < Histogram::kBins && histogram.negative(below) > 0) {
-      counts_.insert(counts_.begin(), static_cast<double>(histogram.negative(below)));
-      --first_;
-    }
   }
   moments_.resize(counts_.size() + 1);
   for (std::size_t bin = 0; bin < counts_.size(); ++bin) {

@@ -10,10 +10,11 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/core/List.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/constant_pad_nd.h>
-#include <ATen/ops/im2col.h>
+#include <ATen/ops/index.h>
 #include <ATen/ops/zeros.h>
 
 #include "espalier/base/check.h"
@@ -91,27 +92,55 @@ std::array<std::int64_t, 4> pads_for(const Geometry& geometry, const Tensor& inp
   return pads;
 }
 
-/// [groups, k, positions], at most `limit` positions.
+/// At most `limit` of the positions 0 to found - 1, evenly spread, with a step that shares no
+/// factor with the sides of common images.
+Tensor spread_places(std::int64_t found, std::int64_t limit) {
+  if (found <= limit) return at::arange(found, at::kLong);
+  return (at::arange(limit, at::kLong) * found).floor_divide(limit);
+}
+
+/// A view [samples, rows, columns, channels, kernel height, kernel width] of all windows of an
+/// image tensor, without a copy.
+Tensor windows_of(const Geometry& geometry, const Tensor& padded) {
+  std::array<std::int64_t, 2> counts{};
+  for (std::size_t axis = 0; axis < 2; ++axis) {
+    const std::int64_t reach = (geometry.kernel[axis] - 1) * geometry.dilations[axis] + 1;
+    const std::int64_t size = padded.size(static_cast<std::int64_t>(axis) + 2);
+    counts[axis] = size < reach ? 0 : (size - reach) / geometry.strides[axis] + 1;
+  }
+  const std::int64_t high = padded.stride(2);
+  const std::int64_t wide = padded.stride(3);
+  return padded.as_strided(
+      {padded.size(0), counts[0], counts[1], padded.size(1), geometry.kernel[0],
+       geometry.kernel[1]},
+      {padded.stride(0), high * geometry.strides[0], wide * geometry.strides[1], padded.stride(1),
+       high * geometry.dilations[0], wide * geometry.dilations[1]});
+}
+
+/// [groups, k, positions], at most `limit` positions; no others are copied.
 Tensor columns_of(const Geometry& geometry, const Tensor& input, std::int64_t limit) {
-  Tensor columns;
-  if (geometry.convolution) {
-    const auto pads = pads_for(geometry, input);
-    const Tensor padded =
-        at::constant_pad_nd(input.contiguous(), {pads[1], pads[3], pads[0], pads[2]});
-    columns = at::im2col(padded, geometry.kernel, geometry.dilations, {0, 0}, geometry.strides);
-    columns = columns.reshape({input.size(0), geometry.groups, geometry.columns, -1})
-                  .permute({1, 2, 0, 3})
-                  .reshape({geometry.groups, geometry.columns, -1});
-  } else {
-    columns = input.reshape({-1, geometry.columns}).transpose(0, 1).unsqueeze(0);
+  if (!geometry.convolution) {
+    const Tensor rows = input.reshape({-1, geometry.columns});
+    return rows.index_select(0, spread_places(rows.size(0), limit))
+        .transpose(0, 1)
+        .unsqueeze(0)
+        .contiguous();
   }
-  const std::int64_t found = columns.size(2);
-  if (found > limit) {
-    // Evenly spread, with a step that shares no factor with the sides of common images.
-    const Tensor places = (at::arange(limit, at::kLong) * found).floor_divide(limit);
-    columns = columns.index_select(2, places);
-  }
-  return columns.contiguous();
+  const auto pads = pads_for(geometry, input);
+  const Tensor padded =
+      at::constant_pad_nd(input.contiguous(), {pads[1], pads[3], pads[0], pads[2]});
+  const Tensor windows = windows_of(geometry, padded);
+  const std::int64_t wide = windows.size(2);
+  const std::int64_t area = windows.size(1) * wide;
+  const Tensor places = spread_places(windows.size(0) * area, limit);
+  const Tensor inside = places.remainder(std::max<std::int64_t>(area, 1));
+  const Tensor samples = places.floor_divide(std::max<std::int64_t>(area, 1));
+  const Tensor rows = inside.floor_divide(std::max<std::int64_t>(wide, 1));
+  const Tensor columns = inside.remainder(std::max<std::int64_t>(wide, 1));
+  return at::index(windows, {samples, rows, columns})
+      .reshape({places.numel(), geometry.groups, geometry.columns})
+      .permute({1, 2, 0})
+      .contiguous();
 }
 
 /// Sums of one layer in one lane.

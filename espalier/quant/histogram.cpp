@@ -18,6 +18,7 @@ constexpr std::size_t kFlushAfter = std::size_t{1} << 31;
 
 /// Smallest exponent e with magnitude < kBins * 2^e.
 int exponent_for(float magnitude) {
+  if (magnitude == 0) return Histogram::kSmallestExponent;  // zeros need no width
   int exponent = 0;
   std::frexp(magnitude, &exponent);  // magnitude = m * 2^exponent with m in [0.5, 1)
   constexpr int kLogBins = 12;

@@ -52,25 +52,6 @@ void check_bits(const BitsRule& rule) {
   }
 }
 
-void check_options(const PlanOptions& options) {
-  for (const BitsRule& rule : options.bits) check_bits(rule);
-  base::check(options.activation_bits >= 2 && options.activation_bits <= 16,
-              "activation bits: got {}, expected 2..16", options.activation_bits);
-  base::check(options.weight_bits >= 2 && options.weight_bits <= 16,
-              "weight bits: got {}, expected 2..16", options.weight_bits);
-  base::check(options.weight_method == "mse" || options.weight_method == "abs_max",
-              "unknown weight method: got '{}', expected 'mse' or 'abs_max'",
-              options.weight_method);
-  base::check(options.float_mac_share >= 0 && options.float_mac_share <= 1,
-              "share of float multiply-accumulates: got {}, expected 0..1",
-              options.float_mac_share);
-  base::check(options.hist_percent > 0 && options.hist_percent <= 1,
-              "hist percent: got {}, expected a share in (0, 1]", options.hist_percent);
-  base::check(options.percentile > 50 && options.percentile <= 100,
-              "percentile: got {}, expected a percentage in (50, 100]", options.percentile);
-  if (options.method != kAuto) (void)find_range_method(options.method);
-}
-
 Settings settings_of(const PlanOptions& options) {
   const Target& target = find_target(options.target);
   const Formats& row = formats(target);
@@ -182,7 +163,8 @@ std::size_t least_error(const std::vector<Candidate>& candidates, const Cluster&
 /// What the rules for bits say about the layers and values of a graph.
 class LayerBits {
  public:
-  LayerBits(const ir::Graph& graph, const Placement& placement,
+  /// Rules for layers that `kept` leaves in floating point apply to nothing.
+  LayerBits(const ir::Graph& graph, const Placement& placement, const KeptFloat& kept,
             const std::vector<BitsRule>& rules) {
     std::set<std::string> used;
     const auto rule_for = [&](const ir::Node& node) -> const BitsRule* {
@@ -205,6 +187,9 @@ class LayerBits {
       if (rule == nullptr || !rule->activations) continue;
       int& bits = values_[node->input(edge.index)->name()];
       bits = std::max(bits, *rule->activations);
+    }
+    for (const auto& [name, reason] : kept) {
+      if (const ir::Node* node = graph.find_node(name)) (void)rule_for(*node);
     }
     for (const BitsRule& rule : rules) {
       base::check(used.contains(rule.pattern),
@@ -262,7 +247,7 @@ class Planner {
         statistics_(statistics),
         placement_(place_for(graph, options, kept)),
         clusters_(make_clusters(placement_, statistics)),
-        bits_(graph, placement_, options.bits) {}
+        bits_(graph, placement_, kept, options.bits) {}
 
   QuantPlan plan() {
     plan_.target = settings_.target.name;
@@ -410,6 +395,26 @@ bool has_statistics(const Placement& placement, const Statistics& statistics) {
 }
 
 }  // namespace
+
+void check_options(const PlanOptions& options) {
+  static_cast<void>(find_target(options.target));
+  for (const BitsRule& rule : options.bits) check_bits(rule);
+  base::check(options.activation_bits >= 2 && options.activation_bits <= 16,
+              "activation bits: got {}, expected 2..16", options.activation_bits);
+  base::check(options.weight_bits >= 2 && options.weight_bits <= 16,
+              "weight bits: got {}, expected 2..16", options.weight_bits);
+  base::check(options.weight_method == "mse" || options.weight_method == "abs_max",
+              "unknown weight method: got '{}', expected 'mse' or 'abs_max'",
+              options.weight_method);
+  base::check(options.float_mac_share >= 0 && options.float_mac_share <= 1,
+              "share of float multiply-accumulates: got {}, expected 0..1",
+              options.float_mac_share);
+  base::check(options.hist_percent > 0 && options.hist_percent <= 1,
+              "hist percent: got {}, expected a share in (0, 1]", options.hist_percent);
+  base::check(options.percentile > 50 && options.percentile <= 100,
+              "percentile: got {}, expected a percentage in (50, 100]", options.percentile);
+  if (options.method != kAuto) (void)find_range_method(options.method);
+}
 
 int most_bits(const PlanOptions& options) {
   int most = std::max(options.activation_bits, options.weight_bits);

@@ -56,6 +56,9 @@ struct PlanOptions {
   double float_mac_share = 0.015;
 };
 
+/// Throws UserError for unknown names and numbers out of range, before there is a graph.
+void check_options(const PlanOptions& options);
+
 /// The finest codes that the options ask for, of any tensor.
 [[nodiscard]] int most_bits(const PlanOptions& options);
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "espalier/analysis/reach.h"
+#include "espalier/base/name_match.h"
 #include "espalier/ops/cost.h"
 #include "espalier/ops/weight.h"
 #include "espalier/quant/target.h"
@@ -69,9 +70,14 @@ Placement place_for(const ir::Graph& graph, const PlanOptions& options, const Ke
 
 std::vector<const ir::Node*> layers_to_spare(const ir::Graph& graph, const PlanOptions& options) {
   std::vector<const ir::Node*> layers = end_layers(graph, options);
+  const auto has_bits = [&](const ir::Node& node) {
+    return std::ranges::any_of(options.bits, [&](const BitsRule& rule) {
+      return base::matches_glob(rule.pattern, node.name());
+    });
+  };
   std::erase_if(layers, [&](const ir::Node* node) {
     const double share = mac_share(graph, *node);
-    return share <= 0 || share > options.float_mac_share;
+    return share <= 0 || share > options.float_mac_share || has_bits(*node);
   });
   return layers;
 }

@@ -54,6 +54,7 @@ QuantizationData open_quantization_data(const DataSplits& splits,
   const data::DataConfig& training = splits.for_training();
   QuantizationData result;
   result.loader = training.loader;
+  result.judging_loader = training.loader;
   result.transforms = make_chain(training);
   result.judging_transforms = result.transforms;
   const data::DatasetPtr all = data::open_dataset(training.dataset, training.loader.bad_samples);
@@ -63,6 +64,7 @@ QuantizationData open_quantization_data(const DataSplits& splits,
     const data::DataConfig& evaluation = splits.for_judging();
     result.judging = data::open_dataset(evaluation.dataset, evaluation.loader.bad_samples);
     result.judging_transforms = make_chain(evaluation);
+    result.judging_loader = evaluation.loader;
     result.calibration = data::random_samples(all, calibration.samples, calibration.seed);
     if (is_random(training.dataset.transforms)) {
       base::log_info("calibration uses the transforms of the evaluation split");
@@ -96,7 +98,7 @@ std::function<deploy::NextBatch()> judging_source(const QuantizationData& data,
                                                   std::int64_t batch_size) {
   return [data, batch_size]() -> deploy::NextBatch {
     auto loader =
-        make_ordered_loader(data.judging, data.judging_transforms, data.loader, batch_size);
+        make_ordered_loader(data.judging, data.judging_transforms, data.judging_loader, batch_size);
     return [loader]() { return loader->next(); };
   };
 }

@@ -16,7 +16,8 @@ struct QuantizationData {
   data::DatasetPtr judging;
   std::shared_ptr<const data::TransformChain> transforms;  ///< of calibration
   std::shared_ptr<const data::TransformChain> judging_transforms;
-  data::LoaderConfig loader;
+  data::LoaderConfig loader;  ///< of calibration
+  data::LoaderConfig judging_loader;
   std::string description;  ///< "512 of 50000 training images, seed 1"
 };
 

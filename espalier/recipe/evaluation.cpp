@@ -21,10 +21,10 @@
 #include "espalier/deploy/batched_model.h"
 #include "espalier/deploy/engine.h"
 #include "espalier/exec/program.h"
-#include "espalier/recipe/class_scores.h"
 #include "espalier/recipe/model_input.h"
 #include "espalier/recipe/model_source.h"
 #include "espalier/train/checkpoint.h"
+#include "espalier/train/class_scores.h"
 #include "espalier/train/model_file.h"
 
 namespace espalier::recipe {
@@ -151,7 +151,7 @@ EvaluationResult evaluate_model(const EvaluationRequest& request) {
     base::stop_if_interrupted();
     if (result.images == 0) check_first_batch(request, batch->images);
     const std::vector<Tensor> inputs{batch->images};
-    const Tensor scores = class_scores(run(inputs).at(0));
+    const Tensor scores = train::class_scores(run(inputs).at(0));
     check_scores(scores, request);
     data::check_labels(*batch, scores.size(1));
     if (result.images == 0) warn_about_classes(loader.dataset(), scores.size(1));
@@ -162,7 +162,7 @@ EvaluationResult evaluate_model(const EvaluationRequest& request) {
     result.images += scores.size(0);
     result.labelled += batch->labels.ge(0).sum().item<std::int64_t>();
     result.not_finite += at::isfinite(scores).all(1).logical_not().sum().item<std::int64_t>();
-    if (other) compare(scores, class_scores(other(inputs).at(0)), *result.comparison);
+    if (other) compare(scores, train::class_scores(other(inputs).at(0)), *result.comparison);
     progress.update(result.images);
   }
   progress.finish();

@@ -97,7 +97,7 @@ LossConfig parse_loss(const YamlValue& item) {
 
 std::vector<LossConfig> parse_losses(const YamlValue& list) {
   std::vector<LossConfig> losses;
-  for (const YamlValue& item : list.items) losses.push_back(parse_loss(item));
+  for (const YamlValue& item : read_items(list, "loss")) losses.push_back(parse_loss(item));
   if (losses.empty()) {
     throw base::UserError({.what = "bad value of 'loss'",
                            .where = list.where(),

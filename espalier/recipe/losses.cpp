@@ -10,6 +10,7 @@
 #include "espalier/passes/expose_values.h"
 #include "espalier/recipe/loss_yaml.h"
 #include "espalier/recipe/model_source.h"
+#include "espalier/train/class_scores.h"
 #include "espalier/train/teacher.h"
 
 namespace espalier::recipe {
@@ -33,14 +34,14 @@ std::shared_ptr<train::Teacher> make_teacher(const std::vector<LossConfig>& conf
 }
 
 train::LossTerm make_loss(const LossConfig& config, const std::shared_ptr<train::Teacher>& teacher,
-                          const StudentFeatures& features) {
+                          const ir::Graph& self, const StudentFeatures& features) {
   const auto pair = [&](std::size_t index) {
     return train::FeaturePair{.student_output = features.output(config.student.at(index)),
                               .teacher = config.teacher.at(index)};
   };
   switch (config.kind) {
     case Kind::CrossEntropy:
-      return train::cross_entropy(config.smoothing);
+      return train::cross_entropy(config.smoothing, train::gives_probabilities(self));
     case Kind::Divergence:
       return train::distil_divergence(teacher, config.temperature);
     case Kind::SoftLabel:
@@ -89,7 +90,7 @@ std::vector<train::LossTerm> make_losses(const std::vector<LossConfig>& configs,
   std::vector<train::LossTerm> terms;
   std::map<std::string, int> counts;
   for (const LossConfig& config : configs) {
-    train::LossTerm term = make_loss(config, network, features);
+    train::LossTerm term = make_loss(config, network, self, features);
     term.weight = config.weight;
     if (const int number = ++counts[term.name]; number > 1) {
       term.name += fmt::format("_{}", number);

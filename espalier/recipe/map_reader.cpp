@@ -63,6 +63,11 @@ double read_number(const YamlValue& value, std::string_view what, double low, do
   return *number;
 }
 
+std::span<const YamlValue> read_items(const YamlValue& value, std::string_view what) {
+  if (value.kind != YamlValue::Kind::List) refuse(value, what, "a list of maps");
+  return value.items;
+}
+
 MapReader::MapReader(const YamlValue& map, std::string what) : map_(map), what_(std::move(what)) {
   if (map.kind != YamlValue::Kind::Map) {
     throw base::UserError({.what = fmt::format("bad value of {}", what_),
@@ -135,6 +140,11 @@ std::vector<std::string> MapReader::texts(std::string_view key) {
   std::vector<std::string> list;
   for (const YamlValue& item : value->items) list.push_back(read_text(item, key));
   return list;
+}
+
+std::span<const YamlValue> MapReader::items(std::string_view key) {
+  const YamlValue* value = find(key);
+  return value == nullptr ? std::span<const YamlValue>() : read_items(*value, key);
 }
 
 void MapReader::finish() const {

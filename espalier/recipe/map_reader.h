@@ -22,6 +22,10 @@ namespace espalier::recipe {
                                  double high);
 /// @}
 
+/// The entries of a list of maps. Throws UserError for anything else: a map in its place would be
+/// no entry at all.
+[[nodiscard]] std::span<const YamlValue> read_items(const YamlValue& value, std::string_view what);
+
 /// Reads a map key by key and at the end refuses the keys that nobody asked for, naming the nearest
 /// known one.
 class MapReader {
@@ -51,6 +55,8 @@ class MapReader {
   [[nodiscard]] double number(std::string_view key, double fallback, NumberRange range);
   [[nodiscard]] std::vector<double> numbers(std::string_view key, std::vector<double> fallback);
   [[nodiscard]] std::vector<std::string> texts(std::string_view key);
+  /// read_items; nothing for a missing key.
+  [[nodiscard]] std::span<const YamlValue> items(std::string_view key);
 
   /// Throws UserError for the first key that was never asked for.
   void finish() const;

@@ -22,6 +22,9 @@ namespace {
 /// As many as calibration draws by default.
 constexpr std::int64_t kGradientImages = 512;
 constexpr std::int64_t kGradientBatch = 64;
+/// Images whose statistics are taken together, at most and at least.
+constexpr std::int64_t kFurtherBatch = 100;
+constexpr std::int64_t kLeastBatch = 8;
 
 /// The split, how its images are transformed, and what to call it.
 struct Source {
@@ -123,6 +126,14 @@ MeasuringImages read_measuring_images(const DataSplits& splits, const ir::Graph&
              "at least {}", std::max(std::max<std::int64_t>(2, batch), count) + options.further),
          .hint = options.further > 0 ? "lower --samples or --reestimate-bn" : ""});
   }
+  if (options.further > 0 && fixed && *fixed < kLeastBatch) {
+    throw base::UnsupportedError(
+        {.what = "cannot re-estimate BatchNormalization",
+         .where = splits.source,
+         .got = fmt::format("a model that fixes a batch of {}", *fixed),
+         .expected = fmt::format("at least {} images that give statistics together", kLeastBatch),
+         .hint = "export the model with a dynamic batch"});
+  }
   std::vector<std::size_t> order = shuffled(reading.size(), options.seed);
   MeasuringImages result;
   for (data::Batch& part : reading.read({order.begin(), order.begin() + count}, batch)) {
@@ -131,7 +142,11 @@ MeasuringImages read_measuring_images(const DataSplits& splits, const ir::Graph&
   }
   if (options.further > 0) {
     const auto start = order.begin() + count;
-    for (data::Batch& part : reading.read({start, start + options.further}, fixed.value_or(100))) {
+    // Batches of equal sizes, so that the last one is not a few images.
+    const std::int64_t batches = (options.further + kFurtherBatch - 1) / kFurtherBatch;
+    const std::int64_t size = fixed.value_or((options.further + batches - 1) / batches);
+    const std::int64_t images = fixed ? options.further - options.further % size : options.further;
+    for (data::Batch& part : reading.read({start, start + images}, size)) {
       result.further.push_back(std::move(part.images));
     }
   }

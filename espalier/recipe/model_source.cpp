@@ -67,8 +67,8 @@ std::string model_title(const ModelConfig& config) {
 }
 
 std::string onnx_bytes(const std::filesystem::path& model) {
-  std::string bytes = base::read_file(model);
-  if (train::model_kind(bytes) == train::ModelKind::Onnx) return bytes;
+  const std::string bytes = base::read_file(model);
+  if (train::model_kind(bytes) == train::ModelKind::Onnx) return onnx::load_bytes(model);
   return onnx::encode(train::load_model(model), {});
 }
 

@@ -20,7 +20,8 @@ void load_weights(ir::Graph& graph, const std::filesystem::path& file);
 /// What people call the model: the stem of its file, or the family's name.
 [[nodiscard]] std::string model_title(const ModelConfig& config);
 
-/// The bytes an engine loads: an ONNX file as it is, a checkpoint's graph exported.
+/// The bytes an engine loads: an ONNX file as it is, with its external data; a checkpoint's graph
+/// exported.
 [[nodiscard]] std::string onnx_bytes(const std::filesystem::path& model);
 
 /// "image [batch, 3, 224, 224] float32", for messages and reports.

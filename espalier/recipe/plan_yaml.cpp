@@ -126,15 +126,6 @@ double number_of(MapReader& reader, std::string_view key) {
 /// Items of a list of maps. A plan has every list, empty or not: a file that was cut off lacks
 /// some.
 /// Entries of a list; none where the key is missing, which parse_plan refuses in the end.
-std::span<const YamlValue> items_of(MapReader& reader, std::string_view key) {
-  const YamlValue* value = reader.find(key);
-  if (value == nullptr) return {};
-  if (value->kind != YamlValue::Kind::List) {
-    refuse(*value, fmt::format("bad value of '{}'", key), value->describe(), "a list of maps");
-  }
-  return value->items;
-}
-
 void check_params(const tensor::QuantParams& params, const YamlValue& place) {
   if (params.scale.empty()) refuse(place, "bad 'params'", "no scale", "at least one");
   if (params.scale.size() != params.zero_point.size()) {
@@ -187,7 +178,7 @@ tensor::QuantParams read_params(const YamlValue& value) {
 }
 
 void read_activations(MapReader& reader, quant::QuantPlan& plan) {
-  for (const YamlValue& item : items_of(reader, "activations")) {
+  for (const YamlValue& item : reader.items("activations")) {
     MapReader entry(item, "an entry of 'activations'");
     const std::string name = read_text(entry.require("value"), "value");
     quant::ActivationPlan activation;
@@ -229,7 +220,7 @@ std::vector<std::int8_t> read_rounding(MapReader& entry) {
 }
 
 void read_weights(MapReader& reader, quant::QuantPlan& plan) {
-  for (const YamlValue& item : items_of(reader, "weights")) {
+  for (const YamlValue& item : reader.items("weights")) {
     MapReader entry(item, "an entry of 'weights'");
     const std::string name = read_text(entry.require("initializer"), "initializer");
     quant::WeightPlan weight;
@@ -245,7 +236,7 @@ void read_weights(MapReader& reader, quant::QuantPlan& plan) {
 }
 
 void read_edges(MapReader& reader, quant::QuantPlan& plan) {
-  for (const YamlValue& item : items_of(reader, "edges")) {
+  for (const YamlValue& item : reader.items("edges")) {
     MapReader entry(item, "an entry of 'edges'");
     quant::EdgeKey edge;
     edge.node = entry.text("node", "");
@@ -262,13 +253,13 @@ void read_edges(MapReader& reader, quant::QuantPlan& plan) {
 }
 
 void read_biases(MapReader& reader, quant::QuantPlan& plan) {
-  for (const YamlValue& item : items_of(reader, "biases")) {
+  for (const YamlValue& item : reader.items("biases")) {
     MapReader entry(item, "an entry of 'biases'");
     const std::string node = read_text(entry.require("node"), "node");
     plan.biases[node] = read_text(entry.require("initializer"), "initializer");
     entry.finish();
   }
-  for (const YamlValue& item : items_of(reader, "bias_corrections")) {
+  for (const YamlValue& item : reader.items("bias_corrections")) {
     MapReader entry(item, "an entry of 'bias_corrections'");
     std::vector<float>& added =
         plan.bias_corrections[read_text(entry.require("initializer"), "initializer")];
@@ -283,7 +274,7 @@ void read_biases(MapReader& reader, quant::QuantPlan& plan) {
 }
 
 void read_float_nodes(MapReader& reader, quant::QuantPlan& plan) {
-  for (const YamlValue& item : items_of(reader, "float_nodes")) {
+  for (const YamlValue& item : reader.items("float_nodes")) {
     MapReader entry(item, "an entry of 'float_nodes'");
     quant::FloatNode node;
     node.node = read_text(entry.require("node"), "node");

@@ -13,9 +13,9 @@
 #include "espalier/base/log.h"
 #include "espalier/data/loader.h"
 #include "espalier/data/subset.h"
-#include "espalier/recipe/class_scores.h"
 #include "espalier/recipe/evaluation.h"
 #include "espalier/recipe/run_folder.h"
+#include "espalier/train/class_scores.h"
 
 namespace espalier::recipe {
 namespace {
@@ -159,7 +159,7 @@ std::vector<RankedClass> rank(const std::vector<double>& scores, int top,
 
 /// [batch, classes] in float32; also [batch, classes, 1, 1].
 Tensor as_scores(const Tensor& output, const std::filesystem::path& model) {
-  const Tensor scores = class_scores(output);
+  const Tensor scores = train::class_scores(output);
   if (scores.dim() != 2 || scores.size(1) < 2) {
     throw base::UnsupportedError(
         {.what = fmt::format("cannot predict with the model '{}'", model.string()),

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "espalier/base/error.h"
-#include "espalier/base/name_match.h"
 #include "espalier/deploy/engine.h"
 #include "espalier/recipe/map_reader.h"
 #include "espalier/recipe/model_yaml.h"
@@ -170,13 +169,7 @@ PruneStage parse_prune_stage(const YamlValue& map, const Recipe& recipe) {
 }
 
 void check_prune_stage(const PruneStage& stage) {
-  const std::vector<std::string> engines = deploy::engine_names();
-  for (const std::string& engine : stage.verify.engines) {
-    if (std::ranges::find(engines, engine) != engines.end()) continue;
-    throw base::UserError({.what = "unknown engine",
-                           .got = fmt::format("'{}'", engine),
-                           .hint = base::suggest_name(engine, engines)});
-  }
+  deploy::check_engine_names(stage.verify.engines);
   if (stage.iterations > 1 && stage.mask) {
     throw base::UserError("masks are made in one go: several iterations cut");
   }

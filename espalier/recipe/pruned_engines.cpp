@@ -16,7 +16,6 @@ namespace {
 using report::Json;
 
 /// Size of unknown dimensions of the inputs.
-constexpr std::int64_t kUnknownSize = 224;
 
 /// max|d| / max|y| of the output where it is largest; infinite where sizes differ.
 double difference(const std::vector<Tensor>& actual, const std::vector<Tensor>& expected) {
@@ -39,7 +38,7 @@ void add_latency(const PrunedEnginesRequest& request, const std::string& engine,
       {.model = "after", .bytes = request.pruned_model, .engine = engine}};
   const auto rows = deploy::bench(subjects, {.latency = {.rounds = request.latency_rounds},
                                              .threads = request.threads,
-                                             .unknown_size = kUnknownSize,
+                                             .unknown_size = request.unknown_size,
                                              .seed = request.seed,
                                              .open = request.open});
   row["before_ms"] = rows.at(0).latency.median_ms;
@@ -66,13 +65,16 @@ void judge(const PrunedEnginesRequest& request, const std::string& name,
 }  // namespace
 
 report::Json judge_in_engines(const PrunedEnginesRequest& request) {
-  const std::vector<Tensor> inputs =
-      deploy::random_inputs(request.pruned, 1, kUnknownSize, request.seed);
-  const std::vector<Tensor> expected = exec::Program::compile(request.pruned, {}).run(inputs);
+  std::vector<Tensor> inputs;
+  std::vector<Tensor> expected;
   Json rows = Json::array();
   for (const std::string& name : request.engines) {
     Json row = Json::object({{"name", name}, {"version", ""}, {"failure", ""}});
     try {
+      if (inputs.empty()) {
+        inputs = deploy::random_inputs(request.pruned, 1, request.unknown_size, request.seed);
+        expected = exec::Program::compile(request.pruned, {}).run(inputs);
+      }
       judge(request, name, inputs, expected, row);
     } catch (const base::UserError& error) {
       row["failure"] = std::string(error.what());

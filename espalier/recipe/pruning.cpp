@@ -3,14 +3,17 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <optional>
 #include <unordered_map>
 
+#include <ATen/ops/concat.h>
 #include <fmt/format.h>
 
 #include "espalier/analysis/model_id.h"
 #include "espalier/base/error.h"
 #include "espalier/base/log.h"
+#include "espalier/deploy/batched_model.h"
 #include "espalier/onnx/codec.h"
 #include "espalier/passes/check_cut.h"
 #include "espalier/passes/cut_channels.h"
@@ -129,7 +132,10 @@ class Pruning {
     if (iteration == 1) whole_ = present;
     if (!stage_.sensitivities.empty()) {
       options.curves = load_curves(stage_.sensitivities, analysis::model_id(graph_));
+      compare_criteria();
     }
+    options.limits.gone = gone_;
+    options.may_be_done = iteration > 1;
     options.remaining =
         present > 0 ? std::min(1.0, target(iteration) * whole_ / present) : options.remaining;
     const auto scores = prune::score_channels(map, score_options());
@@ -138,8 +144,20 @@ class Pruning {
                         : prune::meet_budget(graph_, map, scores, options);
     reason_ = result.reason;
     if (outcomes_.empty()) outcomes_ = result.groups;
+    for (const prune::GroupOutcome& group : result.groups) gone_[group.group] += group.removed;
     result.plan.criterion = stage_.scores.criterion;
     return result.plan;
+  }
+
+  /// Curves say what channels of their own criterion cost.
+  void compare_criteria() {
+    const std::string measured = load_sensitivities(stage_.sensitivities).header.criterion;
+    if (measured == stage_.scores.criterion) return;
+    notes_.push_back(fmt::format(
+        "the sensitivities are of criterion '{}', and channels go by '{}': other channels than "
+        "those that were measured",
+        measured, stage_.scores.criterion));
+    base::log_warning("{}", notes_.back());
   }
 
   void cut(std::int64_t iteration) {
@@ -189,14 +207,48 @@ class Pruning {
     facts_["reconstruction"] = Json::object({{"layers", layers}, {"skipped", skipped}});
   }
 
-  void reestimate(std::int64_t iteration) {
-    const std::vector<std::vector<Tensor>> inputs = images_->inputs();
+  /// Statistics of a few images together are not those of a training: where the file fixes such a
+  /// batch, larger ones are tried.
+  train::ReestimateResult reestimate_norms() {
+    constexpr std::int64_t kLeastBatch = 16;
+    constexpr std::int64_t kBatch = 128;
+    std::vector<std::vector<Tensor>> inputs = images_->inputs();
     std::size_t next = 0;
-    const train::ReestimateResult result = train::reestimate_norms(
-        graph_, [&] { return next < inputs.size() ? inputs[next++] : std::vector<Tensor>{}; });
+    const auto next_inputs = [&] {
+      return next < inputs.size() ? inputs[next++] : std::vector<Tensor>{};
+    };
+    const auto fixed = deploy::fixed_batch(graph_);
+    if (!fixed || *fixed >= kLeastBatch) return train::reestimate_norms(graph_, next_inputs);
+    std::vector<Tensor> all;
+    for (const std::vector<Tensor>& batch : inputs) all.push_back(batch.front());
+    inputs.clear();
+    for (const Tensor& batch : at::concat(all).split(kBatch)) inputs.push_back({batch});
+    ir::Graph free = graph_.clone();
+    const ir::TypeInfo type = free.inputs()[0]->type();
+    ir::TypeInfo open = type;
+    open.shape->front() = {};
+    free.inputs()[0]->set_type(open);
+    try {
+      const train::ReestimateResult result = train::reestimate_norms(free, next_inputs);
+      free.inputs()[0]->set_type(type);
+      graph_ = std::move(free);
+      return result;
+    } catch (const base::UserError& error) {
+      notes_.push_back(
+          fmt::format("normalizations were not re-estimated: the file fixes a batch of {}, whose "
+                      "statistics are not those of a training, and larger ones do not run ({})",
+                      *fixed, error.what()));
+      return {};
+    }
+  }
+
+  void reestimate(std::int64_t iteration) {
+    const std::size_t notes = notes_.size();
+    const train::ReestimateResult result = reestimate_norms();
+    if (notes_.size() > notes && iteration < stage_.iterations) notes_.pop_back();
     if (iteration < stage_.iterations) return;
     facts_["reestimated_norms"] = result.norms;
-    if (result.norms > 0) return;
+    if (result.norms > 0 || notes_.size() > notes) return;
     notes_.push_back(
         "the model has no BatchNormalization (folded, perhaps): nothing to re-estimate");
   }
@@ -268,10 +320,35 @@ class Pruning {
     return groups;
   }
 
+  /// Height and width in place of unknown ones: those of the images, or `standard`.
+  [[nodiscard]] std::int64_t unknown_size(std::int64_t standard) const {
+    if (!images_) return standard;
+    const Tensor& images = images_->batches().front().images;
+    return images.dim() == 4 ? images.size(2) : standard;
+  }
+
   void check() {
-    const passes::CutCheck check = passes::check_cut(original_, plan_);
+    passes::CheckCutOptions options;
+    options.unknown_size = unknown_size(options.unknown_size);
+    passes::CutCheck check;
+    try {
+      check = passes::check_cut(original_, plan_, options);
+    } catch (const base::UserError& error) {
+      failures_.push_back(fmt::format("the cut could not be checked: {}", error.what()));
+      return;
+    } catch (const base::UnsupportedError& error) {
+      failures_.push_back(fmt::format("the cut could not be checked: {}", error.what()));
+      return;
+    }
     facts_["check"] = to_json(check);
     if (check.passed) return;
+    if (check.weakest_share < options.least_share) {
+      failures_.push_back(fmt::format(
+          "the cut is not proven: '{}' adds an operand of {:.2f} % of the sum, in which a wrong "
+          "cut could hide",
+          check.weakest_node, 100 * check.weakest_share));
+      return;
+    }
     failures_.push_back(fmt::format(
         "the cut is not proven: cut and masked model differ by {:.2e} in float64 and {:.2e} in "
         "float32, a wrong cut by {}",
@@ -282,13 +359,15 @@ class Pruning {
   void engines() {
     const std::string before = onnx::encode(original_, {.opset = request_.opset});
     const std::string after = onnx::encode(graph_, {.opset = request_.opset});
-    const Json rows = judge_in_engines({.pruned = graph_,
-                                        .original_model = before,
-                                        .pruned_model = after,
-                                        .engines = stage_.verify.engines,
-                                        .latency_rounds = stage_.verify.latency_rounds,
-                                        .threads = request_.threads,
-                                        .seed = request_.calibration.seed});
+    const Json rows =
+        judge_in_engines({.pruned = graph_,
+                          .original_model = before,
+                          .pruned_model = after,
+                          .engines = stage_.verify.engines,
+                          .unknown_size = unknown_size(PrunedEnginesRequest::kUnknownSize),
+                          .latency_rounds = stage_.verify.latency_rounds,
+                          .threads = request_.threads,
+                          .seed = request_.calibration.seed});
     for (const Json& row : rows.items()) {
       if (row.at("passed").as_bool()) continue;
       failures_.push_back(
@@ -311,6 +390,7 @@ class Pruning {
   double whole_ = 0;              ///< of the budget's kind, before the first cut
   std::string reason_;
   std::vector<prune::GroupOutcome> outcomes_;
+  std::map<std::string, std::int64_t, std::less<>> gone_;  ///< channels lost so far, by group
   Json facts_;
   Json accuracy_ = Json::object();
   std::vector<std::string> notes_;

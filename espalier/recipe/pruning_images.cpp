@@ -8,6 +8,7 @@
 #include "espalier/deploy/batched_model.h"
 #include "espalier/exec/program.h"
 #include "espalier/recipe/model_input.h"
+#include "espalier/train/class_scores.h"
 #include "espalier/train/metric.h"
 #include "espalier/train/weight_gradients.h"
 
@@ -67,7 +68,7 @@ std::map<std::string, double> PruningImages::accuracy(const ir::Graph& graph) co
   while (const std::optional<data::Batch> batch = next()) {
     base::stop_if_interrupted();
     const std::vector<Tensor> inputs{batch->images};
-    const Tensor scores = deploy::run_batched(run, inputs, fixed).at(0);
+    const Tensor scores = train::class_scores(deploy::run_batched(run, inputs, fixed).at(0));
     if (scores.dim() != 2 || scores.size(1) < 2) return {};
     data::check_labels(*batch, scores.size(1));
     labelled += train::count_labelled(batch->labels);

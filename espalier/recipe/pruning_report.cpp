@@ -54,7 +54,7 @@ std::string check_text(const Json& facts) {
   const double wrong = number_of(*check, "wrong_difference");
   return fmt::format(
       "cut and masked model {}: they differ by {:.1e} in float64 and {:.1e} in float32{}",
-      check->at("passed").as_bool() ? "agree" : "DO NOT AGREE",
+      check->at("passed").as_bool() ? "agree" : "are NOT PROVEN EQUAL",
       check->at("difference64").as_number(), check->at("difference32").as_number(),
       std::isfinite(wrong) ? fmt::format(", a wrong cut by {:.1e}", wrong) : "");
 }

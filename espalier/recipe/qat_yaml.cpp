@@ -67,8 +67,8 @@ QuantizerKeys read_quantizers(MapReader& reader_of_map) {
   if (form == kForms[1]) options.batch_norm = passes::BatchNormForm::Folded;
   keys.frozen_batch_norm = form == kForms[2];
   keys.reestimate_batch_norm = form == kForms[3];
-  if (const YamlValue* rules = reader.find("rules")) {
-    for (const YamlValue& item : rules->items) options.rules.push_back(read_rule(item, options));
+  for (const YamlValue& item : reader.items("rules")) {
+    options.rules.push_back(read_rule(item, options));
   }
   reader.finish();
   return keys;

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/sum.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -88,13 +89,22 @@ quant::Statistics calibrate(const ir::Graph& prepared, const QuantizationData& d
   return statistics;
 }
 
+/// Images that are run together: 64 of 224 x 224, fewer larger ones, so that memory has a bound.
+std::int64_t images_at_once(std::span<const Tensor> images) {
+  constexpr std::int64_t kElements = kErrorImages * 3 * 224 * 224;
+  if (images.empty() || images.front().size(0) == 0) return 1;
+  const std::int64_t elements = images.front().numel() / images.front().size(0);
+  return std::clamp<std::int64_t>(kElements / std::max<std::int64_t>(elements, 1), 1, kErrorImages);
+}
+
 /// Outputs for any number of images, whatever batch the file fixes.
 std::vector<Tensor> run_graph(const ir::Graph& graph, std::span<const Tensor> images) {
   const auto program = exec::Program::compile(graph, {});
   const deploy::RunModel run = [&program](std::span<const Tensor> part) {
     return program.run(part);
   };
-  return deploy::run_batched(run, images, deploy::fixed_batch(graph));
+  return deploy::run_batched(run, images,
+                             deploy::fixed_batch(graph).value_or(images_at_once(images)));
 }
 
 /// Error of a plan: mean squared difference of the simulated outputs from the float ones on
@@ -132,10 +142,15 @@ void refine(const ir::Graph& prepared, const quant::Statistics& statistics,
   if (request.stage.rounding) {
     quant::QuantPlan candidate = result.plan;
     const auto micro_batch = static_cast<std::int64_t>(request.calibration.micro_batch);
-    quant::optimize_rounding(
-        prepared, candidate, [&] { return calibration_source(data, micro_batch); },
-        {.data = {.micro_batch = request.calibration.micro_batch, .threads = request.threads},
-         .threads = request.threads});
+    quant::GramOptions moments{.micro_batch = request.calibration.micro_batch,
+                               .threads = request.threads};
+    // Whole micro-batches: the file may fix their size.
+    moments.samples = std::min(moments.samples, request.calibration.samples);
+    moments.samples -= moments.samples % moments.micro_batch;
+    moments.samples = std::max(moments.samples, moments.micro_batch);
+    quant::optimize_rounding(prepared, candidate,
+                             [&] { return calibration_source(data, micro_batch); },
+                             {.data = moments, .threads = request.threads});
     if (!request.stage.bias_correction) candidate.bias_corrections.clear();
     const double after = error(candidate);
     note("weight rounding by output error", best, after);
@@ -186,10 +201,15 @@ deploy::VerifyReport verify_model(const QuantizationResult& result, const Quanti
   return verification;
 }
 
-/// Inputs of the first judging images, for checks that need few.
-std::vector<Tensor> some_images(const QuantizationData& data, std::int64_t count) {
-  const auto batch = judging_source(data, count)()();
-  return batch ? std::vector<Tensor>{batch->images} : std::vector<Tensor>{};
+/// The first judging images, for checks that need few. Where there are fewer than `fixed`, the
+/// batch of the file, the last one is repeated.
+std::vector<Tensor> some_images(const QuantizationData& data, std::optional<std::int64_t> fixed) {
+  const auto batch = judging_source(data, fixed.value_or(kCheckedImages))()();
+  if (!batch) return {};
+  const std::int64_t found = batch->images.size(0);
+  if (!fixed || found >= *fixed) return {batch->images};
+  const Tensor places = at::arange(*fixed, at::kLong).clamp_max(found - 1);
+  return {batch->images.index_select(0, places)};
 }
 
 /// A plan without weights would ship the float model as a quantized one.
@@ -262,13 +282,14 @@ struct Work {
       result.quantized_model = encode_qdq(result.simulated.clone(), result.plan, request.opset);
     }
     const Stopwatch watch(result.seconds, "verify");
-    const std::vector<Tensor> images = some_images(data, batch.value_or(kCheckedImages));
+    const std::vector<Tensor> images = some_images(data, batch);
     result.layers = measure_layers(prepared, result.simulated, result.plan, images);
     result.verification = verify_model(result, data, request);
     result.operators = deploy::check_operators({.quantized_model = result.quantized_model,
                                                 .images = images,
                                                 .engines = request.stage.verify.engines,
                                                 .threads = request.threads});
+    deploy::judge_operators(result.verification, result.operators);
     return std::move(result);
   }
 
@@ -316,8 +337,14 @@ ir::Graph training_graph(const ir::Graph& graph, const quant::QuantPlan& plan,
 void reestimate_batch_norm(ir::Graph& trained, const DataSplits& data,
                            const CalibrationConfig& calibration) {
   const QuantizationData opened = open_quantization_data(data, calibration, /*judging_samples=*/0);
-  const train::ReestimateResult done =
-      train::reestimate_norms(trained, calibration_source(opened, kReestimationBatch));
+  const std::optional<std::int64_t> fixed = deploy::fixed_batch(trained);
+  const quant::BatchSource next = calibration_source(opened, fixed.value_or(kReestimationBatch));
+  const quant::BatchSource whole = [&]() -> std::vector<Tensor> {
+    std::vector<Tensor> inputs = next();
+    const bool is_short = fixed && !inputs.empty() && inputs.front().size(0) < *fixed;
+    return is_short ? std::vector<Tensor>{} : std::move(inputs);
+  };
+  const train::ReestimateResult done = train::reestimate_norms(trained, whole);
   base::log_info("statistics of {} BatchNormalization nodes computed anew on {} images", done.norms,
                  done.images);
 }

@@ -172,7 +172,9 @@ Recipe parse_recipe(const YamlValue& document, const std::filesystem::path& fold
   if (const YamlValue* value = reader.find("data")) parse_data_block(*value, folder, recipe);
   if (const YamlValue* value = reader.find("metrics")) recipe.metrics = parse_metrics(*value);
   const YamlValue& stages = reader.require("stages");
-  for (const YamlValue& item : stages.items) recipe.stages.push_back(parse_stage(item, recipe));
+  for (const YamlValue& item : read_items(stages, "stages")) {
+    recipe.stages.push_back(parse_stage(item, recipe));
+  }
   if (recipe.stages.empty()) {
     throw base::UserError({.what = "the recipe has no stage",
                            .where = stages.where(),

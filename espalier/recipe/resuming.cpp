@@ -48,13 +48,20 @@ Reuse meaning_for_pruned(const std::string& path, std::size_t stage) {
   return is_below(path, own + ".fine_tune") ? Reuse::Continue : Reuse::Anew;
 }
 
+/// True for a change in a strategy `quantize`, or of a whole entry that is one.
+bool concerns_quantize(const YamlDifference& change) {
+  const auto mentions = [](const std::string& text) {
+    return text.find("{quantize:") != std::string::npos;
+  };
+  return (change.path + '.').find(".quantize.") != std::string::npos || mentions(change.before) ||
+         mentions(change.after);
+}
+
 /// What a change means for a float training: one of its quantizers, begun or not, needs the graph
 /// that they were put into.
 Reuse meaning_for_training(const YamlDifference& change, std::size_t stage) {
   const std::string strategies = fmt::format("stages.{}.train.strategies", stage);
-  const bool quantizes =
-      is_below(change.path, strategies) && to_text(change).find("quantize") != std::string::npos;
-  if (!quantizes) return Reuse::Continue;
+  if (!is_below(change.path, strategies) || !concerns_quantize(change)) return Reuse::Continue;
   return change.path.find(".quantize.verify") != std::string::npos ? Reuse::Finished : Reuse::Anew;
 }
 

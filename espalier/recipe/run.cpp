@@ -41,12 +41,22 @@ struct Left {
   std::optional<train::Checkpoint> finished = std::nullopt;
 };
 
+/// The result of a finished stage; nothing where there is none, or (said in the log) a damaged one:
+/// the stage's checkpoints are then looked at.
+std::optional<train::Checkpoint> read_finished(const std::filesystem::path& file) {
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  try {
+    return train::read_checkpoint(file);
+  } catch (const base::UserError& error) {
+    base::log_warning("passed over the result of a finished stage: {}", error.what());
+    return std::nullopt;
+  }
+}
+
 Left look_for(const StagePart& place, const Recipe& recipe, const RunFolder& folder) {
-  const std::filesystem::path done = stage_file(folder.path(), place);
-  if (std::filesystem::exists(done)) {
-    train::Checkpoint checkpoint = train::read_checkpoint(done);
-    const std::string config = checkpoint.state ? checkpoint.state->config : "";
-    return {.reuse = reuse_of(recipe, place.stage, config), .finished = std::move(checkpoint)};
+  if (auto finished = read_finished(stage_file(folder.path(), place))) {
+    const std::string config = finished->state ? finished->state->config : "";
+    return {.reuse = reuse_of(recipe, place.stage, config), .finished = std::move(finished)};
   }
   const auto newest = train::CheckpointFolder(folder.path() / stage_folder(place), 1).latest();
   if (!newest) return {};

@@ -13,6 +13,7 @@
 #include "espalier/base/log.h"
 #include "espalier/passes/pipelines.h"
 #include "espalier/prune/criterion.h"
+#include "espalier/recipe/batch_threads.h"
 #include "espalier/recipe/csv_line.h"
 #include "espalier/recipe/model_input.h"
 #include "espalier/recipe/pruning_images.h"
@@ -45,6 +46,8 @@ TrialOptions with_gradients(const SensitivityRequest& request, const ir::Graph& 
   TrialOptions options = request.trials;
   const prune::Evidence evidence = prune::find_criterion(options.scores.criterion).evidence;
   if (!needs_gradients(evidence)) return options;
+  // One thread, whatever their number: sums in another order would order channels differently.
+  const OneIntraThread one;
   options.scores.gradients = criterion_gradients(
       graph, evidence, read_gradient_images(request.data, graph, measuring_options(request)));
   return options;

@@ -15,6 +15,7 @@
 #include "espalier/exec/program.h"
 #include "espalier/passes/cut_channels.h"
 #include "espalier/recipe/batch_threads.h"
+#include "espalier/train/class_scores.h"
 #include "espalier/train/reestimate_norms.h"
 
 namespace espalier::recipe {
@@ -31,6 +32,9 @@ std::vector<std::string> all_boundaries(const std::vector<GroupTrials>& groups) 
     names.insert(group.frontier.begin(), group.frontier.end());
   return {names.begin(), names.end()};
 }
+
+/// Images with a label below which an interval says nothing.
+constexpr std::int64_t kLeastLabelled = 50;
 
 void check_output(const Tensor& output, const ir::Value& value, SensitivityMetric metric) {
   const std::int64_t wanted =
@@ -86,6 +90,7 @@ SensitivityMeter::SensitivityMeter(const ir::Graph& graph, const MeasuringImages
       images_(images),
       options_(options),
       output_(graph.outputs().at(0)->name()),
+      probabilities_(train::gives_probabilities(graph)),
       cache_(graph, images.batches, all_boundaries(groups), options.cache_bytes),
       looks_(options.max_loss ? looks(images.images) : std::vector<std::int64_t>{}),
       look_quantile_(quantile_over(looks_.size())) {
@@ -106,8 +111,9 @@ void SensitivityMeter::judge_baseline() {
   const std::size_t count = images_.batches.size();
   reference_.resize(count);
   const double start = cpu_seconds();
-  for_each_batch(0, count, options_.threads,
-                 [&](std::size_t batch) { reference_[batch] = cache_.run_whole(batch, output_); });
+  for_each_batch(0, count, options_.threads, [&](std::size_t batch) {
+    reference_[batch] = train::class_logits(cache_.run_whole(batch, output_), probabilities_);
+  });
   baseline_cpu_seconds_ = cpu_seconds() - start;
   check_output(reference_.at(0), *graph_.outputs()[0], options_.metric);
   std::int64_t total = 0;
@@ -157,7 +163,8 @@ void SensitivityMeter::run_part(Running& running, const GroupTrials& group, std:
       end = std::clamp(static_cast<std::size_t>(place) + 1, first + 1, last);
     }
     for_each_batch(first, end, options_.threads, [&](std::size_t batch) {
-      const Tensor output = program.run(cache_.at(batch, group.frontier)).at(0);
+      const Tensor output =
+          train::class_logits(program.run(cache_.at(batch, group.frontier)).at(0), probabilities_);
       running.divergence[batch] = divergences(output, reference_[batch]);
       if (options_.metric == SensitivityMetric::Top1) {
         running.correct[batch] = judge_top1(output, images_.labels[batch]);
@@ -190,6 +197,7 @@ void SensitivityMeter::take_in(Running& running, std::size_t first, std::size_t 
   while (running.next_look < looks_.size() && ends_[last - 1] >= looks_[running.next_look]) {
     ++running.next_look;
   }
+  if (running.loss.count() < kLeastLabelled) return;
   running.stopped =
       running.loss.mean() - running.loss.half_width(look_quantile_) > *options_.max_loss;
 }

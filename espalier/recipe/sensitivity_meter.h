@@ -69,6 +69,7 @@ class SensitivityMeter {
   const MeasuringImages& images_;
   MeterOptions options_;
   std::string output_;
+  bool probabilities_;  ///< the output is a Softmax
   PrefixCache cache_;
   std::optional<PrefixCache> further_cache_;       ///< of the images for re-estimation
   std::vector<Tensor> reference_;                  ///< outputs by batch

@@ -5,8 +5,7 @@
 #include <fmt/format.h>
 
 #include "espalier/base/error.h"
-#include "espalier/base/name_match.h"
-#include "espalier/quant/target.h"
+#include "espalier/deploy/engine.h"
 #include "espalier/recipe/map_reader.h"
 #include "espalier/recipe/qat_yaml.h"
 
@@ -15,6 +14,16 @@ namespace {
 
 constexpr std::int64_t kLeastBits = 2;
 constexpr std::int64_t kMostBits = 16;
+
+/// Runs a check of what was read and adds the place to what it says.
+template <typename Check>
+void checked(const MapReader& reader, const Check& check) {
+  try {
+    check();
+  } catch (const base::UserError& error) {
+    throw base::UserError({.what = error.what(), .where = reader.map().where()});
+  }
+}
 
 /// `- {match: "conv1*", weights: 8, activations: 8}`.
 quant::BitsRule parse_bits_rule(const YamlValue& item) {
@@ -73,6 +82,7 @@ VerifyConfig parse_verify(const YamlValue* map, VerifyConfig config) {
       reader.integer("latency_rounds", config.latency_rounds, {.low = 0, .high = 100000}));
   config.samples = reader.integer("samples", config.samples, {.low = 0, .high = 1'000'000'000});
   if (reader.find("engines") != nullptr) config.engines = reader.texts("engines");
+  checked(reader, [&] { deploy::check_engine_names(config.engines); });
   reader.finish();
   return config;
 }
@@ -82,7 +92,6 @@ VerifyConfig parse_verify(const YamlValue* map, VerifyConfig config) {
 quant::PlanOptions read_plan_options(MapReader& reader) {
   quant::PlanOptions plan;
   plan.target = reader.text("target", plan.target);
-  static_cast<void>(quant::find_target(plan.target));
   plan.method = reader.text("method", plan.method);
   const TensorOptions activations =
       parse_tensor_options(reader.find("activations"), "activations", "symmetric", plan.method);
@@ -94,15 +103,14 @@ quant::PlanOptions read_plan_options(MapReader& reader) {
   plan.weight_method = weights.method;
   plan.per_channel = weights.flag;
   plan.weight_bits = weights.bits;
-  if (const YamlValue* rules = reader.find("bits")) {
-    for (const YamlValue& item : rules->items) plan.bits.push_back(parse_bits_rule(item));
-  }
+  for (const YamlValue& item : reader.items("bits")) plan.bits.push_back(parse_bits_rule(item));
   plan.percentile = reader.number("percentile", plan.percentile, {.low = 51, .high = 100});
   plan.hist_percent = reader.number("hist_percent", plan.hist_percent, {.low = 0.5, .high = 1});
   plan.reduce_range = reader.flag("reduce_range", plan.reduce_range);
   plan.skip = reader.texts("skip");
   plan.quantize_first = reader.flag("quantize_first", plan.quantize_first);
   plan.quantize_last = reader.flag("quantize_last", plan.quantize_last);
+  checked(reader, [&] { quant::check_options(plan); });
   return plan;
 }
 

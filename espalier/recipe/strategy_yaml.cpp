@@ -124,7 +124,7 @@ std::vector<StrategyConfig> parse_strategies(const YamlValue& list, std::int64_t
                                              const Recipe& recipe) {
   std::vector<StrategyConfig> strategies;
   bool quantized = false;
-  for (const YamlValue& item : list.items) {
+  for (const YamlValue& item : read_items(list, "strategies")) {
     strategies.push_back(parse_strategy(item, epochs, recipe));
     const auto* quantize = std::get_if<TrainQuantizeConfig>(&strategies.back().what);
     if (quantize == nullptr) continue;

@@ -30,9 +30,7 @@ void parse_groups(MapReader& reader, train::GroupOptions& groups) {
   groups.decay_norms = reader.flag("decay_norms", true);
   groups.decay_biases = reader.flag("decay_biases", true);
   groups.quantizer_lr_scale = reader.number("quantizer_lr_scale", 1, {.low = 0, .high = 1e6});
-  const YamlValue* rules = reader.find("groups");
-  if (rules == nullptr) return;
-  for (const YamlValue& item : rules->items) groups.rules.push_back(parse_group(item));
+  for (const YamlValue& item : reader.items("groups")) groups.rules.push_back(parse_group(item));
 }
 
 void parse_optimizer(const YamlValue& value, train::TrainOptions& options) {

@@ -26,6 +26,7 @@ class Reporter {
         progress_({.title = "train",
                    .total = iterations * request.stage.options.epochs,
                    .unit = "steps",
+                   .initial = std::max<std::int64_t>(resume_step, 0),
                    .style = request.progress}) {}
 
   [[nodiscard]] train::Callbacks callbacks() {

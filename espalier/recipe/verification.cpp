@@ -69,7 +69,8 @@ VerificationOutcome verify_files(const VerificationRequest& request) {
   std::vector<Tensor> some;
   if (const deploy::NextBatch next = images.batches(); const auto batch = next()) {
     check_images(graph, batch->images, request.data.source);
-    const std::int64_t count = deploy::fixed_batch(graph).value_or(kCheckedImages);
+    const ir::Graph shipped = load_model({.source = ModelFile{.path = request.quantized}});
+    const std::int64_t count = deploy::fixed_batch(shipped).value_or(kCheckedImages);
     if (batch->images.size(0) >= count) some = {batch->images.narrow(0, 0, count)};
   }
   const Runner simulation = open_runner(request.quantized, "espalier", request.threads);

@@ -7,6 +7,7 @@
 
 #include "espalier/base/check.h"
 #include "espalier/data/labels.h"
+#include "espalier/train/class_scores.h"
 
 namespace espalier::train {
 
@@ -19,19 +20,24 @@ void check_labels(const data::Batch& batch, std::int64_t classes) {
   }
 }
 
-LossTerm cross_entropy(double smoothing) {
+LossTerm cross_entropy(double smoothing, bool probabilities) {
   base::check(smoothing >= 0 && smoothing < 1,
               "label smoothing: got {}, expected 0 or more and below 1", smoothing);
   return {.name = "cross_entropy",
-          .function = [smoothing](std::span<const Tensor> outputs, const data::Batch& batch) {
+          .function = [=](std::span<const Tensor> outputs, const data::Batch& batch) {
             base::check(!outputs.empty() && outputs[0].dim() >= 2,
                         "cross entropy needs an output [N, classes]: got {} dimensions",
                         outputs.empty() ? 0 : outputs[0].dim());
-            train::check_labels(batch, outputs[0].size(1));
+            const Tensor logits = class_logits(outputs[0], probabilities);
+            train::check_labels(batch, logits.size(1));
+            base::check(logits.dim() == batch.labels.dim() + 1,
+                        "cross entropy: got an output with {} dimensions for labels with {}, "
+                        "expected one more",
+                        logits.dim(), batch.labels.dim());
             constexpr std::int64_t kLeftOut = -1;
             return at::cross_entropy_loss(
-                outputs[0].to(at::promote_types(outputs[0].scalar_type(), at::kFloat)),
-                batch.labels.to(outputs[0].device()).clamp_min(kLeftOut), {}, at::Reduction::Mean,
+                logits.to(at::promote_types(logits.scalar_type(), at::kFloat)),
+                batch.labels.to(logits.device()).clamp_min(kLeftOut), {}, at::Reduction::Mean,
                 kLeftOut, smoothing);
           }};
 }

@@ -24,7 +24,8 @@ struct LossTerm {
 /// Mean cross entropy of outputs[0] [N, classes] and the batch's labels; labels below 0 are left
 /// out. With smoothing e the target is (1 - e) at the label plus e / classes everywhere (Szegedy et
 /// al., CVPR 2016). Throws UserError for smoothing outside [0, 1), or a label beyond the classes.
-[[nodiscard]] LossTerm cross_entropy(double smoothing = 0.0);
+/// `probabilities`: outputs[0] has the classes' probabilities (class_scores.h).
+[[nodiscard]] LossTerm cross_entropy(double smoothing = 0.0, bool probabilities = false);
 
 /// Mean over the batch of -sum(target * log_softmax(logits)), for targets that are probabilities
 /// [N, classes] (distillation, mixed labels).

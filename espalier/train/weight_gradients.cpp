@@ -7,6 +7,7 @@
 
 #include "espalier/base/check.h"
 #include "espalier/base/interrupt.h"
+#include "espalier/train/class_scores.h"
 #include "espalier/train/loss.h"
 
 namespace espalier::train {
@@ -21,10 +22,18 @@ void check_labels_exist(const data::Batch& batch) {
        .hint = "give labelled data, or a criterion that needs none: l1, l2, fpgm"});
 }
 
+/// Batch size that the graph's first input fixes.
+std::optional<std::int64_t> batch_of(const ir::Graph& graph) {
+  const auto& shape = graph.inputs().at(0)->type().shape;
+  if (!shape || shape->empty() || !shape->front().known()) return std::nullopt;
+  return shape->front().size;
+}
+
 /// Sums of one run.
 class Sums {
  public:
-  Sums(exec::Program& program, GradientMoment moment) : program_(program), moment_(moment) {}
+  Sums(exec::Program& program, GradientMoment moment, bool probabilities)
+      : program_(program), moment_(moment), loss_(cross_entropy(0, probabilities)) {}
 
   void add(const data::Batch& batch) {
     check_labels_exist(batch);
@@ -54,7 +63,7 @@ class Sums {
   void add_part(const data::Batch& part, double images) {
     const std::vector<Tensor> outputs = program_.run(std::span(&part.images, 1));
     // The loss is a mean over the part.
-    (cross_entropy().function(outputs, part) * images).backward();
+    (loss_.function(outputs, part) * images).backward();
     const at::NoGradGuard no_gradients;
     for (const auto& [name, parameter] : program_.parameters()) {
       const Tensor& gradient = parameter.grad();
@@ -69,6 +78,7 @@ class Sums {
 
   exec::Program& program_;
   GradientMoment moment_;
+  LossTerm loss_;
   exec::TensorMap sums_;
   double images_ = 0;
 };
@@ -77,9 +87,17 @@ class Sums {
 
 exec::TensorMap weight_gradients(const ir::Graph& graph, const NextLabelled& next,
                                  GradientMoment moment) {
+  const std::optional<std::int64_t> batch_size = batch_of(graph);
+  if (moment == GradientMoment::MeanSquare && batch_size && *batch_size != 1) {
+    throw base::UnsupportedError(
+        {.what = "cannot compute the gradient of single images",
+         .got = fmt::format("a model that fixes a batch of {}", *batch_size),
+         .expected = "a free batch dimension",
+         .hint = "export the model with a dynamic batch, or choose criterion taylor"});
+  }
   exec::Program program = exec::Program::compile(graph, {.mode = exec::Mode::Training});
   program.set_training(false);
-  Sums sums(program, moment);
+  Sums sums(program, moment, gives_probabilities(graph));
   while (const std::optional<data::Batch> batch = next()) sums.add(*batch);
   return sums.means();
 }

@@ -121,6 +121,17 @@ TEST(Distribution, HandlesAValueOnANegativeBinEdge) {
   EXPECT_NEAR(distribution.energy(), 4096.0 * 4096.0, 0.01 * 4096.0 * 4096.0);
 }
 
+TEST(Distribution, KeepsWhatLiesOnTheLowestEdge) {
+  // A clipped value: much at -1, the bin above it filled as well.
+  std::vector<float> values(100, -1.0F);
+  for (int index = 0; index < 1000; ++index) {
+    values.push_back(-1.0F + static_cast<float>(index) * 0.002F);
+  }
+  const Distribution distribution(histogram_of(values));
+  EXPECT_NEAR(distribution.outside({.low = -0.99, .high = 2}), 106, 2);
+  EXPECT_NEAR(distribution.below(5).zeroth, 1099, 1) << "all but the zero";
+}
+
 TEST(Distribution, ParamsUseAllCodesOfAnUnsignedGridWithoutNegatives) {
   const tensor::QuantGrid grid{.bits = 8};
   const auto params = params_for_range({.low = 0, .high = 2.55}, grid, true);

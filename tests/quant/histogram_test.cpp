@@ -95,6 +95,20 @@ TEST(Histogram, DoesNotDependOnPartitionOrOrder) {
   }
 }
 
+TEST(Histogram, ZerosAloneDoNotWidenTheBins) {
+  const std::vector<float> zeros(5000, 0.0F);
+  std::vector<float> small(100, 0.02F);
+  Histogram apart;
+  apart.add(zeros);
+  apart.add(small);
+  Histogram together;
+  small.insert(small.end(), zeros.begin(), zeros.end());
+  together.add(small);
+  EXPECT_EQ(apart.width(), together.width());
+  EXPECT_LT(apart.width(), 0.02 / 1000) << "thousands of bins in use";
+  EXPECT_EQ(apart.zeros(), 5000U);
+}
+
 TEST(Histogram, MergesInAnyOrderAndGrouping) {
   const auto sets = quant_test::raw_data_sets(3000);
   std::vector<float> all;

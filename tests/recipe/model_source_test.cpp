@@ -53,6 +53,10 @@ TEST(ModelSource, EnginesGetOnnxWhateverTheFileIs) {
   const kit::TemporaryFolder folder;
   const std::filesystem::path model = write_small_model(folder.path());
   EXPECT_EQ(onnx_bytes(model), folder.read("model.onnx"));
+  onnx::save(onnx::load(model), folder.path() / "split.onnx", {.inline_limit = 1000});
+  ASSERT_FALSE(folder.read("split.onnx.data").empty());
+  EXPECT_EQ(onnx::encode(onnx::decode(onnx_bytes(folder.path() / "split.onnx"))),
+            onnx::encode(onnx::load(model)));
   train::write_checkpoint(folder.path() / "c", {.graph = onnx::load(model)});
   EXPECT_FALSE(onnx::decode(onnx_bytes(folder.path() / "c")).nodes().empty());
 }

@@ -87,11 +87,15 @@ TEST(Resuming, ATrainingThatIsQuantizedKeepsToItsQuantizers) {
       " data: {train: {dataset: {name: Synthetic}}, calibration: {samples: 8}}, output: a,\n"
       " stages: [{train: {epochs: 3, strategies: [\n"
       "   {quantize: {start_epoch: 1, target: x86, verify: {samples: 9}}},\n"
-      "   {export: {end_epoch: 0, opset: 17}}]}}]}";
+      "   {export: {end_epoch: 0, opset: 17}}, {freeze_quantizers: {start_epoch: 2}}]}}]}";
   const auto reuse_with = [&](const std::string& change) { return reuse(0, change, kStrategy); };
   EXPECT_EQ(reuse_with(""), Reuse::Finished);
   EXPECT_EQ(reuse_with("stages.0.train.epochs=5"), Reuse::Continue);
   EXPECT_EQ(reuse_with("stages.0.train.strategies.1.export.opset=18"), Reuse::Continue);
+  EXPECT_EQ(reuse_with("stages.0.train.strategies.2.freeze_quantizers.start_epoch=1"),
+            Reuse::Continue);
+  EXPECT_EQ(reuse_with("stages.0.train.strategies.1.export.file=quantize.onnx"), Reuse::Continue);
+  EXPECT_EQ(reuse_with("stages.0.train.strategies.0={export: {end_epoch: 1}}"), Reuse::Anew);
   EXPECT_EQ(reuse_with("stages.0.train.strategies.0.quantize.verify.samples=3"), Reuse::Finished);
   EXPECT_EQ(reuse_with("stages.0.train.strategies.0.quantize.target=generic"), Reuse::Anew);
   EXPECT_EQ(reuse_with("stages.0.train.strategies.0.quantize.start_epoch=2"), Reuse::Anew);

@@ -8,6 +8,7 @@
 
 #include "espalier/base/file.h"
 #include "espalier/onnx/codec.h"
+#include "espalier/onnx/shapes.h"
 #include "espalier/recipe/model_source.h"
 #include "espalier/recipe/quantization.h"
 #include "tests/kit/expect_error.h"
@@ -297,6 +298,23 @@ TEST(Quantization, MoreBitsOfSomeLayersRunInEngines) {
       return value->type().dtype == tensor::DType::Int16;
     }));
   }
+}
+
+TEST(Quantization, AModelThatFixesItsBatchIsQuantized) {
+  const kit::TemporaryFolder folder;
+  ir::Graph graph = load_model({.source = ModelFile{write_small_model(folder.path())}});
+  onnx::infer_shapes(graph, {{graph.inputs()[0]->name(), tensor::make_shape({10, 1, 28, 28})}});
+  const QuantizationResult result = quantize_model({.graph = graph,
+                                                    .data = synthetic_splits(140),
+                                                    .calibration = {.samples = 130},
+                                                    .stage = {.verify = {.max_drop = 100,
+                                                                         .min_agreement = 0,
+                                                                         .allow_slower = true,
+                                                                         .latency_rounds = 0,
+                                                                         .samples = 7}},
+                                                    .progress = report::ProgressStyle::Quiet});
+  EXPECT_TRUE(result.verification.passed());
+  EXPECT_FALSE(result.operators.empty());
 }
 
 TEST(Quantization, PlansDoNotDependOnThreads) {

@@ -50,8 +50,13 @@ TEST(StageYaml, RefusesBadQuantization) {
   refused("weights: {bits: 40}", "an integer from 2 to 16");
   refused("weights: {bits: 1}", "an integer from 2 to 16");
   refused("bits: [{weights: 4}]", "match");
+  refused("bits: {match: conv1, weights: 8}",
+          "bad value of 'bits': s.yaml:1: got a map, expected a list of maps");
   refused("bits: [{match: a}]", "a rule of 'bits' says nothing: s.yaml:1");
   refused("bits: [{match: a, weights: 17}]", "an integer from 2 to 16");
+  refused("method: msee", "did you mean 'mse'");
+  refused("weights: {method: best}", "unknown weight method: got 'best'");
+  refused("verify: {engines: [onnxrutime]}", "did you mean 'onnxruntime'");
   refused("verify: {max_dorp: 1}", "did you mean 'max_drop'");
 }
 

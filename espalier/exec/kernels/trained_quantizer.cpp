@@ -17,6 +17,8 @@
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "espalier/exec/kernels/cuda/launch.h"
+#include "espalier/exec/kernels/cuda/module.h"
 #include "espalier/exec/kernels/memory_view.h"
 #include "espalier/tensor/parallel.h"
 
@@ -81,8 +83,9 @@ void widen(simd::Extremes& extremes, const simd::Extremes& other) {
 }
 
 /// Bit arrays of one bit an element, in whole groups of 16.
-Tensor bit_array(std::int64_t elements) {
-  return at::empty({(elements + 15) / 16 * 2}, at::kByte);
+Tensor bit_array(const Tensor& values) {
+  return at::empty({(values.numel() + 15) / 16 * 2},
+                   at::TensorOptions(at::kByte).device(values.device()));
 }
 
 /// What a forward pass fills beside the extremes.
@@ -326,14 +329,33 @@ SumsList backward_composed(const Tensor& gradient, const Tensor& input, const Fo
   return sums;
 }
 
+/// The loops of a GPU that holds the tensor; null: there are none.
+const cuda::Module* gpu_loops(const Tensor& input) {
+  return input.is_cuda() ? cuda::find_module() : nullptr;
+}
+
 bool is_fused(const Tensor& input) {
-  return input.is_cpu() &&
-         (input.scalar_type() == at::kFloat || input.scalar_type() == at::kBFloat16);
+  const at::ScalarType type = input.scalar_type();
+  return (type == at::kFloat || type == at::kBFloat16) &&
+         (input.is_cpu() || gpu_loops(input) != nullptr);
+}
+
+std::vector<simd::Extremes> forward_on_gpu(const cuda::Module& module, const Tensor& input,
+                                           const Forms& forms, ForwardBuffers& buffers,
+                                           std::int64_t axis) {
+  if (!buffers.output.defined() && is_rows(view_memory(input, axis))) {
+    return extremes_of(input, axis);
+  }
+  cuda::Buffers filled{.output = buffers.output, .inside = buffers.inside, .above = buffers.above};
+  return cuda::run_forward(module, input, forms, filled, axis);
 }
 
 std::vector<simd::Extremes> run_forward(const Tensor& input, const Forms& forms,
                                         ForwardBuffers& buffers, std::int64_t axis) {
   if (input.numel() == 0) return std::vector<simd::Extremes>(forms.size());
+  if (const cuda::Module* module = gpu_loops(input)) {
+    return forward_on_gpu(*module, input, forms, buffers, axis);
+  }
   return input.scalar_type() == at::kFloat
              ? forward_fused<float>(input, forms, buffers, axis)
              : forward_fused<simd::BFloat16>(input, forms, buffers, axis);
@@ -344,6 +366,11 @@ SumsList run_backward(const Tensor& gradient, const Tensor& input, ForwardBuffer
   if (!is_fused(gradient)) return backward_composed(gradient, input, forms, result, axis);
   result = at::empty_like(gradient);
   if (gradient.numel() == 0) return SumsList(forms.size());
+  if (const cuda::Module* module = gpu_loops(gradient)) {
+    const cuda::Buffers bits{.output = {}, .inside = kept.inside, .above = kept.above};
+    return cuda::run_backward(*module, {.output = gradient, .input = input, .kept = bits}, forms,
+                              result, axis);
+  }
   return gradient.scalar_type() == at::kFloat
              ? backward_fused<float>(gradient, input, kept, forms, result, axis)
              : backward_fused<simd::BFloat16>(gradient, input, kept, forms, result, axis);
@@ -391,9 +418,10 @@ ForwardBuffers quantize(const Tensor& input, QuantizerStep& step, Forms& forms,
     return buffers;
   }
   buffers.output = at::empty_like(input);
-  if (request.codes) buffers.codes = at::empty_like(input, input.options().dtype(at::kByte));
-  if (request.inside) buffers.inside = bit_array(input.numel());
-  if (request.above) buffers.above = bit_array(input.numel());
+  if (request.codes && input.is_cpu())
+    buffers.codes = at::empty_like(input, input.options().dtype(at::kByte));
+  if (request.inside) buffers.inside = bit_array(input);
+  if (request.above) buffers.above = bit_array(input);
   const auto extremes = run_forward(input, forms, buffers, axis);
   if (step.looks_after()) step.observe(extremes);
   return buffers;

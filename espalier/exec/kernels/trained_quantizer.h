@@ -18,11 +18,11 @@ struct Quantized {
 /// Quantizes in training: computes tensor::fake_quantize (but NaN stays NaN), lets the estimator
 /// observe, and is differentiable in the input (straight through inside of the codes, zero outside;
 /// Bengio et al., arXiv:1308.3432) and in what the estimator learns. float32 and bfloat16 on the
-/// CPU in fused loops whose bits depend on neither instruction set nor threads; float64 and other
-/// devices in operators of libtorch. Kept for backward: nothing for weights whose scale follows
-/// them; bit masks; or the input itself where the rounding error is needed. Codes, which are given
-/// only while gradients are recorded, exist for quantizers of at most 8 bits with one scale, in
-/// float32 on the CPU.
+/// CPU, and on GPUs where the module of CUDA kernels is (cuda/module.h), in fused loops whose bits
+/// depend on neither device, instruction set nor threads; all else in operators of libtorch. Kept
+/// for backward: nothing for weights whose scale follows them; bit masks; or the input itself where
+/// the rounding error is needed. Codes, which are given only while gradients are recorded, exist
+/// for quantizers of at most 8 bits with one scale, in float32 on the CPU.
 [[nodiscard]] Quantized train_quantize(const Tensor& input, QuantizerStep step, bool want_codes);
 
 /// True when train_quantize can give codes.

@@ -5,6 +5,8 @@
 namespace espalier::quant {
 
 Range range_of_threshold(double threshold, const Histogram& histogram, bool symmetric) {
+  // Unsigned codes of values that are never negative all lie above zero, symmetric or not.
+  if (symmetric && histogram.min() >= 0) return {.low = 0, .high = threshold};
   if (symmetric) return {.low = -threshold, .high = threshold};
   return {.low = std::max(std::min(static_cast<double>(histogram.min()), 0.0), -threshold),
           .high = std::min(std::max(static_cast<double>(histogram.max()), 0.0), threshold)};
@@ -12,11 +14,11 @@ Range range_of_threshold(double threshold, const Histogram& histogram, bool symm
 
 // The largest magnitude on both sides, whether the quantizer is symmetric or not; a range without
 // negative values starts at zero.
-Range abs_max_range(const ValueStatistics& statistics, const RangeOptions& options) {
+Range abs_max_range(const ValueStatistics& statistics, const RangeOptions& /*options*/) {
   const auto low = static_cast<double>(statistics.histogram.min());
   const auto high = static_cast<double>(statistics.histogram.max());
   const double magnitude = std::max(-low, high);
-  if (!options.symmetric && low >= 0) return {.low = 0, .high = magnitude};
+  if (low >= 0) return {.low = 0, .high = magnitude};
   return {.low = -magnitude, .high = magnitude};
 }
 

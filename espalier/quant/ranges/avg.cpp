@@ -10,7 +10,7 @@ Range avg_range(const ValueStatistics& statistics, const RangeOptions& options) 
   const auto samples = static_cast<double>(statistics.samples);
   if (options.symmetric) {
     const double magnitude = statistics.sum_of_magnitudes / samples;
-    return {.low = -magnitude, .high = magnitude};
+    return range_of_threshold(magnitude, statistics.histogram, true);
   }
   return {.low = std::min(statistics.sum_of_minima / samples, 0.0),
           .high = std::max(statistics.sum_of_maxima / samples, 0.0)};

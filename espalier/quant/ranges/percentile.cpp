@@ -10,7 +10,7 @@ Range percentile_range(const ValueStatistics& statistics, const RangeOptions& op
   const double share = options.percentile / 100.0;
   if (options.symmetric) {
     const double threshold = distribution.magnitude_quantile(share);
-    return {.low = -threshold, .high = threshold};
+    return range_of_threshold(threshold, statistics.histogram, true);
   }
   const double cut = (1.0 - share) / 2;
   return {.low = std::min(distribution.quantile(cut), 0.0),

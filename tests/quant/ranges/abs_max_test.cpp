@@ -17,7 +17,9 @@ TEST(AbsMaxRange, IsTheLargestMagnitude) {
 TEST(AbsMaxRange, StartsAtZeroWithoutNegativeValues) {
   const auto statistics = statistics_of({0.5F, 2.0F});
   EXPECT_EQ(abs_max_range(statistics, {}), (Range{0, 2}));
-  EXPECT_EQ(abs_max_range(statistics, {.symmetric = true}), (Range{-2, 2}));
+  EXPECT_EQ(abs_max_range(statistics, {.symmetric = true}), (Range{0, 2}))
+      << "all unsigned codes lie above zero; signed ones are symmetric all the same";
+  EXPECT_EQ(abs_max_range(statistics_of({-0.5F, 2.0F}), {.symmetric = true}), (Range{-2, 2}));
 }
 
 TEST(RangeOfThreshold, CutsTheObservedRange) {
