@@ -1,5 +1,6 @@
 #include "espalier/data/image_header.h"
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -125,15 +126,64 @@ bool is_netpbm(const Bytes& bytes) {
          (bytes.at(2) == ' ' || (bytes.at(2) >= '\t' && bytes.at(2) <= '\r') || bytes.at(2) == '#');
 }
 
+/// "P6 # comment\n640 480 255": two numbers behind the magic, between blanks and comments.
+ImageHeader read_netpbm(const Bytes& bytes) {
+  std::size_t place = 2;
+  const auto next_number = [&]() -> std::int64_t {
+    const auto is_blank = [](std::int64_t byte) {
+      return byte == ' ' || (byte >= '\t' && byte <= '\r');
+    };
+    while (is_blank(bytes.at(place)) || bytes.at(place) == '#') {
+      if (bytes.at(place) == '#') {
+        while (place < bytes.size() && bytes.at(place) != '\n') ++place;
+      }
+      ++place;
+    }
+    std::int64_t number = 0;
+    for (; bytes.at(place) >= '0' && bytes.at(place) <= '9'; ++place) {
+      number = std::min(number * 10 + (bytes.at(place) - '0'), kMaximumPixels + 1);
+    }
+    return number;
+  };
+  ImageHeader header{.format = ImageFormat::Netpbm};
+  header.width = next_number();
+  header.height = next_number();
+  return header;
+}
+
+/// Width and height of the first directory (tags 256 and 257, of 16 or 32 bits); 0 where they are
+/// missing.
+ImageHeader read_tiff(const Bytes& bytes) {
+  const bool little = bytes.at(0) == 'I';
+  const auto read16 = [&](std::size_t place) {
+    return little ? bytes.little16(place) : bytes.big16(place);
+  };
+  const auto read32 = [&](std::size_t place) {
+    return little ? bytes.little32(place) : bytes.big32(place);
+  };
+  constexpr std::int64_t kShort = 3;
+  constexpr std::size_t kEntry = 12;
+  ImageHeader header{.format = ImageFormat::Tiff};
+  const auto directory = static_cast<std::size_t>(read32(4));
+  const auto count = static_cast<std::size_t>(read16(directory));
+  for (std::size_t index = 0; index < count; ++index) {
+    const std::size_t entry = directory + 2 + index * kEntry;
+    const std::int64_t value = read16(entry + 2) == kShort ? read16(entry + 8) : read32(entry + 8);
+    if (read16(entry) == 256) header.width = value;
+    if (read16(entry) == 257) header.height = value;
+  }
+  return header;
+}
+
 std::optional<ImageHeader> recognize(const Bytes& bytes) {
   if (bytes.has(0, "\xFF\xD8\xFF"sv)) return walk_jpeg(bytes);
   if (bytes.has(0, "\x89PNG\r\n\x1A\n"sv)) return walk_png(bytes);
   if (bytes.has(0, "BM")) return read_bmp(bytes);
   if (bytes.has(0, "RIFF") && bytes.has(8, "WEBP")) return read_webp(bytes);
   if (bytes.has(0, "II*\0"sv) || bytes.has(0, "MM\0*"sv)) {
-    return ImageHeader{.format = ImageFormat::Tiff};
+    return read_tiff(bytes);
   }
-  if (is_netpbm(bytes)) return ImageHeader{.format = ImageFormat::Netpbm};
+  if (is_netpbm(bytes)) return read_netpbm(bytes);
   return std::nullopt;
 }
 
@@ -146,10 +196,7 @@ ImageHeader check_image_header(std::string_view bytes) {
                            .got = bytes.empty() ? "an empty file" : "unknown content",
                            .expected = "JPEG, PNG, BMP, WebP, TIFF or Netpbm"});
   }
-  const bool size_is_known =
-      header->format != ImageFormat::Tiff && header->format != ImageFormat::Netpbm;
-  if (size_is_known && (header->width < 1 || header->height < 1 ||
-                        header->width > kMaximumPixels / header->height)) {
+  if (header->width < 1 || header->height < 1 || header->width > kMaximumPixels / header->height) {
     throw base::UserError(
         {.what = "the image has an impossible size",
          .got = fmt::format("{} x {}", header->width, header->height),

@@ -91,7 +91,8 @@ SensitivityMeter::SensitivityMeter(const ir::Graph& graph, const MeasuringImages
       options_(options),
       output_(graph.outputs().at(0)->name()),
       probabilities_(train::gives_probabilities(graph)),
-      cache_(graph, images.batches, all_boundaries(groups), options.cache_bytes),
+      cache_bytes_(images.further.empty() ? options.cache_bytes : options.cache_bytes / 2),
+      cache_(graph, images.batches, all_boundaries(groups), cache_bytes_),
       looks_(options.max_loss ? looks(images.images) : std::vector<std::int64_t>{}),
       look_quantile_(quantile_over(looks_.size())) {
   if (options_.metric == SensitivityMetric::Top1 && images_.labelled < 2) {
@@ -101,7 +102,7 @@ SensitivityMeter::SensitivityMeter(const ir::Graph& graph, const MeasuringImages
                            .hint = "choose --metric divergence, which needs none"});
   }
   if (!images_.further.empty()) {
-    further_cache_.emplace(graph, images_.further, all_boundaries(groups), options.cache_bytes);
+    further_cache_.emplace(graph, images_.further, all_boundaries(groups), cache_bytes_);
   }
   judge_baseline();
 }

@@ -69,7 +69,8 @@ class SensitivityMeter {
   const MeasuringImages& images_;
   MeterOptions options_;
   std::string output_;
-  bool probabilities_;  ///< the output is a Softmax
+  bool probabilities_;         ///< the output is a Softmax
+  std::uint64_t cache_bytes_;  ///< of each cache
   PrefixCache cache_;
   std::optional<PrefixCache> further_cache_;       ///< of the images for re-estimation
   std::vector<Tensor> reference_;                  ///< outputs by batch

@@ -13,6 +13,7 @@
 #include "espalier/base/file.h"
 #include "espalier/base/log.h"
 #include "espalier/data/excerpt.h"
+#include "espalier/data/image_header.h"
 
 namespace espalier::data {
 namespace fs = std::filesystem;
@@ -30,7 +31,8 @@ class ImageFolder : public Dataset {
 
   [[nodiscard]] std::size_t size() const override { return files_.size(); }
   [[nodiscard]] Sample read(std::size_t index) const override {
-    return {.label = files_[index].label, .encoded = base::read_file(files_[index].path)};
+    return {.label = files_[index].label,
+            .encoded = base::read_file(files_[index].path, kMaximumFileBytes)};
   }
   [[nodiscard]] std::string describe(std::size_t index) const override {
     return excerpt(files_[index].path, 300);

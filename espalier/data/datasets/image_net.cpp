@@ -10,6 +10,7 @@
 #include "espalier/base/error.h"
 #include "espalier/base/file.h"
 #include "espalier/data/excerpt.h"
+#include "espalier/data/image_header.h"
 #include "espalier/data/image_list.h"
 
 namespace espalier::data {
@@ -24,7 +25,8 @@ class ImageNetDataset : public Dataset {
 
   [[nodiscard]] Sample read(std::size_t index) const override {
     try {
-      return {.label = list_.label(index), .encoded = base::read_file(file(index))};
+      return {.label = list_.label(index),
+              .encoded = base::read_file(file(index), kMaximumFileBytes)};
     } catch (const base::UserError& problem) {
       throw base::UserError(fmt::format("{}: {}", list_.place(index), problem.what()));
     }

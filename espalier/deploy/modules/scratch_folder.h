@@ -4,7 +4,8 @@
 
 namespace espalier::deploy {
 
-/// A private folder for files that an engine insists on writing; removed by the destructor.
+/// A private folder for files that an engine insists on writing; removed by the destructor, or,
+/// when the process was killed, by the next process that makes one.
 class ScratchFolder {
  public:
   /// Throws UserError when the temporary folder of the system cannot be written.
