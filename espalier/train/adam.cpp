@@ -20,6 +20,7 @@ struct Rule {
   double epsilon = 0;
   double coupled_decay = 0;  ///< added to the gradient
   double shrink = 1;         ///< 1 - lr * weight_decay, of the decoupled form
+  bool relative = false;
 };
 
 /// The memory of one parameter and its state.
@@ -50,7 +51,8 @@ void update(const Buffers& buffers, const ElementRange& range, const Rule& rule)
     first[index] = keep_first * first[index] + take_first * slope;
     second[index] = keep_second * second[index] + take_second * slope * slope;
     const Real root = std::sqrt(second[index]) * root_scale + epsilon;
-    value[index] = shrink * value[index] - rate * (first[index] / root);
+    const Real size = rule.relative ? std::abs(value[index]) : Real{1};
+    value[index] = shrink * value[index] - size * (rate * (first[index] / root));
   }
 }
 
@@ -118,7 +120,8 @@ class Adam final : public Optimizer {
             .root_scale = 1 / std::sqrt(1 - std::pow(options_.beta2, number)),
             .epsilon = options_.epsilon,
             .coupled_decay = decoupled ? 0 : parameter.weight_decay,
-            .shrink = decoupled ? 1 - rate * parameter.weight_decay : 1};
+            .shrink = decoupled ? 1 - rate * parameter.weight_decay : 1,
+            .relative = parameter.relative};
   }
 
   AdamOptions options_;

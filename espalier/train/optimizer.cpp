@@ -37,7 +37,8 @@ std::vector<OptimizedParameter> collect(const exec::TensorMap& parameters,
       list.push_back({.name = name,
                       .value = value,
                       .weight_decay = group.weight_decay,
-                      .lr_scale = group.lr_scale});
+                      .lr_scale = group.lr_scale,
+                      .relative = group.relative});
     }
   }
   base::invariant(seen.size() == parameters.size(), "{} of {} parameters are in no group",

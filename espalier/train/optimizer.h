@@ -25,6 +25,9 @@ struct SgdOptions {
 ///   m = beta1 * m + (1 - beta1) * g;  v = beta2 * v + (1 - beta2) * g^2
 ///   p -= lr * (m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)
 ///              + (decoupled ? weight_decay * p : 0))
+/// Such a step is about as large as lr whatever the size of p. A parameter of a relative group
+/// takes it times |p|, element for element (the idea of Adafactor's relative steps: Shazeer and
+/// Stern, ICML 2018), so that a scale of 0.001 survives a rate of 0.01.
 struct AdamOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
@@ -42,6 +45,7 @@ struct OptimizedParameter {
   Tensor value;  ///< shares its memory with the program's
   double weight_decay = 0;
   double lr_scale = 1;
+  bool relative = false;
 };
 
 /// Changes parameters in place from their gradients.

@@ -15,6 +15,7 @@ struct Role {
   bool norm = false;
   bool bias = false;
   bool quantizer = false;
+  bool scale = false;  ///< of a quantizer, or its clip value
 };
 
 /// Looks at the uses of a value, also behind nodes that only quantize or rename it.
@@ -25,6 +26,7 @@ void collect_role(const ir::Value& value, Role& role) {
     if (facts->kind == ops::OpKind::Normalization) role.norm = true;
     if (facts->bias == static_cast<int>(use.index)) role.bias = true;
     if (facts->kind == ops::OpKind::Quantize && use.index > 0) role.quantizer = true;
+    if (facts->kind == ops::OpKind::Quantize && use.index == 1) role.scale = true;
     const bool passes_on = facts->kind == ops::OpKind::Quantize || use.node->is("Identity");
     if (passes_on && use.index == 0 && use.node->output() != nullptr) {
       collect_role(*use.node->output(), role);
@@ -57,7 +59,8 @@ ParameterGroup numbers_by_role(const ir::Value& value, const GroupOptions& optio
                       (role.bias && !role.norm && !options.decay_biases);
   return {.names = {},
           .weight_decay = spared ? 0 : options.weight_decay,
-          .lr_scale = role.quantizer ? options.quantizer_lr_scale : 1};
+          .lr_scale = role.quantizer ? options.quantizer_lr_scale : 1,
+          .relative = role.scale};
 }
 
 }  // namespace
@@ -82,7 +85,7 @@ std::vector<ParameterGroup> group_parameters(const ir::Graph& graph,
     }
     const auto group = std::ranges::find_if(groups, [&](const ParameterGroup& candidate) {
       return candidate.weight_decay == numbers.weight_decay &&
-             candidate.lr_scale == numbers.lr_scale;
+             candidate.lr_scale == numbers.lr_scale && candidate.relative == numbers.relative;
     });
     ParameterGroup& home = group != groups.end() ? *group : groups.emplace_back(std::move(numbers));
     home.names.push_back(name);

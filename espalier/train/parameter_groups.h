@@ -13,6 +13,7 @@ struct ParameterGroup {
   std::vector<std::string> names;
   double weight_decay = 0;
   double lr_scale = 1;
+  bool relative = false;  ///< steps of Adam are shares of the parameter's size, not absolute
 };
 
 /// Overrides for the parameters whose name matches a glob; what is left open stays as without the
@@ -28,7 +29,8 @@ struct GroupOptions {
   bool decay_norms = true;   ///< false: scale and offset of normalizations get no weight decay
   bool decay_biases = true;  ///< false: biases of convolutions and matrix products get none
   /// Learned scales, offsets and clip values of quantizers: they are no weights, so that they get
-  /// no weight decay unless a rule says so, and may learn at a pace of their own.
+  /// no weight decay unless a rule says so, and may learn at a pace of their own. Scales and clip
+  /// values, which are positive and small, are `relative`.
   double quantizer_lr_scale = 1;
   std::vector<GroupRule> rules = {};  ///< the first match decides
 };

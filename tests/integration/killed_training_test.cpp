@@ -29,7 +29,7 @@ using std::chrono::milliseconds;
 
 constexpr const char* kTrain =
     "epochs: 2, schedule: {cosine: {lr: 0.01}}, "
-    "optimizer: {adamw: {weight_decay: 0.01, quantizer_lr_scale: 0.01}}, "
+    "optimizer: {adamw: {weight_decay: 0.01}}, "
     "ema: {decay: 0.9}, clip: {global_norm: 5}, checkpoint_every_steps: 2, log_every_steps: 0";
 constexpr const char* kVerify =
     "verify: {latency_rounds: 0, samples: 8, max_drop: 100, min_integer_mac_share: 0, "

@@ -90,6 +90,20 @@ TEST(Adam, TheFirstStepIsTheLearningRateWhateverTheGradient) {
               kit::IsCloseTo(kit::tensor_of({0.75F, 1.25F, 1}), kit::Tolerance{.absolute = 1e-4}));
 }
 
+TEST(Adam, RelativeStepsAreSharesOfTheParameter) {
+  const Tensor value = kit::tensor_of({1e-3F, 4, -2}).requires_grad_(true);
+  const auto optimizer = make_adam({}, {{.name = "w", .value = value, .relative = true}});
+  for (int step = 0; step < 200; ++step) {
+    value.mutable_grad() = kit::tensor_of({5, 1e-3F, 1});
+    optimizer->step(0.01);
+  }
+  const auto shrunk = static_cast<float>(std::pow(0.99, 200));
+  const auto grown = static_cast<float>(std::pow(1.01, 200));
+  EXPECT_THAT(value.detach(),
+              kit::IsCloseTo(kit::tensor_of({1e-3F * shrunk, 4 * shrunk, -2 * grown}),
+                             kit::Tolerance{.relative = 1e-2}));
+}
+
 TEST(Adam, GivesTheSameBitsOnAnyNumberOfThreads) {
   const auto run = [](int threads) {
     const int before = at::get_num_threads();

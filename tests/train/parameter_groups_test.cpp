@@ -97,6 +97,8 @@ TEST(ParameterGroups, WhatQuantizersLearnGetsNoWeightDecayAndItsOwnRate) {
   EXPECT_THAT(groups[1].names, ElementsAre("fc.weight_scale"));
   EXPECT_EQ(groups[1].weight_decay, 0.0);
   EXPECT_EQ(groups[1].lr_scale, 0.1);
+  EXPECT_TRUE(groups[1].relative);
+  EXPECT_FALSE(groups[0].relative);
   groups = group_parameters(
       graph, names, {.weight_decay = 1e-4, .rules = {{.pattern = "*_scale", .weight_decay = 0.5}}});
   EXPECT_EQ(groups[1].weight_decay, 0.5) << "a rule decides";
