@@ -39,13 +39,14 @@ train::LossTerm make_loss(const LossConfig& config, const std::shared_ptr<train:
     return train::FeaturePair{.student_output = features.output(config.student.at(index)),
                               .teacher = config.teacher.at(index)};
   };
+  const bool probabilities = train::gives_probabilities(self);
   switch (config.kind) {
     case Kind::CrossEntropy:
-      return train::cross_entropy(config.smoothing, train::gives_probabilities(self));
+      return train::cross_entropy(config.smoothing, probabilities);
     case Kind::Divergence:
-      return train::distil_divergence(teacher, config.temperature);
+      return train::distil_divergence(teacher, config.temperature, probabilities);
     case Kind::SoftLabel:
-      return train::distil_soft_label(teacher, config.temperatures);
+      return train::distil_soft_label(teacher, config.temperatures, probabilities);
     case Kind::Feature:
       return train::distil_feature(teacher, pair(0));
     case Kind::Flow:

@@ -5,6 +5,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "espalier/base/check.h"
+#include "espalier/train/class_scores.h"
 
 namespace espalier::train {
 namespace {
@@ -17,7 +18,8 @@ void check_temperature(double temperature) {
 }  // namespace
 
 Teacher::Teacher(const ir::Graph& graph, const std::vector<std::string>& features)
-    : program_(exec::Program::compile(graph, {.taps = features})) {}
+    : program_(exec::Program::compile(graph, {.taps = features})),
+      probabilities_(gives_probabilities(graph)) {}
 
 const Teacher::Answer& Teacher::answer(const data::Batch& batch) {
   if (images_.defined() && images_.is_same(batch.images)) return answer_;
@@ -26,29 +28,33 @@ const Teacher::Answer& Teacher::answer(const data::Batch& batch) {
   const auto keep = [&](std::string_view name, const Tensor& tensor) {
     answer.features.insert_or_assign(std::string(name), tensor);
   };
-  answer.output = program_.run(std::span(&batch.images, 1), keep).at(0);
+  const std::vector<Tensor> outputs = program_.run(std::span(&batch.images, 1), keep);
+  answer.output = class_logits(outputs.at(0), probabilities_);
   answer_ = std::move(answer);
   images_ = batch.images;
   return answer_;
 }
 
-LossTerm distil_divergence(std::shared_ptr<Teacher> teacher, double temperature) {
+LossTerm distil_divergence(std::shared_ptr<Teacher> teacher, double temperature,
+                           bool probabilities) {
   check_temperature(temperature);
   return {.name = "distil_kl",
-          .function = [teacher = std::move(teacher), temperature](std::span<const Tensor> outputs,
-                                                                  const data::Batch& batch) {
-            return soft_label_divergence(outputs[0], teacher->answer(batch).output, temperature);
+          .function = [teacher = std::move(teacher), temperature, probabilities](
+                          std::span<const Tensor> outputs, const data::Batch& batch) {
+            return soft_label_divergence(class_logits(outputs[0], probabilities),
+                                         teacher->answer(batch).output, temperature);
           }};
 }
 
 LossTerm distil_soft_label(std::shared_ptr<Teacher> teacher,
-                           const SoftLabelTemperatures& temperatures) {
+                           const SoftLabelTemperatures& temperatures, bool probabilities) {
   check_temperature(temperatures.student);
   check_temperature(temperatures.teacher);
   return {.name = "distil_soft_label",
-          .function = [teacher = std::move(teacher), temperatures](std::span<const Tensor> outputs,
-                                                                   const data::Batch& batch) {
-            return soft_label_loss(outputs[0], teacher->answer(batch).output, temperatures);
+          .function = [teacher = std::move(teacher), temperatures, probabilities](
+                          std::span<const Tensor> outputs, const data::Batch& batch) {
+            return soft_label_loss(class_logits(outputs[0], probabilities),
+                                   teacher->answer(batch).output, temperatures);
           }};
 }
 

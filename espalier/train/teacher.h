@@ -17,7 +17,7 @@ class Teacher {
  public:
   /// What it says to a batch.
   struct Answer {
-    Tensor output;             ///< its first output
+    Tensor output;             ///< its first output, as class scores (class_logits)
     exec::TensorMap features;  ///< by value name
   };
 
@@ -28,7 +28,8 @@ class Teacher {
 
  private:
   exec::Program program_;
-  Tensor images_;  ///< of the answer; held, so that no other batch has its memory
+  bool probabilities_;  ///< it ends with a Softmax
+  Tensor images_;       ///< of the answer; held, so that no other batch has its memory
   Answer answer_;
 };
 
@@ -40,11 +41,14 @@ struct FeaturePair {
 
 /// @name Terms that make a student like its teacher
 /// A LossTerm may share its teacher with others; its life ends with the last of them. Neither reads
-/// labels. Throw UserError for temperatures that are not above 0.
+/// labels. `probabilities`: the student's first output is a Softmax over its classes. Throw
+/// UserError for temperatures that are not above 0.
 /// @{
-[[nodiscard]] LossTerm distil_divergence(std::shared_ptr<Teacher> teacher, double temperature);
+[[nodiscard]] LossTerm distil_divergence(std::shared_ptr<Teacher> teacher, double temperature,
+                                         bool probabilities = false);
 [[nodiscard]] LossTerm distil_soft_label(std::shared_ptr<Teacher> teacher,
-                                         const SoftLabelTemperatures& temperatures);
+                                         const SoftLabelTemperatures& temperatures,
+                                         bool probabilities = false);
 [[nodiscard]] LossTerm distil_feature(std::shared_ptr<Teacher> teacher, const FeaturePair& pair);
 [[nodiscard]] LossTerm distil_flow(std::shared_ptr<Teacher> teacher, const FeaturePair& first,
                                    const FeaturePair& second);

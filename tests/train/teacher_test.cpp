@@ -73,6 +73,30 @@ TEST(Teacher, TermsSpeakOfStudentAndTeacher) {
   EXPECT_TRUE(maps.grad().defined());
 }
 
+TEST(Teacher, OutputsThatAreProbabilitiesAreComparedAsSuch) {
+  const ir::Graph graph = synthetic_model(3);
+  ir::Graph ending = graph.clone();
+  ir::Node& softmax = ending.add_node({.op = "Softmax",
+                                       .inputs = {ending.outputs()[0]},
+                                       .outputs = {"probabilities"},
+                                       .attributes = {{"axis", std::int64_t{1}}},
+                                       .name = "softmax"});
+  softmax.output()->set_type(ending.outputs()[0]->type());
+  ending.set_output(0, *softmax.output());
+  const auto teacher = std::make_shared<Teacher>(graph, std::vector<std::string>{});
+  const auto sure = std::make_shared<Teacher>(ending, std::vector<std::string>{});
+  const data::Batch images = batch(1);
+  const std::vector<Tensor> logits{kit::random_tensor({4, 4}, 5)};
+  const std::vector<Tensor> probabilities{logits[0].softmax(1)};
+  const auto close = [&](const LossTerm& term, const LossTerm& reference) {
+    EXPECT_THAT(term.function(probabilities, images),
+                kit::IsCloseTo(reference.function(logits, images)));
+  };
+  close(distil_divergence(sure, 3, true), distil_divergence(teacher, 3));
+  close(distil_soft_label(sure, {.student = 2, .teacher = 2}, true),
+        distil_soft_label(teacher, {.student = 2, .teacher = 2}));
+}
+
 TEST(Teacher, SelfDistillationNeedsNoLabels) {
   // A student that starts elsewhere comes nearer to its teacher, on images without labels.
   class Unlabelled final : public BatchSource {
