@@ -89,7 +89,7 @@ ir::Node& add_fake_quantize(ir::Graph& graph, ir::Value& value, const tensor::Qu
   ir::Node& node = insert_behind(graph, value,
                                  {.op = std::string(kFakeQuantize),
                                   .inputs = {&value, &scale_value, &zero_value},
-                                  .outputs = {graph.unique_value_name(name + "_dequantized")},
+                                  .outputs = {graph.unique_value_name(name + "_dq")},
                                   .attributes = std::move(attributes),
                                   .name = graph.unique_node_name(name + "_fake_quantize"),
                                   .domain = std::string(ir::kEspalierDomain)});

@@ -20,7 +20,7 @@ inline constexpr std::string_view kFakeQuantize = "FakeQuantize";
 [[nodiscard]] ir::Node* fake_quantize_behind(const ir::Value* value);
 
 /// Adds the initializers `<name>_scale` and `<name>_zero_point` and the node `<name>_fake_quantize`
-/// with output `<name>_dequantized` (names made unique) for a value called `name`, right after the
+/// with output `<name>_dq` (names made unique) for a value called `name`, right after the
 /// value's producer. Uses of the value are not changed. Returns the node.
 ir::Node& add_fake_quantize(ir::Graph& graph, ir::Value& value, const tensor::QuantParams& params);
 

@@ -88,7 +88,7 @@ void hook(ir::Graph& graph, ir::Node& layer, ir::Attributes attributes, const Te
       layer, {.op = std::string(kFakeQuantize),
               .inputs = {&weight, constant("_scale", scale),
                          constant("_zero_point", at::zeros(scale.sizes(), at::kInt))},
-              .outputs = {graph.unique_value_name(weight.name() + "_dequantized")},
+              .outputs = {graph.unique_value_name(weight.name() + "_dq")},
               .attributes = std::move(attributes),
               .name = graph.unique_node_name(weight.name() + "_fake_quantize"),
               .domain = std::string(ir::kEspalierDomain)});

@@ -14,9 +14,9 @@ struct InsertOptions {
 /// Applies a quantization plan: gives the simulated graph.
 ///
 /// Before   y = Conv(x, W, b)
-/// After    x_dequantized = FakeQuantize(x, x_scale, x_zero_point)
-///          W_dequantized = FakeQuantize(W, W_scale, W_zero_point), axis 0
-///          y = Conv(x_dequantized, W_dequantized, b')
+/// After    x_dq = FakeQuantize(x, x_scale, x_zero_point)
+///          W_dq = FakeQuantize(W, W_scale, W_zero_point), axis 0
+///          y = Conv(x_dq, W_dq, b')
 /// Formula  b' = s_x * s_w[o] * round(b[o] / (s_x * s_w[o])), after the plan's correction of b.
 ///
 /// A value is quantized once, however many edges of the plan read it; uses that are not in the plan

@@ -87,14 +87,18 @@ std::vector<ir::Value*> typed_parameters(ir::Graph& graph, ir::Node& node,
   return {node.input(1), node.input(2)};
 }
 
+void erase_unused(ir::Graph& graph, ir::Value& value) {
+  if (value.uses().empty() && !value.is_output()) graph.erase(value);
+}
+
 /// Puts DequantizeLinear(codes) in the place of the FakeQuantize node.
 void dequantize_in_place(ir::Graph& graph, ir::Node& node, ir::Value& codes,
                          const FakeQuantizeParams& params, const std::string& stem) {
   ir::Node& dequantize =
       graph.insert_before(node, {.op = "DequantizeLinear",
-                                 .inputs = {&codes, node.input(1), node.input(2)},
+                                 .inputs = {&codes, node.input(1), node.input(kZeroPoint)},
                                  .attributes = axis_attribute(params),
-                                 .name = graph.unique_node_name(stem + "_dequantize")});
+                                 .name = graph.unique_node_name(stem + "_dq")});
   ir::Value& output = *node.output();
   const std::string name = output.name();
   dequantize.output()->set_type(output.type());
@@ -111,28 +115,41 @@ void lower_weight(ir::Graph& graph, ir::Node& node) {
   const std::string stem = stem_of(node);
   typed_parameters(graph, node, params, type.type);
   const Tensor codes = quantize_codes(weight.constant(), params).to(type.type).contiguous();
-  ir::Value& quantized = graph.add_initializer(graph.unique_value_name(stem + "_quantized"), codes);
+  ir::Value& quantized = graph.add_initializer(graph.unique_value_name(stem + "_q"), codes);
   dequantize_in_place(graph, node, quantized, params, stem);
-  if (weight.uses().empty() && !weight.is_output()) graph.erase(weight);
+  erase_unused(graph, weight);
+}
+
+/// Clip(value, lowest, highest) in front of a quantizer's node.
+ir::Value& insert_clip(ir::Graph& graph, ir::Node& node, ir::Value& value, const Tensor& lowest,
+                       const Tensor& highest) {
+  const std::string stem = stem_of(node);
+  const auto limit = [&](std::string_view suffix, const Tensor& constant) {
+    return &graph.add_initializer(graph.unique_value_name(fmt::format("{}{}", stem, suffix)),
+                                  constant);
+  };
+  ir::Node& clip = graph.insert_before(
+      node, {.op = "Clip",
+             .inputs = {&value, limit("_lowest", lowest), limit("_highest", highest)},
+             .outputs = {graph.unique_value_name(stem + "_clipped")},
+             .name = graph.unique_node_name(stem + "_clip")});
+  clip.output()->set_type(value.type());
+  return *clip.output();
+}
+
+bool fills(const FakeQuantizeParams& params, const CodeType& type) {
+  return params.qmin == type.qmin && params.qmax == type.qmax;
 }
 
 /// The codes cut to those of the quantizer, where its type has more: QuantizeLinear saturates at
 /// the limits of the type alone.
 ir::Value& clip_codes(ir::Graph& graph, ir::Node& node, ir::Value& codes,
                       const FakeQuantizeParams& params, const CodeType& type) {
-  if (params.qmin == type.qmin && params.qmax == type.qmax) return codes;
-  const std::string stem = stem_of(node);
-  const auto limit = [&](std::string_view suffix, std::int64_t code) {
-    return &graph.add_initializer(graph.unique_value_name(fmt::format("{}{}", stem, suffix)),
-                                  at::full({}, code, at::TensorOptions(type.type)));
+  if (fills(params, type)) return codes;
+  const auto limit = [&](std::int64_t code) {
+    return at::full({}, code, at::TensorOptions(type.type));
   };
-  ir::Node& clip = graph.insert_before(
-      node, {.op = "Clip",
-             .inputs = {&codes, limit("_lowest", params.qmin), limit("_highest", params.qmax)},
-             .outputs = {graph.unique_value_name(stem + "_clipped")},
-             .name = graph.unique_node_name(stem + "_clip")});
-  clip.output()->set_type(codes.type());
-  return *clip.output();
+  return insert_clip(graph, node, codes, limit(params.qmin), limit(params.qmax));
 }
 
 /// What a quantizer of 16-bit codes takes, cut to the values of its codes: engines have no Clip of
@@ -140,28 +157,19 @@ ir::Value& clip_codes(ir::Graph& graph, ir::Node& node, ir::Value& codes,
 ir::Value& clip_values(ir::Graph& graph, ir::Node& node, const FakeQuantizeParams& params,
                        const CodeType& type) {
   ir::Value& input = *node.input(0);
-  if (params.qmin == type.qmin && params.qmax == type.qmax) return input;
+  if (fills(params, type)) return input;
   if (params.axis) {
     throw base::UnsupportedError({.what = "cannot export a quantizer",
                                   .where = node.label(),
                                   .got = "9 to 15 bits with a scale for each channel",
                                   .expected = "one scale"});
   }
-  const std::string stem = stem_of(node);
   const double zero_point = params.zero_point.item<int>();
   const double scale = params.scale.item<float>();
-  const auto limit = [&](std::string_view suffix, std::int64_t code) {
-    return &graph.add_initializer(
-        graph.unique_value_name(fmt::format("{}{}", stem, suffix)),
-        at::full({}, (static_cast<double>(code) - zero_point) * scale, at::kFloat));
+  const auto limit = [&](std::int64_t code) {
+    return at::full({}, (static_cast<double>(code) - zero_point) * scale, at::kFloat);
   };
-  ir::Node& clip = graph.insert_before(
-      node, {.op = "Clip",
-             .inputs = {&input, limit("_lowest", params.qmin), limit("_highest", params.qmax)},
-             .outputs = {graph.unique_value_name(stem + "_clipped")},
-             .name = graph.unique_node_name(stem + "_clip")});
-  clip.output()->set_type(input.type());
-  return *clip.output();
+  return insert_clip(graph, node, input, limit(params.qmin), limit(params.qmax));
 }
 
 bool is_16_bit(const CodeType& type) {
@@ -175,12 +183,11 @@ void lower_activation(ir::Graph& graph, ir::Node& node) {
   const std::string stem = stem_of(node);
   const auto parameters = typed_parameters(graph, node, params, type.type);
   ir::Value& values = is_16_bit(type) ? clip_values(graph, node, params, type) : *node.input(0);
-  ir::Node& quantize =
-      graph.insert_before(node, {.op = "QuantizeLinear",
-                                 .inputs = {&values, parameters[0], parameters[1]},
-                                 .outputs = {graph.unique_value_name(stem + "_quantized")},
-                                 .attributes = axis_attribute(params),
-                                 .name = graph.unique_node_name(stem + "_quantize")});
+  ir::Node& quantize = graph.insert_before(node, {.op = "QuantizeLinear",
+                                                  .inputs = {&values, parameters[0], parameters[1]},
+                                                  .outputs = {graph.unique_value_name(stem + "_q")},
+                                                  .attributes = axis_attribute(params),
+                                                  .name = graph.unique_node_name(stem + "_q")});
   quantize.output()->set_type(
       {.dtype = tensor::from_scalar_type(type.type), .shape = node.output()->type().shape});
   ir::Value& codes = is_16_bit(type) ? *quantize.output()
@@ -195,7 +202,9 @@ const Tensor* dequantized_scale(const ir::Value* value) {
   return constant_of(producer->input(1));
 }
 
-/// The int32 form of the bias of one node.
+/// The int32 form of the bias of one node. Its zero point, zero for each channel, is left out, as
+/// ONNX allows and engines take; those of weights stay: without them ONNX Runtime computes Gemm in
+/// float.
 void lower_bias(ir::Graph& graph, ir::Node& node) {
   const ops::OpFacts* facts = ops::find(node);
   if (facts == nullptr || facts->bias < 0 || facts->weight < 0) return;
@@ -216,20 +225,19 @@ void lower_bias(ir::Graph& graph, ir::Node& node) {
     return &graph.add_initializer(
         graph.unique_value_name(fmt::format("{}{}", value.name(), suffix)), constant);
   };
-  ir::Value* quantized = fresh("_quantized", codes);
+  ir::Value* quantized = fresh("_q", codes);
   ir::Value* scale_value = fresh("_scale", scale);
-  ir::Value* zero_value = fresh("_zero_point", at::zeros(scale.sizes(), at::kInt));
   ir::Attributes attributes;
   if (scale.dim() != 0) attributes["axis"] = bias->dim() - 1;
-  ir::Node& dequantize = graph.insert_before(
-      node, {.op = "DequantizeLinear",
-             .inputs = {quantized, scale_value, zero_value},
-             .outputs = {graph.unique_value_name(value.name() + "_dequantized")},
-             .attributes = std::move(attributes),
-             .name = graph.unique_node_name(value.name() + "_dequantize")});
+  ir::Node& dequantize =
+      graph.insert_before(node, {.op = "DequantizeLinear",
+                                 .inputs = {quantized, scale_value},
+                                 .outputs = {graph.unique_value_name(value.name() + "_dq")},
+                                 .attributes = std::move(attributes),
+                                 .name = graph.unique_node_name(value.name() + "_dq")});
   dequantize.output()->set_type(value.type());
   graph.set_input(node, port, dequantize.output());
-  if (value.uses().empty() && !value.is_output()) graph.erase(value);
+  erase_unused(graph, value);
 }
 
 bool is_qdq(const ir::Node& node) {
@@ -244,12 +252,12 @@ std::set<const ir::Node*> qdq_nodes(const ir::Graph& graph) {
   return nodes;
 }
 
-/// One initializer for all zero points of the same type, shape and bytes: those of channels are
-/// zeros, as long as a bias each. Nodes of `before` stay as they are.
+/// One initializer for all zero points of the same type, shape and bytes. Nodes of `before` stay as
+/// they are.
 void share_zero_points(ir::Graph& graph, const std::set<const ir::Node*>& before) {
   std::map<std::tuple<at::ScalarType, std::vector<std::int64_t>, std::string>, ir::Value*> shared;
   for (ir::Node* node : graph.nodes()) {
-    if (!is_qdq(*node) || before.contains(node)) continue;
+    if (!is_qdq(*node) || before.contains(node) || node->inputs().size() <= kZeroPoint) continue;
     ir::Value& zero = *node->input(kZeroPoint);
     const Tensor constant = zero.constant().contiguous();
     std::string bytes(static_cast<const char*>(constant.const_data_ptr()), constant.nbytes());
@@ -259,7 +267,7 @@ void share_zero_points(ir::Graph& graph, const std::set<const ir::Node*>& before
       graph.rename(zero, graph.unique_value_name("zero_point"));
     } else if (place->second != &zero) {
       graph.set_input(*node, kZeroPoint, place->second);
-      if (zero.uses().empty() && !zero.is_output()) graph.erase(zero);
+      erase_unused(graph, zero);
     }
   }
 }

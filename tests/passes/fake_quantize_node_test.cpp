@@ -33,10 +33,10 @@ TEST(FakeQuantizeNode, ComputesTensorFakeQuantize) {
   graph.add_output(*input.output());
   EXPECT_TRUE(ir::verify(graph).empty());
   EXPECT_EQ(node.name(), "w_fake_quantize");
-  EXPECT_EQ(node.output()->name(), "w_dequantized");
+  EXPECT_EQ(node.output()->name(), "w_dq");
   EXPECT_EQ(graph.opsets.at("espalier"), 1);
   const auto outputs = passes_test::run_graph(graph, {.dtype = tensor::DType::Float32});
-  EXPECT_THAT(outputs.at("w_dequantized"),
+  EXPECT_THAT(outputs.at("w_dq"),
               kit::HasSameBits(tensor::fake_quantize(weight.constant(), per_channel())));
   EXPECT_EQ(fake_quantize_behind(node.output()), &node);
   EXPECT_EQ(fake_quantize_behind(&weight), nullptr);

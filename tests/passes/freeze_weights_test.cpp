@@ -32,8 +32,8 @@ TEST(FreezeWeights, MovesTheScaleBehindTheLayer) {
   EXPECT_EQ(apply(freeze_weights(), graph), 1U);
   EXPECT_EQ(kit::to_text(graph),
             "inputs x\n"
-            "x_dequantized = FakeQuantize(x, x_scale, x_zero_point) [x_fake_quantize]\n"
-            "a_integers = Conv(x_dequantized, w_frozen) [conv]\n"
+            "x_dq = FakeQuantize(x, x_scale, x_zero_point) [x_fake_quantize]\n"
+            "a_integers = Conv(x_dq, w_frozen) [conv]\n"
             "a_Mul = Mul(a_integers, w_dequantize_scale) [conv_Mul]\n"
             "a = Add(a_Mul, w_bias) [conv_Mul_Add]\n"
             "y = Relu(a) [relu]\n"

@@ -31,12 +31,12 @@ TEST(InsertFakeQuantize, BuildsTheSimulatedGraph) {
   EXPECT_EQ(apply(insert_fake_quantize(plan), graph), 3U);
   EXPECT_EQ(kit::to_text(graph),
             "inputs x\n"
-            "x_dequantized = FakeQuantize(x, x_scale, x_zero_point) [x_fake_quantize]\n"
-            "w_dequantized = FakeQuantize(w, w_scale, w_zero_point) [w_fake_quantize]\n"
-            "a = Conv(x_dequantized, w_dequantized, b) [conv]\n"
+            "x_dq = FakeQuantize(x, x_scale, x_zero_point) [x_fake_quantize]\n"
+            "w_dq = FakeQuantize(w, w_scale, w_zero_point) [w_fake_quantize]\n"
+            "a = Conv(x_dq, w_dq, b) [conv]\n"
             "r = Relu(a) [relu]\n"
-            "r_dequantized = FakeQuantize(r, r_scale, r_zero_point) [r_fake_quantize]\n"
-            "y = Neg(r_dequantized) [neg]\n"
+            "r_dq = FakeQuantize(r, r_scale, r_zero_point) [r_fake_quantize]\n"
+            "y = Neg(r_dq) [neg]\n"
             "outputs y\n");
 }
 

@@ -28,11 +28,11 @@ const ir::Node& quantizer_of(const ir::Graph& graph, const std::string& value) {
 TEST(InsertTrainingQuantizers, KeepsBatchNormalizationBehindQuantizedLayers) {
   const TrainingCase row = training_case({});
   const std::string text = kit::to_text(row.training);
-  EXPECT_THAT(text, testing::HasSubstr("a_unfolded = Conv(x_dequantized, w1_dequantized) [conv1]"));
+  EXPECT_THAT(text, testing::HasSubstr("a_unfolded = Conv(x_dq, w1_dq) [conv1]"));
   EXPECT_THAT(text, testing::HasSubstr("a = BatchNormalization(a_unfolded, "));
-  EXPECT_THAT(text, testing::HasSubstr("r_dequantized = FakeQuantize(r, r_scale, r_zero_point, "
+  EXPECT_THAT(text, testing::HasSubstr("r_dq = FakeQuantize(r, r_scale, r_zero_point, "
                                        "r_state) [r_fake_quantize]"));
-  EXPECT_THAT(text, testing::HasSubstr("s = Add(e_dequantized, r_dequantized) [add]"));
+  EXPECT_THAT(text, testing::HasSubstr("s = Add(e_dq, r_dq) [add]"));
   EXPECT_EQ(quantizer_of(row.training, "r").get_string("estimator", ""), "moving_average_abs_max");
   EXPECT_EQ(quantizer_of(row.training, "w1").get_string("role", ""), "weight");
 }

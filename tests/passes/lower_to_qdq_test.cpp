@@ -30,24 +30,24 @@ TEST(LowerToQdq, WritesQuantizeAndDequantize) {
   EXPECT_EQ(apply(lower_to_qdq(plan), graph), 3U);
   EXPECT_EQ(kit::to_text(graph),
             "inputs x\n"
-            "x_quantized = QuantizeLinear(x, x_scale, zero_point) [x_quantize]\n"
-            "x_dequantized = DequantizeLinear(x_quantized, x_scale, zero_point) [x_dequantize]\n"
-            "w_dequantized = DequantizeLinear(w_quantized, w_scale, zero_point_1) [w_dequantize]\n"
-            "b_dequantized = DequantizeLinear(b_quantized, b_scale, zero_point_2) [b_dequantize]\n"
-            "a = Conv(x_dequantized, w_dequantized, b_dequantized) [conv]\n"
+            "x_q = QuantizeLinear(x, x_scale, zero_point) [x_q]\n"
+            "x_dq = DequantizeLinear(x_q, x_scale, zero_point) [x_dq]\n"
+            "w_dq = DequantizeLinear(w_q, w_scale, zero_point_1) [w_dq]\n"
+            "b_dq = DequantizeLinear(b_q, b_scale) [b_dq]\n"
+            "a = Conv(x_dq, w_dq, b_dq) [conv]\n"
             "r = Relu(a) [relu]\n"
-            "r_quantized = QuantizeLinear(r, r_scale, zero_point_3) [r_quantize]\n"
-            "r_dequantized = DequantizeLinear(r_quantized, r_scale, zero_point_3) [r_dequantize]\n"
-            "y = Neg(r_dequantized) [neg]\n"
+            "r_q = QuantizeLinear(r, r_scale, zero_point_2) [r_q]\n"
+            "r_dq = DequantizeLinear(r_q, r_scale, zero_point_2) [r_dq]\n"
+            "y = Neg(r_dq) [neg]\n"
             "outputs y\n");
-  EXPECT_EQ(graph.find_value("w_quantized")->type().dtype, tensor::DType::Int8);
+  EXPECT_EQ(graph.find_value("w_q")->type().dtype, tensor::DType::Int8);
   EXPECT_EQ(graph.find_value("zero_point_1")->type().dtype, tensor::DType::Int8);
-  EXPECT_EQ(graph.find_value("x_quantized")->type().dtype, tensor::DType::UInt8);
+  EXPECT_EQ(graph.find_value("x_q")->type().dtype, tensor::DType::UInt8);
   EXPECT_EQ(graph.find_value("zero_point")->type().dtype, tensor::DType::UInt8);
-  EXPECT_EQ(graph.find_value("b_quantized")->type().dtype, tensor::DType::Int32);
-  EXPECT_EQ(graph.find_node("w_dequantize")->get_int("axis"), 0);
-  EXPECT_EQ(graph.find_node("b_dequantize")->get_int("axis"), 0);
-  EXPECT_FALSE(graph.find_node("x_dequantize")->has("axis"));
+  EXPECT_EQ(graph.find_value("b_q")->type().dtype, tensor::DType::Int32);
+  EXPECT_EQ(graph.find_node("w_dq")->get_int("axis"), 0);
+  EXPECT_EQ(graph.find_node("b_dq")->get_int("axis"), 0);
+  EXPECT_FALSE(graph.find_node("x_dq")->has("axis"));
   EXPECT_EQ(graph.find_value("w"), nullptr) << "float weights are gone";
   EXPECT_EQ(graph.find_value("b"), nullptr);
   EXPECT_FALSE(graph.opsets.contains("espalier"));
@@ -133,8 +133,8 @@ TEST(LowerToQdq, RoundsBiasesThatTrainingLeftFloat) {
   apply(insert_fake_quantize(plan), rounded);
   apply(lower_to_qdq(plan), graph);
   apply(lower_to_qdq(plan), rounded);
-  EXPECT_THAT(graph.find_value("b_quantized")->constant(),
-              kit::HasSameBits(rounded.find_value("b_quantized")->constant()));
+  EXPECT_THAT(graph.find_value("b_q")->constant(),
+              kit::HasSameBits(rounded.find_value("b_q")->constant()));
 }
 
 TEST(LowerToQdq, WritesReducedWeightsAndSignedValues) {
@@ -148,10 +148,10 @@ TEST(LowerToQdq, WritesReducedWeightsAndSignedValues) {
   input.zero_point = {0};
   apply(insert_fake_quantize(plan), graph);
   apply(lower_to_qdq(plan), graph);
-  const Tensor codes = graph.find_value("w_quantized")->constant();
+  const Tensor codes = graph.find_value("w_q")->constant();
   EXPECT_EQ(codes.scalar_type(), at::kChar);
   EXPECT_LE(codes.to(at::kInt).abs().max().item<int>(), 63);
-  EXPECT_EQ(graph.find_node("x_quantize")->input(2)->type().dtype, tensor::DType::Int8);
+  EXPECT_EQ(graph.find_node("x_q")->input(2)->type().dtype, tensor::DType::Int8);
 }
 
 TEST(LowerToQdq, CutsCodesThatDoNotFillTheirType) {
@@ -161,11 +161,10 @@ TEST(LowerToQdq, CutsCodesThatDoNotFillTheirType) {
   plan.activations.at("x").params.zero_point = {3};
   apply(insert_fake_quantize(plan), graph);
   apply(lower_to_qdq(plan), graph);
-  EXPECT_THAT(
-      kit::to_text(graph),
-      testing::HasSubstr("x_quantized = QuantizeLinear(x, x_scale, zero_point) [x_quantize]\n"
-                         "x_clipped = Clip(x_quantized, x_lowest, x_highest) [x_clip]\n"
-                         "x_dequantized = DequantizeLinear(x_clipped, x_scale, zero_point)"));
+  EXPECT_THAT(kit::to_text(graph),
+              testing::HasSubstr("x_q = QuantizeLinear(x, x_scale, zero_point) [x_q]\n"
+                                 "x_clipped = Clip(x_q, x_lowest, x_highest) [x_clip]\n"
+                                 "x_dq = DequantizeLinear(x_clipped, x_scale, zero_point)"));
   EXPECT_EQ(graph.find_value("x_lowest")->constant().item<int>(), 0);
   EXPECT_EQ(graph.find_value("x_highest")->constant().item<int>(), 15);
   EXPECT_EQ(graph.find_value("x_highest")->constant().scalar_type(), at::kByte);
@@ -209,8 +208,8 @@ TEST(LowerToQdq, CutsValuesInFrontOf16BitCodesThatDoNotFillTheirType) {
   apply(lower_to_qdq(plan), graph);
   EXPECT_THAT(kit::to_text(graph),
               testing::HasSubstr("x_clipped = Clip(x, x_lowest, x_highest) [x_clip]\n"
-                                 "x_quantized = QuantizeLinear(x_clipped, x_scale, "));
-  EXPECT_EQ(graph.find_value("x_quantized")->type().dtype, tensor::DType::UInt16);
+                                 "x_q = QuantizeLinear(x_clipped, x_scale, "));
+  EXPECT_EQ(graph.find_value("x_q")->type().dtype, tensor::DType::UInt16);
   EXPECT_EQ(graph.find_value("x_lowest")->constant().item<float>(), -100 * params.scale[0]);
   EXPECT_FLOAT_EQ(graph.find_value("x_highest")->constant().item<float>(),
                   (4095 - 100) * params.scale[0]);
