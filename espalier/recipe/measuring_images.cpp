@@ -146,6 +146,14 @@ MeasuringImages read_measuring_images(const DataSplits& splits, const ir::Graph&
     const std::int64_t batches = (options.further + kFurtherBatch - 1) / kFurtherBatch;
     const std::int64_t size = fixed.value_or((options.further + batches - 1) / batches);
     const std::int64_t images = fixed ? options.further - options.further % size : options.further;
+    if (images == 0) {
+      throw base::UserError(
+          {.what = "too few images to re-estimate BatchNormalization",
+           .where = splits.source,
+           .got = fmt::format("{}", options.further),
+           .expected = fmt::format("at least {}, the batch that the model fixes", size),
+           .hint = "raise --reestimate-bn"});
+    }
     for (data::Batch& part : reading.read({start, start + images}, size)) {
       result.further.push_back(std::move(part.images));
     }

@@ -131,8 +131,10 @@ class Pruning {
     const auto present = static_cast<double>(prune::amount(model.cost(prune::Removal(map)), kind));
     if (iteration == 1) whole_ = present;
     if (!stage_.sensitivities.empty()) {
-      options.curves = load_curves(stage_.sensitivities, analysis::model_id(graph_));
-      compare_criteria();
+      const SensitivityStore measured =
+          load_sensitivities_of(stage_.sensitivities, analysis::model_id(graph_));
+      compare_criteria(measured.header.criterion);
+      options.curves = to_curves(measured);
     }
     options.limits.gone = gone_;
     options.may_be_done = iteration > 1;
@@ -150,8 +152,7 @@ class Pruning {
   }
 
   /// Curves say what channels of their own criterion cost.
-  void compare_criteria() {
-    const std::string measured = load_sensitivities(stage_.sensitivities).header.criterion;
+  void compare_criteria(std::string_view measured) {
     if (measured == stage_.scores.criterion) return;
     notes_.push_back(fmt::format(
         "the sensitivities are of criterion '{}', and channels go by '{}': other channels than "
@@ -209,7 +210,7 @@ class Pruning {
 
   /// Statistics of a few images together are not those of a training: where the file fixes such a
   /// batch, larger ones are tried.
-  train::ReestimateResult reestimate_norms() {
+  train::ReestimateResult reestimate_norms(std::string& reason) {
     constexpr std::int64_t kLeastBatch = 16;
     constexpr std::int64_t kBatch = 128;
     std::vector<std::vector<Tensor>> inputs = images_->inputs();
@@ -234,23 +235,23 @@ class Pruning {
       graph_ = std::move(free);
       return result;
     } catch (const base::UserError& error) {
-      notes_.push_back(
-          fmt::format("normalizations were not re-estimated: the file fixes a batch of {}, whose "
-                      "statistics are not those of a training, and larger ones do not run ({})",
-                      *fixed, error.what()));
+      reason = fmt::format(
+          "normalizations were not re-estimated: the file fixes a batch of {}, whose statistics "
+          "are not those of a training, and larger ones do not run ({})",
+          *fixed, error.what());
       return {};
     }
   }
 
   void reestimate(std::int64_t iteration) {
-    const std::size_t notes = notes_.size();
-    const train::ReestimateResult result = reestimate_norms();
-    if (notes_.size() > notes && iteration < stage_.iterations) notes_.pop_back();
+    std::string reason;
+    const train::ReestimateResult result = reestimate_norms(reason);
     if (iteration < stage_.iterations) return;
     facts_["reestimated_norms"] = result.norms;
-    if (result.norms > 0 || notes_.size() > notes) return;
-    notes_.push_back(
-        "the model has no BatchNormalization (folded, perhaps): nothing to re-estimate");
+    if (reason.empty() && result.norms == 0) {
+      reason = "the model has no BatchNormalization (folded, perhaps): nothing to re-estimate";
+    }
+    if (!reason.empty()) notes_.push_back(reason);
   }
 
   void judge() {

@@ -2,6 +2,8 @@
 
 #include <optional>
 
+#include <fmt/format.h>
+
 #include "espalier/base/error.h"
 #include "espalier/base/interrupt.h"
 #include "espalier/data/labels.h"
@@ -91,6 +93,14 @@ bool needs_gradients(prune::Evidence evidence) {
 exec::TensorMap criterion_gradients(const ir::Graph& graph, prune::Evidence evidence,
                                     const std::vector<data::Batch>& batches) {
   if (!needs_gradients(evidence)) return {};
+  const std::int64_t fixed = deploy::fixed_batch(graph).value_or(1);
+  if (evidence == prune::Evidence::SquaredGradients && fixed != 1) {
+    throw base::UnsupportedError(
+        {.what = "criterion 'fisher' needs the gradients of single images",
+         .got = fmt::format("a model that fixes a batch of {}", fixed),
+         .expected = "a free batch dimension",
+         .hint = "export the model with a dynamic batch, or choose criterion 'taylor'"});
+  }
   std::size_t position = 0;
   const train::NextLabelled next = [&]() -> std::optional<data::Batch> {
     if (position == batches.size()) return std::nullopt;

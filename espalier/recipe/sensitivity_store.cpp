@@ -271,10 +271,9 @@ std::map<std::string, prune::LossCurve, std::less<>> to_curves(const Sensitivity
   return curves;
 }
 
-std::map<std::string, prune::LossCurve, std::less<>> load_curves(const fs::path& path,
-                                                                 std::string_view model_id) {
-  const SensitivityStore store = load_sensitivities(path);
-  if (!model_id.empty() && store.header.model_id != model_id) {
+SensitivityStore load_sensitivities_of(const fs::path& path, std::string_view model_id) {
+  SensitivityStore store = load_sensitivities(path);
+  if (store.header.model_id != model_id) {
     throw base::UserError(
         {.what = "the sensitivities belong to another model",
          .where = path.string(),
@@ -283,7 +282,7 @@ std::map<std::string, prune::LossCurve, std::less<>> load_curves(const fs::path&
          .hint = "measure this model: espalier sensitivity MODEL --data ..."});
   }
   base::check(!store.points.empty(), "'{}' holds no sensitivities yet", path.string());
-  return to_curves(store);
+  return store;
 }
 
 namespace {

@@ -82,13 +82,14 @@ void check_same_measurement(const SensitivityHeader& found, const SensitivityHea
 /// together.
 [[nodiscard]] SensitivityStore merge_sensitivities(std::span<const std::filesystem::path> files);
 
-/// Loss by removed share for every group. A stopped point counts with the loss of the images seen.
+/// The points of a file that can prune a model. Throws UserError when the file is damaged, holds no
+/// points, or belongs to another model than `model_id`.
+[[nodiscard]] SensitivityStore load_sensitivities_of(const std::filesystem::path& path,
+                                                     std::string_view model_id);
+/// Loss by removed share for every group, for prune::BudgetOptions::curves. A stopped point counts
+/// with the loss of the images seen.
 [[nodiscard]] std::map<std::string, prune::LossCurve, std::less<>> to_curves(
     const SensitivityStore& store);
-/// The curves of a file, for prune::BudgetOptions::curves. `model_id` empty: of any model. Throws
-/// UserError when the file is damaged, holds no points, or belongs to another model.
-[[nodiscard]] std::map<std::string, prune::LossCurve, std::less<>> load_curves(
-    const std::filesystem::path& path, std::string_view model_id = {});
 
 /// A sensitivity file that is being written.
 class SensitivityWriter {

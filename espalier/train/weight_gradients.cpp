@@ -22,13 +22,6 @@ void check_labels_exist(const data::Batch& batch) {
        .hint = "give labelled data, or a criterion that needs none: l1, l2, fpgm"});
 }
 
-/// Batch size that the graph's first input fixes.
-std::optional<std::int64_t> batch_of(const ir::Graph& graph) {
-  const auto& shape = graph.inputs().at(0)->type().shape;
-  if (!shape || shape->empty() || !shape->front().known()) return std::nullopt;
-  return shape->front().size;
-}
-
 /// Sums of one run.
 class Sums {
  public:
@@ -87,14 +80,6 @@ class Sums {
 
 exec::TensorMap weight_gradients(const ir::Graph& graph, const NextLabelled& next,
                                  GradientMoment moment) {
-  const std::optional<std::int64_t> batch_size = batch_of(graph);
-  if (moment == GradientMoment::MeanSquare && batch_size && *batch_size != 1) {
-    throw base::UnsupportedError(
-        {.what = "cannot compute the gradient of single images",
-         .got = fmt::format("a model that fixes a batch of {}", *batch_size),
-         .expected = "a free batch dimension",
-         .hint = "export the model with a dynamic batch, or choose criterion taylor"});
-  }
   exec::Program program = exec::Program::compile(graph, {.mode = exec::Mode::Training});
   program.set_training(false);
   Sums sums(program, moment, gives_probabilities(graph));

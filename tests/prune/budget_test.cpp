@@ -111,6 +111,16 @@ TEST(Budget, GroupsWithoutACurveAreLeftWhole) {
   EXPECT_EQ(result.groups[1].untouched, "it has no sensitivity curve");
 }
 
+TEST(Budget, AnnealingTakesNothingFromGroupsThatWereNotMeasured) {
+  BudgetOptions options{.remaining = 0.7, .strategy = Strategy::Annealing};
+  options.curves["c1"] = {.points = {{.removed = 0.8, .loss = 100}}};
+  const BudgetResult result = Case().meet(options);
+  EXPECT_TRUE(result.reached);
+  EXPECT_GT(result.groups[0].removed, 0);
+  EXPECT_EQ(result.groups[1].removed, 0) << "it would have been free";
+  EXPECT_EQ(result.groups[1].untouched, "it has no sensitivity curve");
+}
+
 TEST(Budget, OptionsOutOfRangeAreRefused) {
   const auto with = [](BudgetOptions options) { return [options] { (void)Case().meet(options); }; };
   for (const double share : {0.0, -0.5, 1.5}) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "espalier/onnx/shapes.h"
 #include "espalier/zoo/table.h"
 #include "tests/kit/expect_error.h"
 #include "tests/recipe/small_job.h"
@@ -70,6 +71,19 @@ TEST(MeasuringImages, NeverJudgeTheResult) {
                                     options)
                   .description,
               HasSubstr("10 of 31 images of the evaluation split"));
+}
+
+TEST(MeasuringImages, StatisticsNeedABatchOfSomeImages) {
+  const auto read = [](std::int64_t batch) {
+    ir::Graph fixed = model();
+    onnx::infer_shapes(fixed, {{"image", tensor::make_shape({batch, 1, 28, 28})}});
+    return read_measuring_images(synthetic_splits(60), fixed, {.samples = 32, .further = 20});
+  };
+  const MeasuringImages images = read(8);
+  ASSERT_EQ(images.further.size(), 2U) << "whole batches of 20";
+  kit::expect_unsupported([&] { (void)read(4); }, "got a model that fixes a batch of 4");
+  kit::expect_user_error([&] { (void)read(32); },
+                         "got 20, expected at least 32, the batch that the model fixes");
 }
 
 TEST(MeasuringImages, RefuseWhatDoesNotFit) {

@@ -42,6 +42,18 @@ TEST(PruningImages, FitsABatchThatTheFileFixes) {
       "too few images to prune with");
 }
 
+TEST(PruningImages, FisherNeedsSingleImages) {
+  ir::Graph fixed = model();
+  onnx::infer_shapes(fixed, {{"image", tensor::make_shape({4, 1, 28, 28})}});
+  const PruningImages images(fixed, synthetic_splits(40), {.samples = 8}, 0);
+  kit::expect_unsupported(
+      [&] {
+        (void)criterion_gradients(fixed, prune::Evidence::SquaredGradients, images.batches());
+      },
+      "got a model that fixes a batch of 4, expected a free batch dimension");
+  EXPECT_FALSE(criterion_gradients(fixed, prune::Evidence::Gradients, images.batches()).empty());
+}
+
 TEST(PruningImages, GivesCriteriaWhatTheyLookAt) {
   const PruningImages images(model(), synthetic_splits(600), {.samples = 256}, 0);
   ASSERT_EQ(images.batches().size(), 2U);

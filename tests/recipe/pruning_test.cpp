@@ -1,8 +1,12 @@
 #include "espalier/recipe/pruning.h"
 
+#include <map>
+
+#include <ATen/ops/allclose.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "espalier/onnx/shapes.h"
 #include "espalier/recipe/run.h"
 #include "espalier/zoo/table.h"
 #include "tests/kit/expect_error.h"
@@ -66,6 +70,53 @@ TEST(Pruning, ABudgetOutOfReachIsAFailureAmongTheFacts) {
   EXPECT_FALSE(pruning_passed(result.facts));
   EXPECT_THAT(result.facts.at("failures").items().at(0).as_string(),
               testing::HasSubstr("budget not reached: asked to keep at most 5.0 % of the macs"));
+}
+
+TEST(Pruning, IterationsThatRunOutOfChannelsAreAFailureAmongTheFacts) {
+  const ir::Graph graph = model();
+  PruneStage stage = half();
+  stage.budget.remaining = 0.05;
+  stage.budget.limits.max_removed = 0.25;
+  stage.iterations = 3;
+  const PruningResult result = prune_model({.graph = graph, .data = {}, .stage = stage});
+  EXPECT_FALSE(pruning_passed(result.facts));
+  for (const report::Json& group : result.facts.at("groups").items()) {
+    EXPECT_LE(group.at("removed").as_integer(), group.at("channels").as_integer() / 4)
+        << "all iterations together";
+  }
+}
+
+/// Running means of all normalizations, by name.
+std::map<std::string, Tensor> running_means(const ir::Graph& graph) {
+  std::map<std::string, Tensor> means;
+  for (const ir::Node* node : graph.nodes()) {
+    if (node->is("BatchNormalization")) means[node->name()] = node->input(3)->constant();
+  }
+  return means;
+}
+
+TEST(Pruning, StatisticsAreThoseOfLargeBatchesWhateverTheFileFixes) {
+  const ir::Graph open = model();
+  ir::Graph fixed = model();
+  onnx::infer_shapes(fixed, {{fixed.inputs()[0]->name(), tensor::make_shape({1, 1, 28, 28})}});
+  PruneStage stage = half();
+  stage.reconstruct = false;
+  const DataSplits data = synthetic_splits(60);
+  const CalibrationConfig calibration{.samples = 30};
+  const auto pruned = [&](const ir::Graph& graph) {
+    return prune_model({.graph = graph, .data = data, .calibration = calibration, .stage = stage});
+  };
+  const PruningResult of_open = pruned(open);
+  const PruningResult of_fixed = pruned(fixed);
+  EXPECT_GT(of_fixed.facts.at("reestimated_norms").as_integer(), 0);
+  EXPECT_EQ(of_fixed.graph.inputs()[0]->type().shape->front().size, 1);
+  const auto expected = running_means(of_open.graph);
+  const auto means = running_means(of_fixed.graph);
+  ASSERT_EQ(means.size(), expected.size());
+  ASSERT_FALSE(means.empty());
+  for (const auto& [name, mean] : means) {
+    EXPECT_TRUE(at::allclose(mean, expected.at(name), 1e-4, 1e-5)) << name;
+  }
 }
 
 std::string recipe_text(const std::string& last) {

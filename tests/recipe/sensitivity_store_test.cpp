@@ -145,7 +145,8 @@ TEST(SensitivityCurves, AscendByTheShareReallyRemoved) {
   SensitivityStore content = store();
   content.points.push_back(point("a", 0.125, 0.25));
   content.points.push_back(point("a", 0.26, 0.5));  // 4 of 16 channels, as 0.25
-  const auto curves = load_curves(folder.write("s.csv", to_text(content)), "0123456789abcdef");
+  const auto curves =
+      to_curves(load_sensitivities_of(folder.write("s.csv", to_text(content)), "0123456789abcdef"));
   ASSERT_EQ(curves.size(), 2U);
   const prune::LossCurve& curve = curves.at("a");
   ASSERT_EQ(curve.points.size(), 3U);
@@ -158,10 +159,11 @@ TEST(SensitivityCurves, AscendByTheShareReallyRemoved) {
 TEST(SensitivityCurves, AreRefusedForAnotherModel) {
   const TemporaryFolder folder;
   const std::string path = folder.write("s.csv", to_text(store()));
-  expect_user_error([&] { (void)load_curves(path, "beef"); },
+  expect_user_error([&] { (void)load_sensitivities_of(path, "beef"); },
                     "belong to another model: " + path + ": got 'net, small'");
   const std::string empty = folder.write("e.csv", to_text({.header = header()}));
-  expect_user_error([&] { (void)load_curves(empty); }, "holds no sensitivities yet");
+  expect_user_error([&] { (void)load_sensitivities_of(empty, "0123456789abcdef"); },
+                    "holds no sensitivities yet");
 }
 
 TEST(SensitivityWriter, GoesOnWhereItWasKilled) {

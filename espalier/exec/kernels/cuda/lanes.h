@@ -152,6 +152,11 @@ ESPALIER_BOTH void backward_block(const Team& team, const Backward& work, std::i
   if (team.leads()) work.found[block] = sums;
 }
 
+ESPALIER_BOTH std::int64_t row_blocks(const Rows& work) {
+  constexpr auto kRows = static_cast<std::int64_t>(simd::kReductionRows);
+  return (work.rows + kRows - 1) / kRows;
+}
+
 /// One channel of one block of rows; a single lane's work.
 template <typename Element>
 ESPALIER_BOTH void row_block(const Rows& work, std::int64_t block, std::int64_t channel) {

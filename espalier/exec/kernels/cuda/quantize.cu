@@ -83,58 +83,36 @@ __global__ void backward_kernel(Backward work) {
 }
 
 template <typename Element>
-__global__ void rows_kernel(Rows work, std::int64_t blocks) {
+__global__ void rows_kernel(Rows work) {
   const std::int64_t index = thread_index();
-  if (index < blocks * work.channels) {
+  if (index < row_blocks(work) * work.channels) {
     row_block<Element>(work, index / work.channels, index % work.channels);
   }
 }
 
-unsigned grid_of(std::int64_t threads) {
-  return static_cast<unsigned>((threads + kThreads - 1) / kThreads);
-}
-
-/// Makes the device current, then launches.
-template <typename Launch>
-int launch_on(int device, const Launch& launch) {
+/// Makes the device current, then launches a thread for each of `threads`.
+template <typename Work>
+int launch(const Work& work, int device, std::int64_t threads, void (*of_float)(Work),
+           void (*of_half)(Work)) {
   if (const cudaError_t error = cudaSetDevice(device); error != cudaSuccess) return error;
-  launch();
+  const auto grid = static_cast<unsigned>((threads + kThreads - 1) / kThreads);
+  (work.half ? of_half : of_float)<<<grid, kThreads>>>(work);
   return cudaGetLastError();
 }
 
 int forward(const Forward& work, int device) {
-  const unsigned grid = grid_of(work.blocks.planes * work.blocks.per_plane * kLanes);
-  return launch_on(device, [&] {
-    if (work.half) {
-      forward_kernel<simd::BFloat16><<<grid, kThreads>>>(work);
-    } else {
-      forward_kernel<float><<<grid, kThreads>>>(work);
-    }
-  });
+  return launch(work, device, work.blocks.planes * work.blocks.per_plane * kLanes,
+                forward_kernel<float>, forward_kernel<simd::BFloat16>);
 }
 
 int backward(const Backward& work, int device) {
-  const unsigned grid = grid_of(work.blocks.planes * work.blocks.per_plane * kLanes);
-  return launch_on(device, [&] {
-    if (work.half) {
-      backward_kernel<simd::BFloat16><<<grid, kThreads>>>(work);
-    } else {
-      backward_kernel<float><<<grid, kThreads>>>(work);
-    }
-  });
+  return launch(work, device, work.blocks.planes * work.blocks.per_plane * kLanes,
+                backward_kernel<float>, backward_kernel<simd::BFloat16>);
 }
 
 int rows(const Rows& work, int device) {
-  constexpr auto kRows = static_cast<std::int64_t>(simd::kReductionRows);
-  const std::int64_t blocks = (work.rows + kRows - 1) / kRows;
-  const unsigned grid = grid_of(blocks * work.channels);
-  return launch_on(device, [&] {
-    if (work.half) {
-      rows_kernel<simd::BFloat16><<<grid, kThreads>>>(work, blocks);
-    } else {
-      rows_kernel<float><<<grid, kThreads>>>(work, blocks);
-    }
-  });
+  return launch(work, device, row_blocks(work) * work.channels, rows_kernel<float>,
+                rows_kernel<simd::BFloat16>);
 }
 
 const char* describe(int error) { return cudaGetErrorString(static_cast<cudaError_t>(error)); }

@@ -77,8 +77,7 @@ int backward(const Backward& work, int) {
 }
 
 int rows(const Rows& work, int) {
-  constexpr auto kRows = static_cast<std::int64_t>(simd::kReductionRows);
-  for (std::int64_t block = 0; block * kRows < work.rows; ++block) {
+  for (std::int64_t block = 0; block < row_blocks(work); ++block) {
     for (std::int64_t channel = 0; channel < work.channels; ++channel) {
       work.half ? row_block<simd::BFloat16>(work, block, channel)
                 : row_block<float>(work, block, channel);
