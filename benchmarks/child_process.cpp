@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "espalier/base/error.h"
+#include "espalier/tensor/caching_allocator.h"
 
 extern char** environ;
 
@@ -88,7 +89,11 @@ Numbers run_child(const std::vector<std::string>& command) {
 }
 
 std::string child_result(Numbers numbers) {
+  constexpr double kMiB = 1 << 20;
+  const tensor::CachingStatistics tensors = tensor::caching_statistics();
   numbers["peak_mib"] = peak_mib();
+  numbers["tensor_mib"] = static_cast<double>(tensors.peak_in_use) / kMiB;
+  numbers["kept_mib"] = static_cast<double>(tensors.bytes_in_use + tensors.bytes_cached) / kMiB;
   return nlohmann::json(numbers).dump();
 }
 

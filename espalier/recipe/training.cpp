@@ -10,6 +10,7 @@
 #include "espalier/recipe/losses.h"
 #include "espalier/recipe/strategies.h"
 #include "espalier/report/tensorboard.h"
+#include "espalier/tensor/caching_allocator.h"
 #include "espalier/train/checkpoint_folder.h"
 #include "espalier/train/loader_source.h"
 #include "espalier/train/log_line.h"
@@ -86,11 +87,20 @@ std::int64_t resume_step(const train::CheckpointOptions& options) {
 }  // namespace
 
 TrainingOutcome run_training(const TrainingRequest& request) {
+  tensor::release_cached();  // what a calibration left is of other sizes
   train::TrainOptions options = request.stage.options;
   options.checkpoints.folder = request.folder / request.checkpoint_folder;
   options.checkpoints.resume = request.resume;
   options.checkpoints.config = request.config;
   data::Loader training_loader = data::make_loader(request.data.for_training(), request.seed);
+  if (training_loader.batches_per_epoch() == 0) {
+    throw base::UserError(
+        {.what = "too few training images for one batch",
+         .where = request.data.source,
+         .got = fmt::format("{} images", training_loader.dataset().size()),
+         .expected = fmt::format("at least batch_size {}, or drop_last: false",
+                                 request.data.for_training().sampler.batch_size)});
+  }
   train::LoaderSource training(training_loader);
   std::optional<data::Loader> evaluation_loader;
   std::optional<train::LoaderSource> evaluation;

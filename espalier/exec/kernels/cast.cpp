@@ -2,6 +2,8 @@
 #include <optional>
 #include <stdexcept>
 
+#include <fmt/format.h>
+
 #include "espalier/base/error.h"
 #include "espalier/exec/kernels/element_type.h"
 #include "espalier/exec/kernels/factories.h"

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <stdexcept>
+#include <utility>
 
 #include <ATen/ops/convolution.h>
 #include <ATen/ops/convolution_backward.h>
@@ -12,6 +13,7 @@
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "espalier/base/check.h"
 #include "espalier/exec/kernels/convolve.h"
 #include "espalier/exec/kernels/simd/batch_norm.h"
 #include "espalier/exec/kernels/trained_quantizer.h"
@@ -156,9 +158,10 @@ Affine make_affine(const Region& region, const Tensor& values, const Rows& rows,
   return affine;
 }
 
-/// What backward needs beside tensors; owned by the autograd node.
+/// What backward needs beside saved tensors; owned by the autograd node.
 struct Memory : torch::CustomClassHolder {
   Region region;
+  Tensor convolved;  ///< the convolution's result; backward frees it as soon as its loops are done
   ir::Ints padding;
   ir::Ints strides;
   ir::Ints dilations;
@@ -287,6 +290,7 @@ simd::NormalizeBackwardRun backward_run(const Memory& memory, const Tensor& grad
           .bounds = memory.region.bounds,
           .form = quantizes ? &memory.form : nullptr,
           .inside = quantizes ? simd::inside_range(memory.form) : simd::InsideRange{},
+          .learns = memory.learns,
           .rounding = memory.learns && memory.region.quantizer->estimator->needs_rounding};
 }
 
@@ -337,8 +341,18 @@ QuantizerGradients learned_gradients(const Memory& memory, const std::vector<dou
                                                            {&sum, 1}, memory.elements);
 }
 
-LoopGradients backward_loops(const Memory& memory, const Tensor& given, const Tensor& convolved) {
-  const Tensor gradient = given.contiguous(at::MemoryFormat::ChannelsLast);
+/// True when nobody else sees what is written to the tensor.
+bool is_sole_owner(const Tensor& tensor) {
+  return tensor.use_count() == 1 && tensor.storage().use_count() == 1 && !tensor.requires_grad();
+}
+
+/// The gradient in rows of channels; a copy only where its memory is laid out otherwise.
+Tensor in_rows(const Tensor& given) {
+  return given.contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+/// Writes over the gradient where it may.
+LoopGradients backward_loops(const Memory& memory, Tensor gradient, const Tensor& convolved) {
   const Rows rows(convolved);
   const auto channels = static_cast<std::size_t>(rows.channels);
   const simd::NormalizeBackwardRun whole = backward_run(memory, gradient, convolved);
@@ -349,7 +363,7 @@ LoopGradients backward_loops(const Memory& memory, const Tensor& given, const Te
     batch_terms(memory, sums, static_cast<double>(rows.count), slope, shift);
   }
   LoopGradients result;
-  result.convolved = at::empty_like(convolved);
+  result.convolved = is_sole_owner(gradient) ? std::move(gradient) : at::empty_like(convolved);
   float* target = result.convolved.mutable_data_ptr<float>();
   rows.for_each([&](std::size_t, std::int64_t offset, std::size_t count) {
     simd::NormalizeBackwardRun run = whole;
@@ -395,28 +409,29 @@ class RegionFunction : public torch::autograd::Function<RegionFunction> {
     Forward result = run_forward(*memory, *call, in_place);
     const Tensor& codes = call->inputs[RegionPort::Codes];
     if (codes.defined()) memory->input_form = form_from(call->inputs[RegionPort::Form]);
-    context->save_for_backward({codes.defined() ? Tensor() : input, weight,
-                                memory->region.has_loops() ? result.convolved : Tensor(), codes});
+    context->save_for_backward({codes.defined() ? Tensor() : input, weight, codes});
+    if (memory->region.has_loops()) memory->convolved = std::move(result.convolved);
     context->saved_data["memory"] = c10::IValue::make_capsule(memory);
     if (memory->wants_codes) call->outputs[RegionOutput::Codes] = result.codes;
     return {result.value};
   }
 
+  /// Takes the gradients by reference, so that the list holds no second owner of their memory.
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
-                                                 torch::autograd::variable_list gradients) {
+                                                 torch::autograd::variable_list& gradients) {
     const auto capsule = context->saved_data["memory"].toCapsule();
-    const Memory& memory = *static_cast<const Memory*>(capsule.get());
+    Memory& memory = *static_cast<Memory*>(capsule.get());
     const torch::autograd::variable_list saved = context->get_saved_variables();
     const Tensor& weight = saved[1];
-    const Tensor& convolved = saved[2];
     LoopGradients loops;
-    if (convolved.defined()) {
-      loops = backward_loops(memory, gradients[0], convolved);
-    } else {
-      loops.convolved = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
+    loops.convolved = in_rows(std::exchange(gradients[0], Tensor()));
+    if (memory.region.has_loops()) {
+      const Tensor convolved = std::exchange(memory.convolved, Tensor());
+      base::invariant(convolved.defined(), "backward ran twice through one step");
+      loops = backward_loops(memory, std::move(loops.convolved), convolved);
     }
     const Tensor input =
-        saved[0].defined() ? saved[0] : dequantize_bytes(saved[3], memory.input_form);
+        saved[0].defined() ? saved[0] : dequantize_bytes(saved[2], memory.input_form);
     at::OptionalIntArrayRef bias_sizes = std::nullopt;
     const std::vector<std::int64_t> channels{weight.size(0)};
     if (memory.has_bias) bias_sizes = channels;

@@ -65,6 +65,58 @@ HWY_INLINE void for_rows(std::size_t rows, std::size_t channels, const Body& bod
   }
 }
 
+/// Writes sums over rows to sums[kind * channels + channel]. `terms(offset, columns, addends)`
+/// gives the addends of one vector. kVectors: vectors in a row, kept in registers; 0: any number,
+/// kept in memory. Both add in the same order.
+template <std::size_t kVectors, std::size_t kKinds, typename Terms>
+HWY_INLINE void sum_rows(std::size_t rows, std::size_t channels, float* sums, const Terms& terms) {
+  if constexpr (kVectors == 0) {
+    std::fill_n(sums, kKinds * channels, 0.0F);
+    for_rows(rows, channels, [&](std::size_t offset, const Columns& columns) {
+      Vector addends[kKinds];
+      terms(offset, columns, addends);
+      for (std::size_t kind = 0; kind < kKinds; ++kind) {
+        columns.add(addends[kind], sums + kind * channels);
+      }
+    });
+  } else {
+    Vector totals[kVectors][kKinds];
+    for (auto& of_vector : totals) std::fill_n(of_vector, kKinds, hn::Zero(Floats{}));
+    for (std::size_t row = 0; row < rows; ++row) {
+      for (std::size_t place = 0; place < kVectors; ++place) {
+        Vector addends[kKinds];
+        terms(row * channels, Columns{place * kLanes, kLanes}, addends);
+        for (std::size_t kind = 0; kind < kKinds; ++kind) {
+          totals[place][kind] = hn::Add(totals[place][kind], addends[kind]);
+        }
+      }
+    }
+    for (std::size_t place = 0; place < kVectors; ++place) {
+      const Columns columns{place * kLanes, kLanes};
+      for (std::size_t kind = 0; kind < kKinds; ++kind) {
+        columns.store(totals[place][kind], sums + kind * channels);
+      }
+    }
+  }
+}
+
+/// sum_rows for the channels at hand: few channels leave too short a way between two additions to
+/// the same sum for memory to keep up.
+template <std::size_t kKinds, typename Terms>
+HWY_INLINE void sum_channels(std::size_t rows, std::size_t channels, float* sums,
+                             const Terms& terms) {
+  switch (channels % kLanes == 0 ? channels / kLanes : 0) {
+    case 1:
+      return sum_rows<1, kKinds>(rows, channels, sums, terms);
+    case 2:
+      return sum_rows<2, kKinds>(rows, channels, sums, terms);
+    case 4:
+      return sum_rows<4, kKinds>(rows, channels, sums, terms);
+    default:
+      return sum_rows<0, kKinds>(rows, channels, sums, terms);
+  }
+}
+
 struct Quantizer {
   Vector scale;
   Vector zero;
@@ -106,12 +158,11 @@ HWY_INLINE Vector bound(Vector y, Vector low, Vector high) {
 
 void moments(const float* input, std::size_t rows, std::size_t channels, const float* shift,
              float* sums) {
-  std::fill_n(sums, 2 * channels, 0.0F);
-  for_rows(rows, channels, [&](std::size_t offset, const Columns& columns) {
-    const Vector x = hn::Sub(columns.load(input + offset), columns.load(shift));
-    columns.add(x, sums);
-    columns.add(hn::Mul(x, x), sums + channels);
-  });
+  sum_channels<2>(rows, channels, sums,
+                  [&](std::size_t offset, const Columns& columns, Vector* addends) {
+                    addends[0] = hn::Sub(columns.load(input + offset), columns.load(shift));
+                    addends[1] = hn::Mul(addends[0], addends[0]);
+                  });
 }
 
 Extremes normalize(const NormalizeRun& run) {
@@ -193,24 +244,33 @@ class Gradients {
   Vector to_;
 };
 
-void sums_of(const NormalizeBackwardRun& run, float* sums) {
-  const std::size_t channels = run.channels;
-  std::fill_n(sums, kNumNormalizeSums * channels, 0.0F);
+/// The first kKinds sums; zeros for the others.
+template <std::size_t kKinds>
+HWY_INLINE void first_sums(const NormalizeBackwardRun& run, float* sums) {
   const Gradients gradients(run);
   const Vector scale = hn::Set(Floats{}, run.form == nullptr ? 1.0F : run.form->scale);
-  for_rows(run.rows, channels, [&](std::size_t offset, const Columns& columns) {
-    const Vector x = columns.load(run.input + offset);
-    const auto lanes = gradients.at(offset, columns, x);
-    const Vector centred = hn::Sub(x, columns.load(run.mean));
-    columns.add(lanes.dy, sums + kSumGradient * channels);
-    columns.add(hn::Mul(lanes.dy, centred), sums + kSumProduct * channels);
-    if (run.form == nullptr) return;
-    columns.add(gradients.above(lanes), sums + kSumAbove * channels);
-    columns.add(gradients.below(lanes), sums + kSumBelow * channels);
-    if (run.rounding) {
-      columns.add(gradients.rounding(lanes, scale), sums + kSumRounding * channels);
-    }
-  });
+  std::fill_n(sums + kKinds * run.channels, (kNumNormalizeSums - kKinds) * run.channels, 0.0F);
+  sum_channels<kKinds>(run.rows, run.channels, sums,
+                       [&](std::size_t offset, const Columns& columns, Vector* addends) {
+                         const Vector x = columns.load(run.input + offset);
+                         const auto lanes = gradients.at(offset, columns, x);
+                         addends[kSumGradient] = lanes.dy;
+                         addends[kSumProduct] =
+                             hn::Mul(lanes.dy, hn::Sub(x, columns.load(run.mean)));
+                         if constexpr (kKinds > kSumBelow) {
+                           addends[kSumAbove] = gradients.above(lanes);
+                           addends[kSumBelow] = gradients.below(lanes);
+                         }
+                         if constexpr (kKinds > kSumRounding) {
+                           addends[kSumRounding] = gradients.rounding(lanes, scale);
+                         }
+                       });
+}
+
+void sums_of(const NormalizeBackwardRun& run, float* sums) {
+  if (!run.learns) return first_sums<kSumAbove>(run, sums);
+  if (!run.rounding) return first_sums<kSumRounding>(run, sums);
+  first_sums<kNumNormalizeSums>(run, sums);
 }
 
 void backward(const NormalizeBackwardRun& run, const float* slope, const float* shift) {

@@ -53,7 +53,8 @@ struct NormalizeBackwardRun {
   Bounds bounds;
   const QuantizerForm* form = nullptr;
   InsideRange inside;     ///< of `form`; infinite without one
-  bool rounding = false;  ///< the sum of g * (round(z / s) - z / s) is wanted
+  bool learns = false;    ///< the sums that the quantizer learns from are wanted, else zeros
+  bool rounding = false;  ///< of them that of g * (round(z / s) - z / s), too
 };
 
 /// Places of the sums of a channel: sums[kind * channels + channel].
@@ -71,6 +72,7 @@ void channel_moments(const float* input, std::size_t rows, std::size_t channels,
                      float* sums);
 /// Extremes of z.
 Extremes normalize_rows(const NormalizeRun& run);
+/// All kinds of NormalizeSum; zeros for those that are not wanted.
 void normalize_sums(const NormalizeBackwardRun& run, float* sums);
 void normalize_backward(const NormalizeBackwardRun& run, const float* slope, const float* shift);
 

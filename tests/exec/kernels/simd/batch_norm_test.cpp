@@ -27,7 +27,10 @@ struct Shape {
   std::size_t channels;
 };
 
-std::vector<std::uint32_t> run_all(const Shape& shape, bool quantizes) {
+enum class Quantizing { Not, Observed, Clipped, Scaled };
+
+std::vector<std::uint32_t> run_all(const Shape& shape, Quantizing quantizing) {
+  const bool quantizes = quantizing != Quantizing::Not;
   const std::size_t count = shape.rows * shape.channels;
   const std::vector<float> input = draw(count, 1);
   const std::vector<float> gradient = draw(count, 2);
@@ -64,8 +67,9 @@ std::vector<std::uint32_t> run_all(const Shape& shape, bool quantizes) {
                                  .bounds = {.low = 0},
                                  .form = quantizes ? &form : nullptr,
                                  .inside = quantizes ? inside_range(form) : InsideRange{},
-                                 .rounding = quantizes};
-  std::vector<float> totals(kNumNormalizeSums * shape.channels);
+                                 .learns = quantizing >= Quantizing::Clipped,
+                                 .rounding = quantizing == Quantizing::Scaled};
+  std::vector<float> totals(kNumNormalizeSums * shape.channels, NAN);
   normalize_sums(run, totals.data());
   add_bits(totals, bits);
   normalize_backward(run, factor.data(), mean.data());
@@ -74,12 +78,13 @@ std::vector<std::uint32_t> run_all(const Shape& shape, bool quantizes) {
 }
 
 TEST(BatchNorm, EveryInstructionSetGivesTheSameBits) {
-  for (const Shape shape :
-       {Shape{1, 1}, Shape{3, 5}, Shape{7, 16}, Shape{128, 24}, Shape{64, 67}}) {
-    for (const bool quantizes : {false, true}) {
+  for (const Shape shape : {Shape{1, 1}, Shape{3, 5}, Shape{7, 16}, Shape{9, 32}, Shape{128, 24},
+                            Shape{5, 64}, Shape{64, 67}, Shape{3, 128}}) {
+    for (const Quantizing quantizing :
+         {Quantizing::Not, Quantizing::Observed, Quantizing::Clipped, Quantizing::Scaled}) {
       std::vector<std::uint32_t> first;
       for_each_instruction_set([&](const std::string& name) {
-        const std::vector<std::uint32_t> bits = run_all(shape, quantizes);
+        const std::vector<std::uint32_t> bits = run_all(shape, quantizing);
         if (first.empty()) first = bits;
         EXPECT_EQ(bits, first) << name << " " << shape.rows << "x" << shape.channels;
       });
