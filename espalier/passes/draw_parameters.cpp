@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <set>
 
 #include <ATen/ops/empty.h>
@@ -74,6 +75,22 @@ double size_of_results(const ir::Node& node) {
   return decides && ends_a_branch(node, seen) ? kBranch : 1.0;
 }
 
+/// Port of a number that shuts the branch it multiplies, as gains that start at zero do (ReZero,
+/// Bachlechner et al., UAI 2021): a constant of one element, next to nothing.
+std::optional<std::size_t> shut_gain(const ir::Node& node) {
+  constexpr double kOpen = 0.01;
+  if (!node.is("Mul")) return std::nullopt;
+  for (std::size_t port = 0; port < node.inputs().size(); ++port) {
+    const ir::Value* value = ops::initializer_behind(node.input(port));
+    if (value == nullptr || value->constant().numel() != 1) continue;
+    if (!value->constant().is_floating_point()) continue;
+    std::set<const ir::Node*> seen;
+    const bool shuts = std::abs(value->constant().item<double>()) < kOpen;
+    if (shuts && ends_a_branch(node, seen)) return port;
+  }
+  return std::nullopt;
+}
+
 /// What is drawn for one initializer.
 struct Drawing {
   Role role = Role::Weight;
@@ -121,6 +138,7 @@ std::size_t draw_parameters(ir::Graph& graph, std::uint64_t seed) {
   for (ir::Node* node : graph.nodes()) {
     std::vector<std::size_t> ports = ops::trainable_inputs(*node);
     for (const std::size_t port : ops::running_statistics_inputs(*node)) ports.push_back(port);
+    if (const auto port = shut_gain(*node)) ports.push_back(*port);
     for (const std::size_t port : ports) {
       ir::Value* value = ops::initializer_behind(node->input(port));
       if (!drawn.insert(value).second) continue;

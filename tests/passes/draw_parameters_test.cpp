@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <ATen/ops/zeros.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -72,6 +73,17 @@ TEST(DrawParameters, OutsideOfBranchesScalesAreAboutOne) {
   EXPECT_THAT(magnitudes_of(graph, "s"),
               testing::Each(testing::AllOf(testing::Ge(0.5), testing::Le(1.5))));
   EXPECT_GT(std::ranges::max(magnitudes_of(graph, "e")), 0.4);
+}
+
+TEST(DrawParameters, GainsThatShutABranchAreOpened) {
+  ir::Graph graph = passes_test::graph_of(
+      "g (float[N,4,4,4] x, float[4,4,1,1] w, float[1] shut, float[1] open) => (float[N,4,4,4] y) {"
+      " c = Conv(x, w) m = Mul(shut, c) s = Add(m, x) y = Mul(s, open) }");
+  graph.set_constant(*graph.find_value("shut"), at::zeros({1}));
+  graph.set_constant(*graph.find_value("open"), at::zeros({1}));
+  EXPECT_EQ(draw_parameters(graph, 1), 2U);
+  EXPECT_THAT(magnitudes_of(graph, "shut"), testing::Each(testing::Ge(0.5)));
+  EXPECT_THAT(magnitudes_of(graph, "open"), testing::Each(0.0)) << "no branch: it may mean zero";
 }
 
 TEST(DrawParameters, DependOnSeedAndNameOnly) {
