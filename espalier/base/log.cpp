@@ -1,6 +1,8 @@
 #include "espalier/base/log.h"
 
 #include <memory>
+#include <mutex>
+#include <set>
 
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
@@ -32,6 +34,8 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
 struct Sinks {
   std::shared_ptr<spdlog::logger> logger;
   std::shared_ptr<spdlog::sinks::stderr_color_sink_mt> terminal;
+  std::mutex mutex;
+  std::set<std::string, std::less<>> warnings;  ///< those of log_warning_once
 
   Sinks() : terminal(std::make_shared<spdlog::sinks::stderr_color_sink_mt>()) {
     terminal->set_pattern("%^%l%$: %v");
@@ -71,6 +75,15 @@ void set_log_file(const std::string& path) {
 
 void log_line(LogLevel level, std::string_view text) {
   sinks().logger->log(to_spdlog(level), text);
+}
+
+void log_warning_once(const std::string& text) {
+  Sinks& state = sinks();
+  {
+    const std::lock_guard<std::mutex> lock(state.mutex);
+    if (!state.warnings.insert(text).second) return;
+  }
+  log_line(LogLevel::Warning, text);
 }
 
 }  // namespace espalier::base

@@ -30,6 +30,9 @@ void log_warning(fmt::format_string<Args...> format, Args&&... args) {
   log_line(LogLevel::Warning, fmt::format(format, std::forward<Args>(args)...));
 }
 
+/// A warning, unless this process has given the same one before. Thread-safe.
+void log_warning_once(const std::string& text);
+
 template <typename... Args>
 void log_debug(fmt::format_string<Args...> format, Args&&... args) {
   log_line(LogLevel::Debug, fmt::format(format, std::forward<Args>(args)...));

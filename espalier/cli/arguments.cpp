@@ -1,5 +1,9 @@
 #include "espalier/cli/arguments.h"
 
+#include <charconv>
+#include <cstdint>
+#include <limits>
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
@@ -44,24 +48,46 @@ recipe::DataSplits DataArguments::open(const std::filesystem::path& model) const
   return recipe::open_data(data, recipe::fit_to_model(folder_options(), model));
 }
 
+CLI::Validator number_between(double low, double high) {
+  const auto check = [low, high](std::string& text) {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool whole = error == std::errc() && end == text.data() + text.size();
+    if (whole && value >= low && value <= high) return std::string();
+    return fmt::format("got '{}', expected a number from {} to {}", text, low, high);
+  };
+  return CLI::Validator(check, fmt::format("NUMBER in [{} - {}]", low, high), "between");
+}
+
+CLI::Validator seed_number() {
+  const auto check = [](std::string& text) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc() && end == text.data() + text.size()) return std::string();
+    return fmt::format("got '{}', expected a whole number from 0 to {}", text,
+                       std::numeric_limits<std::uint64_t>::max());
+  };
+  return CLI::Validator(check, "SEED", "seed");
+}
+
 void add_verify_bounds(CLI::App& app, recipe::VerifyConfig& config) {
   app.add_option("--max-drop", config.max_drop, "Points of top-1 that may be lost")
-      ->check(CLI::Range(0.0, 100.0))
+      ->check(number_between(0.0, 100.0))
       ->capture_default_str();
   app.add_option("--min-agreement", config.min_agreement, "Least share of equal predictions")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(number_between(0.0, 1.0))
       ->capture_default_str();
   app.add_option("--min-simulation-agreement", config.min_simulation_agreement,
                  "Least share of predictions equal to the simulation's")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(number_between(0.0, 1.0))
       ->capture_default_str();
   app.add_option("--min-sqnr", config.min_value_sqnr_db,
                  "Least signal to noise in dB of outputs that hold no classes")
-      ->check(CLI::Range(0.0, 200.0))
+      ->check(number_between(0.0, 200.0))
       ->capture_default_str();
   app.add_option("--min-integer-share", config.min_integer_mac_share,
                  "Least share of MACs done in integers")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(number_between(0.0, 1.0))
       ->capture_default_str();
   app.add_flag("--allow-slower", config.allow_slower, "Accept INT8 slower than float");
   app.add_option("--latency-rounds", config.latency_rounds, "0: no timing")

@@ -13,7 +13,8 @@
 
 namespace CLI {
 class Option;
-}
+class Validator;
+}  // namespace CLI
 
 namespace espalier::cli {
 
@@ -31,6 +32,14 @@ struct DataArguments {
 
   std::vector<const CLI::Option*> only_for_folders = {};  ///< owned by the command
 };
+
+/// @name Checks of options
+/// As CLI::Range, but NaN is in no range, and numbers that do not fit are not cut to the largest
+/// that does.
+/// @{
+[[nodiscard]] CLI::Validator number_between(double low, double high);
+[[nodiscard]] CLI::Validator seed_number();
+/// @}
 
 /// `--max-drop`, `--min-agreement`, `--min-integer-share`, `--allow-slower`, `--latency-rounds`:
 /// the bounds of an INT8 file.

@@ -19,7 +19,9 @@ struct Arguments {
 
 void print(const recipe::EvaluationResult& result) {
   for (const auto& [name, value] : result.metrics) fmt::print("{}: {:.2f} %\n", name, value);
-  fmt::print("images: {}, {:.1f} s\n", result.images, result.seconds);
+  const std::string skipped =
+      result.skipped == 0 ? "" : fmt::format(" ({} left out)", result.skipped);
+  fmt::print("images: {}{}, {:.1f} s\n", result.images, skipped, result.seconds);
   if (result.comparison) {
     fmt::print("different predictions: {} (widest tie {:.2e}), worst output difference {:.2e}\n",
                result.comparison->different, result.comparison->widest_tie,

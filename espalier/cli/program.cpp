@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <exception>
 #include <iostream>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -25,7 +26,7 @@ using base::ExitCode;
 
 void add_common(CLI::App& app, CommonOptions& common, int& verbose, bool& quiet) {
   app.add_option("--seed", common.seed, "Seed of everything random")
-      ->check(CLI::NonNegativeNumber)
+      ->check(seed_number())
       ->default_str(app.get_name() == "train" ? "the recipe's" : "0");
   app.add_option("--threads", common.threads, "Threads (default: one per core)")
       ->check(CLI::Range(1, 1024));
@@ -102,6 +103,14 @@ int run_guarded(const RunCommand& run, const CommonOptions& common) {
     const std::string text =
         fmt::format("internal error: {}", first_line(problem.what_without_backtrace()));
     return report_error(ExitCode::Internal, text.c_str(), common);
+  } catch (const std::system_error& problem) {
+    // fmt's own complaint when a stream takes no more.
+    if (std::ferror(stdout) == 0) {
+      return report_error(ExitCode::Internal,
+                          fmt::format("internal error: {}", problem.what()).c_str(), common);
+    }
+    fmt::print(stderr, "error: cannot write the standard output: {}\n", problem.code().message());
+    return static_cast<int>(ExitCode::UserError);
   } catch (const std::exception& problem) {
     const std::string text = fmt::format("internal error: {}", problem.what());
     return report_error(ExitCode::Internal, text.c_str(), common);

@@ -137,7 +137,7 @@ void add_choice_options(CLI::App& app, Arguments& arguments) {
   }
   app.add_option("--plan", stage.plan, "Cut what this plan says (prune_plan.yaml)");
   app.add_option("--max-loss", stage.max_loss, "Points that no group may cost alone, by its curve")
-      ->check(CLI::Range(0.0, 100.0));
+      ->check(number_between(0.0, 100.0));
   app.add_option("--sensitivities", stage.sensitivities, "What `espalier sensitivity` measured");
   app.add_option("--criterion", stage.scores.criterion, "Which filters matter least")
       ->check(CLI::IsMember(prune::criterion_names()))
@@ -180,7 +180,7 @@ void add_mending_options(CLI::App& app, Arguments& arguments) {
       ->check(CLI::Range(0, 1'000'000))
       ->capture_default_str();
   app.add_option("--lr", arguments.lr, "First learning rate of the fine-tuning")
-      ->check(CLI::Range(1e-9, 1e3))
+      ->check(number_between(1e-9, 1e3))
       ->capture_default_str();
   app.add_flag("--mask", stage.mask, "Mask channels instead of cutting them");
   app.add_flag("--check", stage.check, "Prove the cut against the masked model");

@@ -46,7 +46,7 @@ void add_plan_options(CLI::App& app, Arguments& arguments) {
       ->check(CLI::IsMember({"mse", "abs_max"}))
       ->capture_default_str();
   app.add_option("--percentile", plan.percentile, "Percent kept by method 'percentile'")
-      ->check(CLI::Range(51.0, 100.0));
+      ->check(number_between(51.0, 100.0));
   app.add_option("--skip", plan.skip, "Glob of node names or operators that stay float");
   app.add_flag("--reduce-range", plan.reduce_range, "7-bit weights, for CPUs without VNNI");
   app.add_flag("--per-tensor", arguments.per_tensor, "One scale for a whole weight");

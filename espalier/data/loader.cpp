@@ -147,7 +147,7 @@ void Loader::State::note_problems(const PlannedBatch& planned) {
   for (std::size_t row = 0; row < planned.problems.size(); ++row) {
     if (planned.problems[row].empty()) continue;
     if (skipped_.insert(planned.batch.indices[row]).second) {
-      base::log_warning("left out: {}", planned.problems[row]);
+      base::log_warning_once("left out: " + planned.problems[row]);
     }
   }
 }

@@ -46,6 +46,17 @@ Loaded load(const BenchSubject& subject, const BenchOptions& options) {
   return loaded;
 }
 
+/// Sizes whose product no memory holds are refused before libtorch multiplies them.
+void check_room(const std::string& name, const std::vector<std::int64_t>& sizes) {
+  constexpr double kMostElements = 1e15;
+  double elements = 1;
+  for (const std::int64_t size : sizes) elements *= static_cast<double>(size);
+  base::check(
+      elements < kMostElements,
+      "not enough memory for input '{}': got {:.1e} elements (use a smaller batch or image)", name,
+      elements);
+}
+
 }  // namespace
 
 std::vector<Tensor> random_inputs(const ir::Graph& graph, std::int64_t batch,
@@ -59,6 +70,7 @@ std::vector<Tensor> random_inputs(const ir::Graph& graph, std::int64_t batch,
     for (const tensor::Dim& dim : *input.type().shape) {
       sizes.push_back(dim.size.value_or(sizes.empty() ? batch : unknown_size));
     }
+    check_room(input.name(), sizes);
     base::Random random(seed, /*stream=*/index);
     inputs.push_back(random_input(sizes, input.type().dtype, random));
   }

@@ -43,7 +43,18 @@ struct Files {
   ir::Graph float_graph;
   ir::Graph quantized_graph;
   std::optional<std::int64_t> batch;  ///< that one of them fixes, or both
+  /// The files as engines tell layers of: with a name at every node.
+  std::string named_float = {};
+  std::string named_quantized = {};
 };
+
+/// The file's bytes; those of a copy with made-up names where its nodes have none.
+std::string with_names(std::string_view bytes, const ir::Graph& graph) {
+  if (onnx::file_facts(bytes).nodes_are_named) return std::string(bytes);
+  const auto opset = graph.opsets.find("");
+  return onnx::encode(graph,
+                      {.opset = opset == graph.opsets.end() ? onnx::kDefaultOpset : opset->second});
+}
 
 /// One engine with both models, and what they have given so far.
 class EngineCheck {
@@ -69,7 +80,7 @@ class EngineCheck {
   void inspect(const std::vector<Tensor>& inputs) {
     std::unique_ptr<EngineModel> model;
     usable_ = usable_ && attempt(report_.failures, "run the INT8 file",
-                                 [&] { model = run_inspected(request_.quantized_model, inputs); });
+                                 [&] { model = run_inspected(files_.named_quantized, inputs); });
     if (!usable_) return;
     attempt(report_.failures, "read the optimized graph back", [&] {
       layers_ = model->layers();
@@ -143,7 +154,7 @@ class EngineCheck {
       report_.mac_nodes = std::move(share.nodes);
       if (!report_.speedup || report_.speedup->ratio > 1) return;
       report_.slower_layers =
-          slower_layers(run_inspected(request_.float_model, inputs)->layers(), layers_);
+          slower_layers(run_inspected(files_.named_float, inputs)->layers(), layers_);
     });
   }
 
@@ -219,6 +230,8 @@ std::optional<Files> read_files(const VerifyRequest& request, VerifyReport& repo
     return std::nullopt;
   }
   if (!files.batch) files.batch = float_batch;
+  files.named_float = with_names(request.float_model, files.float_graph);
+  files.named_quantized = with_names(request.quantized_model, files.quantized_graph);
   return files;
 }
 
@@ -258,11 +271,32 @@ std::vector<Tensor> run_images(const VerifyRequest& request, const Files& files,
     seen += batch->images.size(0);
     if (request.progress) request.progress(seen);
   }
+  report.images = seen;
   if (seen == 0) {
     report.failures.emplace_back("the data set has no image");
     inspect({});
   }
   return sample;
+}
+
+/// Shapes that inference cannot tell (those behind computed paddings, say) are looked up in a run.
+void observe_shapes(ir::Graph& graph, const std::vector<Tensor>& sample) {
+  std::vector<std::string> unknown;
+  for (const ir::Node* node : graph.nodes()) {
+    for (const ir::Value* output : node->outputs()) {
+      if (output == nullptr || !tensor::is_floating(output->type().dtype)) continue;
+      const auto& shape = output->type().shape;
+      if (!shape || !tensor::num_elements(*shape)) unknown.push_back(output->name());
+    }
+  }
+  if (unknown.empty()) return;
+  const exec::Program program = exec::Program::compile(graph, {.taps = unknown});
+  (void)program.run(sample, [&](std::string_view name, const Tensor& tensor) {
+    ir::Value* value = graph.find_value(name);
+    ir::TypeInfo type = value->type();
+    type.shape = tensor::make_shape(tensor.sizes().vec());
+    value->set_type(std::move(type));
+  });
 }
 
 /// The INT8 file's graph with the shapes of the sample, so that MACs can be counted.
@@ -275,6 +309,7 @@ ir::Graph fix_shapes(const Files& files, const std::vector<Tensor>& sample, Veri
       shapes[inputs[index]->name()] = tensor::make_shape(sample[index].sizes().vec());
     }
     onnx::infer_shapes(graph, shapes);
+    observe_shapes(graph, sample);
   });
   return graph;
 }

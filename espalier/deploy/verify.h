@@ -97,6 +97,7 @@ struct VerifyReport {
   std::int64_t quantized_bytes = 0;
   std::string cpu;  ///< deploy::describe of the processor
   OutputKind output_kind = OutputKind::Values;
+  std::int64_t images = 0;  ///< that the data gave; fewer than asked for where some were left out
   std::vector<EngineReport> engines = {};
   std::vector<std::string> failures =
       {};  ///< of the files themselves (unreadable, no engine asked for)

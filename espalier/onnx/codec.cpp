@@ -1,6 +1,7 @@
 #include "espalier/onnx/codec.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -71,6 +72,21 @@ ir::Graph decode_model(::onnx::ModelProto& model, const DecodeOptions& options) 
 ir::Graph decode(std::string_view bytes, const DecodeOptions& options) {
   ::onnx::ModelProto model = parse_model(bytes, options.name);
   return decode_model(model, options);
+}
+
+FileFacts file_facts(std::string_view bytes) {
+  const ::onnx::ModelProto model = parse_model(bytes, "model");
+  FileFacts facts;
+  for (const auto& opset : model.opset_import()) {
+    const bool own = opset.domain() == "ai.onnx";
+    facts.opsets[own ? std::string() : opset.domain()] = opset.version();
+  }
+  std::set<std::string> names;
+  for (const ::onnx::NodeProto& node : model.graph().node()) {
+    const bool named = !node.name().empty() && names.insert(node.name()).second;
+    facts.nodes_are_named = facts.nodes_are_named && named;
+  }
+  return facts;
 }
 
 ir::Graph load(const std::filesystem::path& path) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -41,6 +42,16 @@ struct DecodeOptions {
 /// The bytes of a file that need no other file: as they are, or with the initializers that lie in
 /// external data files moved in. Throws as load() does, and UnsupportedError above 2 GB.
 [[nodiscard]] std::string load_bytes(const std::filesystem::path& path);
+
+/// What a file says before anything of it is converted.
+struct FileFacts {
+  std::map<std::string, std::int64_t> opsets;  ///< by domain; "" is ONNX's own
+  /// Every node of the main graph has a name of its own. Where not, decode() makes names up, which
+  /// an engine that reads the file does not know.
+  bool nodes_are_named = true;
+};
+/// Throws UserError for bytes that are no ONNX file.
+[[nodiscard]] FileFacts file_facts(std::string_view bytes);
 
 struct EncodeOptions {
   /// Opset of ONNX's domain, 13..23; the graph is converted. UnsupportedError names the node that

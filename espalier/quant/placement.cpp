@@ -16,7 +16,9 @@ namespace {
 class Placer {
  public:
   Placer(const ir::Graph& graph, const Target& target, const PlacementOptions& options)
-      : graph_(graph), decisions_(graph, target, options) {
+      : graph_(graph),
+        quantized_activation_(formats(target).quantized_activation),
+        decisions_(graph, target, options) {
     for (const ir::Value* input : graph.inputs()) order_.push_back(input);
     for (const ir::Node* node : graph.nodes()) {
       for (const ir::Value* output : node->outputs()) {
@@ -60,7 +62,18 @@ class Placer {
       return;  // a concatenation is quantized when a reader of its result is
     }
     for (const std::size_t index : decision.reads) add_edge(node, index);
-    if (decision.quantized_output) force(decisions_.anchor(*node.output()));
+    const ir::Value& anchor = decisions_.anchor(*node.output());
+    if (decision.quantized_output || needs_quantized(node, anchor)) force(anchor);
+  }
+
+  /// A layer whose engine wants the result of the activation behind it quantized.
+  bool needs_quantized(const ir::Node& layer, const ir::Value& anchor) const {
+    if (!quantized_activation_ || decisions_.of(layer).treatment != Treatment::Weighted) {
+      return false;
+    }
+    const ir::Node& last = *anchor.producer();
+    const bool activated = &last != &layer && !last.is("Add");
+    return activated && !decisions_.leaves_graph(anchor);
   }
 
   void add_edge(const ir::Node& node, std::size_t index) {
@@ -182,6 +195,7 @@ class Placer {
   }
 
   const ir::Graph& graph_;
+  bool quantized_activation_;
   Decisions decisions_;
   std::vector<const ir::Value*> order_;
   std::unordered_map<const ir::Value*, std::size_t> position_;

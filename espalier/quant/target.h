@@ -28,7 +28,8 @@ enum class Condition {
   Always,
   PassesValues,  ///< every output element is an input element, or zero (ops::passes_values)
   PlainGemm,     ///< alpha = beta = 1, transA = 0
-  InnerValue     ///< the result, behind merged activations, is not a graph output
+  InnerValue,    ///< the result, behind merged activations, is not a graph output
+  Image          ///< a layer whose weight has not just one spatial axis
 };
 
 /// One row: how a target treats an operator.
@@ -38,7 +39,7 @@ struct OpRule {
   /// The engine computes in integers only when the output is quantized too.
   bool quantized_output = false;
   Condition condition = Condition::Always;
-  std::string_view reason = {};  ///< for Float: why
+  std::string_view reason = {};  ///< why Float, or why float where the condition Image is not met
 };
 
 /// Number formats of a target.
@@ -49,6 +50,9 @@ struct Formats {
   tensor::QuantGrid reduced_weights;  ///< for CPUs whose u8 x s8 products saturate (no VNNI)
   bool per_channel_weights = true;
   bool quantized_bias = true;  ///< int32 with scale s_x * s_w; else the bias stays float
+  /// A layer with an activation merged behind it runs in integers only when the result is quantized
+  /// too, also where the layer alone may deliver float.
+  bool quantized_activation = false;
   /// A merged ReLU or Clip disappears only when the quantizer's range lies inside its range.
   bool range_inside_activation = true;
 };

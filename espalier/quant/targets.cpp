@@ -67,17 +67,21 @@ constexpr std::array kOnnxRuntimeRules{
     OpRule{"BatchNormalization", Float, false, {}, "it could not be folded into a layer"},
 };
 
-// One file for ONNX Runtime and OpenVINO: as ONNX Runtime, except that OpenVINO wants one scale on
-// all inputs of a concatenation.
+constexpr std::string_view kOneAxis =
+    "OpenVINO computes it wrongly in integers on one spatial axis";
+
+// One file for ONNX Runtime and OpenVINO: as ONNX Runtime, except for what OpenVINO needs: one
+// scale on all inputs of a concatenation, and no integers where it computes them wrongly.
 constexpr std::array kX86Rules{
+    OpRule{"Conv", Weighted, true, Condition::Image, kOneAxis},
     OpRule{"Concat", SharedScale, true, kInner},
 };
 
 // OpenVINO fuses any elementwise function and the residual sum behind a convolution, and gives
 // float where no quantizer follows.
 constexpr std::array kOpenVinoRules{
-    OpRule{"Conv", Weighted},
-    OpRule{"ConvTranspose", Weighted},
+    OpRule{"Conv", Weighted, false, Condition::Image, kOneAxis},
+    OpRule{"ConvTranspose", Weighted, false, Condition::Image, kOneAxis},
     OpRule{"Add", Quantized},
     OpRule{"Mul", Quantized},
     OpRule{"Sub", Quantized},
@@ -145,7 +149,13 @@ constexpr std::array kGenericRules{
 constexpr Formats kX86Formats{.activations = kUnsigned,
                               .symmetric_activations = false,
                               .weights = kWeights,
-                              .reduced_weights = kReducedWeights};
+                              .reduced_weights = kReducedWeights,
+                              .quantized_activation = true};
+
+constexpr Formats kOpenVinoFormats{.activations = kUnsigned,
+                                   .symmetric_activations = false,
+                                   .weights = kWeights,
+                                   .reduced_weights = kReducedWeights};
 
 constexpr Formats kSignedFormats{.activations = kSigned,
                                  .symmetric_activations = true,
@@ -163,7 +173,8 @@ const std::array kTargets{
     Target{"x86", "one file that ONNX Runtime and OpenVINO run in integers", "onnxruntime",
            std::nullopt, kX86Rules, kBothEngines},
     Target{"onnxruntime", "ONNX Runtime on CPUs", "", kX86Formats, kOnnxRuntimeRules, kOnnxRuntime},
-    Target{"openvino", "OpenVINO on CPUs", "onnxruntime", std::nullopt, kOpenVinoRules, kOpenVino},
+    Target{"openvino", "OpenVINO on CPUs", "onnxruntime", kOpenVinoFormats, kOpenVinoRules,
+           kOpenVino},
     Target{"tensorrt", "TensorRT 10 and 11, explicit quantization", "", kSignedFormats,
            kTensorRtRules},
     Target{"generic", "layers with weights, symmetric", "", kSignedFormats, kGenericRules},

@@ -76,6 +76,13 @@ bool is_bias_of_product(const ir::Node& node) {
   return false;
 }
 
+/// Spatial axes of a convolution's weight; 0 when they are not known.
+std::size_t spatial_axes(const ir::Node& node) {
+  const ir::Value* weight = ops::weight_initializer(node);
+  const std::int64_t rank = weight == nullptr ? 0 : weight->constant().dim();
+  return static_cast<std::size_t>(std::max<std::int64_t>(rank - 2, 0));
+}
+
 bool condition_holds(const ir::Node& node, Condition condition) {
   switch (condition) {
     case Condition::Always:
@@ -90,8 +97,25 @@ bool condition_holds(const ir::Node& node, Condition condition) {
     case Condition::PlainGemm:
       return node.get_float("alpha", 1.0F) == 1.0F && node.get_float("beta", 1.0F) == 1.0F &&
              node.get_int("transA", 0) == 0;
+    case Condition::Image:
+      return spatial_axes(node) != 1;
   }
   return false;
+}
+
+/// Why a rule does not hold.
+std::string broken_condition(const OpRule& rule) {
+  if (!rule.reason.empty()) return std::string(rule.reason);
+  return rule.condition == Condition::PlainGemm ? "alpha, beta or transA change the product"
+                                                : "it computes new values";
+}
+
+/// True for a bias that holds one value for each output channel, on its last axis.
+bool is_one_a_channel(const ir::Value& bias, const ir::Value& weight,
+                      std::optional<std::int64_t> axis) {
+  const Tensor& values = bias.constant();
+  if (values.dim() == 0 || values.numel() != values.size(-1)) return false;
+  return !axis || values.numel() % weight.constant().size(*axis) == 0;
 }
 
 }  // namespace
@@ -144,9 +168,7 @@ void Decisions::decide(const ir::Node& node, const PlacementOptions& options,
     return make_float(decision, "its result is not float32");
   }
   if (!condition_holds(node, rule->condition)) {
-    return make_float(decision, rule->condition == Condition::PlainGemm
-                                    ? "alpha, beta or transA change the product"
-                                    : "it computes new values");
+    return make_float(decision, broken_condition(*rule));
   }
   decision.treatment = rule->treatment;
   decision.quantized_output = rule->quantized_output;
@@ -182,6 +204,9 @@ void Decisions::decide_weighted(const ir::Node& node, NodeDecision& decision,
       bias_port == ops::kNoPort ? nullptr : node.input(static_cast<std::size_t>(bias_port));
   if (bias != nullptr && !bias->is_initializer()) {
     return make_float(decision, "its bias is computed");
+  }
+  if (bias != nullptr && !is_one_a_channel(*bias, weight, ops::weight_axis(node))) {
+    return make_float(decision, "its bias is not one value for each output channel");
   }
   if (!options.quantize_first && from_graph_input(*input)) {
     return make_float(decision, "first layer, kept in floating point by option");

@@ -33,6 +33,8 @@ class Decisions {
   [[nodiscard]] const ir::Value& anchor(const ir::Value& value) const;
   /// Bounds of an anchor: those of the last merged activation, infinite without one.
   [[nodiscard]] ops::OutputRange bounds(const ir::Value& anchor) const;
+  /// True when nothing but the outside reads the value, or what only moves its elements.
+  [[nodiscard]] bool leaves_graph(const ir::Value& value) const;
 
  private:
   void decide(const ir::Node& node, const PlacementOptions& options, const Target& target);
@@ -46,7 +48,6 @@ class Decisions {
   void merge_activations(const ir::Value& value);
   [[nodiscard]] bool without_weights(const ir::Node& node, NodeDecision& decision, bool reached);
   [[nodiscard]] const ir::Value* merged_successor(const ir::Value& value) const;
-  [[nodiscard]] bool leaves_graph(const ir::Value& value) const;
   [[nodiscard]] bool from_graph_input(const ir::Value& value) const;
   [[nodiscard]] NodeDecision& at(const ir::Node& node) { return table_.at(&node); }
 

@@ -69,11 +69,13 @@ std::optional<std::int64_t> batch_of(const std::filesystem::path& model) {
 }
 
 void check_first_batch(const EvaluationRequest& request, const Tensor& images) {
+  std::optional<ir::Graph> graph;
   try {
-    check_images(train::load_model(request.model), images, request.data.source);
+    graph = train::load_model(request.model);
   } catch (const base::UnsupportedError&) {
-    // Only the engine can read the file: it says itself what does not fit.
+    return;  // Only the engine can read the file: it says itself what does not fit.
   }
+  check_images(*graph, images, request.data.source);
 }
 
 /// Leaves out the images with scores that are no finite numbers; those where the two disagree on
@@ -166,6 +168,7 @@ EvaluationResult evaluate_model(const EvaluationRequest& request) {
     progress.update(result.images);
   }
   progress.finish();
+  result.skipped = loader.samples_per_epoch() - result.images;
   if (result.not_finite > 0) {
     base::log_warning("{} of {} images have scores that are NaN or infinite", result.not_finite,
                       result.images);
@@ -194,6 +197,7 @@ report::Json to_json(const EvaluationResult& result) {
   report::Json json = report::Json::object();
   json["metrics"] = metrics_json(result.metrics);
   json["images"] = result.images;
+  json["skipped"] = result.skipped;
   json["labelled"] = result.labelled;
   json["not_finite"] = result.not_finite;
   json["seconds"] = result.seconds;

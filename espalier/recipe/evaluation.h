@@ -46,6 +46,7 @@ struct Comparison {
 struct EvaluationResult {
   std::map<std::string, double> metrics;  ///< percent
   std::int64_t images = 0;
+  std::int64_t skipped = 0;  ///< images that could not be read and were left out
   std::int64_t labelled = 0;
   std::int64_t not_finite = 0;  ///< images with NaN or infinite scores: their class means nothing
   double seconds = 0;

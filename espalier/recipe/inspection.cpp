@@ -1,5 +1,8 @@
 #include "espalier/recipe/inspection.h"
 
+#include <map>
+#include <string>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -7,6 +10,7 @@
 #include "espalier/analysis/summary.h"
 #include "espalier/base/error.h"
 #include "espalier/base/file.h"
+#include "espalier/onnx/codec.h"
 #include "espalier/recipe/channel_groups.h"
 #include "espalier/report/table.h"
 #include "espalier/train/checkpoint.h"
@@ -85,20 +89,23 @@ report::Json inspect_model(const std::filesystem::path& model, const InspectionO
   const std::string bytes = base::read_file(model);
   json["bytes"] = static_cast<std::int64_t>(bytes.size());
   ir::Graph graph;
+  std::map<std::string, std::int64_t> opsets;  // of the file, which reading may have converted
   if (train::model_kind(bytes) == train::ModelKind::Checkpoint) {
     train::Checkpoint checkpoint = train::decode_checkpoint(bytes, model.string());
     if (checkpoint.state) add_training(json, *checkpoint.state);
     json["kind"] = "checkpoint";
     graph = std::move(checkpoint.graph);
+    for (const auto& [domain, version] : graph.opsets) opsets[domain] = version;
   } else {
     json["kind"] = "onnx";
     graph = train::load_model(model);
+    opsets = onnx::file_facts(bytes).opsets;
   }
   const analysis::Summary summary = analysis::summarize(graph);
   json["name"] = summary.name;
   json["producer"] = summary.producer;
   json["opsets"] = Json::object();
-  for (const auto& [domain, version] : summary.opsets) {
+  for (const auto& [domain, version] : opsets) {
     json["opsets"][domain.empty() ? "ai.onnx" : domain] = version;
   }
   json["inputs"] = ports_json(summary.inputs);

@@ -11,6 +11,19 @@
 #include "espalier/recipe/model_source.h"
 
 namespace espalier::recipe {
+namespace {
+
+/// True when images of [batch, channels, height, width] would fit with the channels moved last.
+bool takes_channels_last(const tensor::Shape& shape, at::IntArrayRef images) {
+  if (shape.size() != 4 || images.size() != 4) return false;
+  const auto fits = [&](std::size_t axis, std::int64_t size) {
+    return !shape[axis].known() || *shape[axis].size == size;
+  };
+  return fits(1, images[2]) && fits(2, images[3]) && shape[3].known() &&
+         *shape[3].size == images[1];
+}
+
+}  // namespace
 
 const ir::Value& image_input(const ir::Graph& graph) {
   if (graph.inputs().size() == 1) return *graph.inputs().front();
@@ -53,6 +66,13 @@ void check_images(const ir::Graph& graph, const Tensor& images, const std::strin
     fits = !(*shape)[axis].known() || *(*shape)[axis].size == sizes[axis];
   }
   if (fits) return;
+  if (takes_channels_last(*shape, sizes)) {
+    throw base::UnsupportedError({.what = "the model takes its images with the channels last",
+                                  .where = fmt::format("input '{}'", input.name()),
+                                  .got = tensor::to_string(*shape),
+                                  .expected = "[batch, channels, height, width]",
+                                  .hint = "export it without the Transpose in front"});
+  }
   const tensor::Shape expected(shape->begin() + (shape->empty() ? 0 : 1), shape->end());
   throw base::UserError(
       {.what = "the images do not fit the model",

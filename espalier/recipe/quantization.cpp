@@ -107,15 +107,32 @@ std::vector<Tensor> run_graph(const ir::Graph& graph, std::span<const Tensor> im
                              deploy::fixed_batch(graph).value_or(images_at_once(images)));
 }
 
+/// Class numbers and the like say nothing about a distance: in their place come the scores that
+/// they are chosen from.
+void put_scores_out(ir::Graph& graph) {
+  for (std::size_t index = 0; index < graph.outputs().size(); ++index) {
+    ir::Value* value = graph.outputs()[index];
+    while (!tensor::is_floating(value->type().dtype) && value->producer() != nullptr) {
+      ir::Value* source = value->producer()->input(0);
+      if (source == nullptr || source->is_initializer()) break;
+      value = source;
+    }
+    if (tensor::is_floating(value->type().dtype)) graph.set_output(index, *value);
+  }
+}
+
 /// Error of a plan: mean squared difference of the simulated outputs from the float ones on
 /// calibration images, relative to the float outputs' mean square.
 quant::PlanError output_error(const ir::Graph& prepared, const QuantizationData& data) {
   std::vector<Tensor> images = calibration_source(data, kErrorImages)();
-  std::vector<Tensor> expected = run_graph(prepared, images);
+  ir::Graph scores = prepared.clone();
+  put_scores_out(scores);
+  std::vector<Tensor> expected = run_graph(scores, images);
   return [&prepared, images = std::move(images),
           expected = std::move(expected)](const quant::QuantPlan& plan) {
     ir::Graph simulated = prepared.clone();
     passes::run(simulated, {passes::insert_fake_quantize(plan)}, {.verify = false});
+    put_scores_out(simulated);
     const std::vector<Tensor> outputs = run_graph(simulated, images);
     double noise = 0;
     double signal = 0;

@@ -141,7 +141,9 @@ void add_quantization(Json& json, const RunFacts& facts) {
   json["agreement"] = agreement_json(result.verification);
   json["target"] = result.plan.target;
   json["calibration"] = result.plan.calibration;
-  json["judging_images"] = result.judging_images;
+  json["judging_images"] = result.verification.images;
+  json["skipped_images"] =
+      std::max<std::int64_t>(result.judging_images - result.verification.images, 0);
   json["passed"] = result.verification.passed();
   json["failures"] = result.verification.reasons();
   json["notes"] = result.notes;

@@ -73,7 +73,7 @@ LineChart::Series curve(const GroupPoints& group, double SensitivityPoint::*valu
 }
 
 /// Charts of a few groups each, in the graph's order.
-std::vector<LineChart> charts(const std::vector<GroupPoints>& groups, LineChart form,
+std::vector<LineChart> charts(const std::vector<GroupPoints>& groups, const LineChart& form,
                               double SensitivityPoint::*value) {
   std::vector<LineChart> result;
   for (std::size_t first = 0; first < groups.size(); first += kCurvesAChart) {

@@ -56,6 +56,16 @@ TEST_F(LogTest, TheLevelDecidesWhatTheTerminalShows) {
   EXPECT_EQ(terminal_of(all), "");
 }
 
+TEST_F(LogTest, SomeWarningsComeOnce) {
+  const auto twice = [] {
+    log_warning_once("a picture is broken");
+    log_warning_once("a picture is broken");
+  };
+  EXPECT_EQ(terminal_of(twice), "warning: a picture is broken\n");
+  EXPECT_EQ(terminal_of(twice), "");
+  EXPECT_EQ(terminal_of([] { log_warning_once("another"); }), "warning: another\n");
+}
+
 TEST_F(LogTest, TheFileGetsInfoAndAboveWhateverTheTerminalShows) {
   set_log_level(LogLevel::Off);
   set_log_file(folder_.file("log.txt"));

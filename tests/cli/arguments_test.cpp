@@ -1,5 +1,7 @@
 #include "espalier/cli/arguments.h"
 
+#include <limits>
+
 #include <CLI/CLI.hpp>
 #include <gtest/gtest.h>
 
@@ -22,6 +24,22 @@ TEST(Arguments, CommandLinesAreQuotedForAShell) {
   EXPECT_EQ(command_line({"train", "-c", "a b.yaml", "--set", "x=[1]"}),
             "espalier train -c 'a b.yaml' --set 'x=[1]'");
   EXPECT_EQ(command_line({"it's", "#1", ""}), "espalier 'it'\\''s' '#1' ''");
+}
+
+TEST(Arguments, NumbersMustLieInTheirRange) {
+  CLI::App app;
+  double number = 0;
+  std::uint64_t seed = 0;
+  app.add_option("--number", number)->check(number_between(0.5, 2));
+  app.add_option("--seed", seed)->check(seed_number());
+  app.parse("--number 2 --seed 18446744073709551615");
+  EXPECT_EQ(number, 2);
+  EXPECT_EQ(seed, std::numeric_limits<std::uint64_t>::max());
+  for (const char* bad : {"--number nan", "--number 0.4", "--number 2x", "--number inf",
+                          "--seed -1", "--seed 18446744073709551616", "--seed 1.5"}) {
+    app.clear();
+    EXPECT_THROW(app.parse(bad), CLI::ValidationError) << bad;
+  }
 }
 
 TEST(Arguments, QuietHidesProgress) {

@@ -33,6 +33,14 @@ TEST(RandomInputs, RefusesAnInputWithoutShape) {
                          "input 'x' has no shape: give it one");
 }
 
+TEST(RandomInputs, RefusesSizesThatNoMemoryHolds) {
+  ir::Graph graph;
+  const tensor::Dim open;
+  graph.add_input("x", {tensor::DType::Float32, tensor::Shape{open, open, open, open}});
+  kit::expect_user_error([&] { (void)random_inputs(graph, 65536, 65536, 1); },
+                         "not enough memory for input 'x': got 1.8e+19 elements");
+}
+
 TEST(Bench, MeasuresEveryModelInEveryEngine) {
   const std::string float_bytes = onnx::encode(float_net());
   const std::string quantized_bytes = onnx::encode(quantized_net());

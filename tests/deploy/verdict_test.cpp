@@ -73,6 +73,25 @@ TEST(Verdict, BoundsAgreementWithBoth) {
                           "99.00 %"));
 }
 
+TEST(Verdict, OneOfSeveralPredictionsIsNoEvidenceButANote) {
+  EngineReport report = sound_report();
+  report.images = 4;
+  report.agreement = 0.75;
+  judge(report, {.max_drop = 100});
+  EXPECT_THAT(report.failures, IsEmpty());
+  EXPECT_THAT(report.notes, ElementsAre(HasSubstr("one of 4 predictions differs")));
+}
+
+TEST(Verdict, TheOnlyPredictionMustBeRight) {
+  EngineReport report = sound_report();
+  report.images = 1;
+  report.agreement = 0;
+  report.metrics = {{"top1", 0.0}};
+  judge(report, {});
+  EXPECT_THAT(report.failures, ElementsAre(HasSubstr("float model's: got 0.00 %"),
+                                           HasSubstr("top1 drops by 90.00 points")));
+}
+
 TEST(Verdict, OnePredictionBesideTheSimulationIsNoEvidence) {
   EngineReport report = sound_report();
   report.simulation_agreement = 0.5;

@@ -6,8 +6,10 @@
 #include <thread>
 
 #include <gmock/gmock.h>
+#include <onnx/onnx_pb.h>
 
 #include "espalier/onnx/codec.h"
+#include "espalier/onnx/text.h"
 #include "tests/deploy/fake_engine.h"
 #include "tests/deploy/small_models.h"
 #include "tests/kit/tensors.h"
@@ -279,7 +281,28 @@ TEST_F(VerifyTest, ErrorsOfTheDataPassThrough) {
                base::UserError);
 }
 
-TEST_F(VerifyTest, RealEnginesRunTheNetInIntegersAndAgree) {
+TEST_F(VerifyTest, SizesThatInferenceCannotTellAreLookedUp) {
+  float_bytes_ = quantized_bytes_ = onnx::encode(onnx::parse(
+      "agraph (float[N, 8, H, W] x) => (float[N, 8, a, b] y) <float[8, 1, 1, 1] w ="
+      " {1, 2, 3, 4, 5, 6, 7, 8}> { s = Shape (x) z = Sub (s, s) p = Concat <axis = 0> (z, z)"
+      " q = Pad (x, p) y = Conv <group = 8> (q, w) }"));
+  const VerifyReport report =
+      run(model(3, 0), model(3, 0), [](VerifyRequest& request) { request.latency_rounds = 0; });
+  ASSERT_THAT(report.engines[0].mac_nodes, SizeIs(1));
+  EXPECT_EQ(report.engines[0].mac_nodes[0].macs, 8 * 8 * 8);
+}
+
+std::string without_node_names(const std::string& bytes) {
+  ::onnx::ModelProto model;
+  EXPECT_TRUE(model.ParseFromString(bytes));
+  for (::onnx::NodeProto& node : *model.mutable_graph()->mutable_node()) node.clear_name();
+  return model.SerializeAsString();
+}
+
+class RealEngines : public VerifyTest, public ::testing::WithParamInterface<bool> {};
+
+TEST_P(RealEngines, RunTheNetInIntegersAndAgree) {
+  if (!GetParam()) quantized_bytes_ = without_node_names(quantized_bytes_);
   const VerifyReport report = run({}, {}, [](VerifyRequest& request) {
     request.engines = engine_names();
     request.open = open_engine;
@@ -292,7 +315,12 @@ TEST_F(VerifyTest, RealEnginesRunTheNetInIntegersAndAgree) {
     EXPECT_GT(engine.output_sqnr_db, 15) << engine.name;
     EXPECT_EQ(engine.images, 4);
   }
+  EXPECT_EQ(report.images, 4);
 }
+
+INSTANTIATE_TEST_SUITE_P(VerifyTest, RealEngines, ::testing::Bool(), [](const auto& row) {
+  return row.param ? "NamedNodes" : "NodesWithoutNames";
+});
 
 }  // namespace
 }  // namespace espalier::deploy

@@ -39,6 +39,21 @@ TEST(Codec, DecodesAndInfersTypes) {
   EXPECT_TRUE(ir::verify(graph).empty());
 }
 
+TEST(Codec, FactsAreThoseOfTheFile) {
+  FileFacts facts = file_facts(raw_bytes(kSmall, 9));
+  EXPECT_EQ(facts.opsets.at(""), 9);
+  EXPECT_FALSE(facts.nodes_are_named) << "the text gives no names";
+  EXPECT_EQ(decode(raw_bytes(kSmall, 9)).opsets.at(""), kDefaultOpset);
+  facts = file_facts(encode(read(kSmall)));
+  EXPECT_EQ(facts.opsets.at(""), kDefaultOpset);
+  EXPECT_TRUE(facts.nodes_are_named);
+  const auto same_name = [](::onnx::ModelProto& model) {
+    for (auto& node : *model.mutable_graph()->mutable_node()) node.set_name("twice");
+  };
+  EXPECT_FALSE(file_facts(raw_bytes(kSmall, 17, same_name)).nodes_are_named);
+  kit::expect_user_error([] { (void)file_facts("no model"); }, "");
+}
+
 TEST(Codec, EncodingIsAFixedPoint) {
   const std::string once = encode(read(kSmall));
   EXPECT_EQ(encoded_again(once), once);

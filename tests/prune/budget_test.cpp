@@ -11,8 +11,6 @@
 namespace espalier::prune {
 namespace {
 
-using testing::HasSubstr;
-
 struct Case {
   ir::Graph graph = prune_test::chain();
   ChannelMap map{graph};
@@ -122,7 +120,9 @@ TEST(Budget, AnnealingTakesNothingFromGroupsThatWereNotMeasured) {
 }
 
 TEST(Budget, OptionsOutOfRangeAreRefused) {
-  const auto with = [](BudgetOptions options) { return [options] { (void)Case().meet(options); }; };
+  const auto with = [](const BudgetOptions& options) {
+    return [options] { (void)Case().meet(options); };
+  };
   for (const double share : {0.0, -0.5, 1.5}) {
     kit::expect_user_error(with({.remaining = share}), "expected a number in (0, 1]");
   }

@@ -26,6 +26,18 @@ TEST(Placement, LeavesTheOutputFloatWhereTheEngineDoesNotNeedIt) {
   EXPECT_EQ(placed(kChain, "tensorrt"), "{x} {r} | c1:0 c2:0 | ");
 }
 
+// ONNX Runtime fuses Gemm and Relu in float when the result is not quantized.
+TEST(Placement, QuantizesWhatAHiddenProductGivesToAFloatHead) {
+  const std::string_view text =
+      "g (float[N,8] x, float[8,8] w, float[8,4] v) => (float[N,4] y)"
+      " { [g1] a = Gemm(x, w) [relu] r = Relu(a) [g2] y = Gemm(r, v) }";
+  EXPECT_EQ(placed(text, "x86", {.quantize_last = false}), "{x} {r} | g1:0 g2:0 | g2");
+  EXPECT_EQ(placed(text, "openvino", {.quantize_last = false}), "{x} | g1:0 | g2");
+  const std::string_view ending =
+      "g (float[N,8] x, float[8,8] w) => (float[N,8] y) { [g1] a = Gemm(x, w) y = Relu(a) }";
+  EXPECT_EQ(placed(ending, "x86"), "{x} | g1:0 | ");
+}
+
 TEST(Placement, QuantizesOnlyLayerInputsForTheGenericTarget) {
   EXPECT_EQ(placed(kChain, "generic"), "{x} {r} | c1:0 c2:0 | relu");
 }

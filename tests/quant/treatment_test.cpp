@@ -38,6 +38,27 @@ TEST(Treatment, NeedsAConstantFloatWeight) {
                "its result is not float32");
 }
 
+TEST(Treatment, NeedsABiasOfOneValueAChannel) {
+  const auto with_bias = [](const std::string& sizes) {
+    return decide("g (float[2,4] x, float[4,4] w, float[" + sizes +
+                      "] b) => (float[2,4] y) { [gemm] y = Gemm(x, w, b) }",
+                  "gemm");
+  };
+  EXPECT_EQ(with_bias("4").treatment, Treatment::Weighted);
+  EXPECT_EQ(with_bias("1,4").treatment, Treatment::Weighted);
+  for (const char* sizes : {"2,4", "2,1", "1"}) {
+    expect_float(with_bias(sizes), "not one value for each output channel");
+  }
+}
+
+TEST(Treatment, LeavesOneSpatialAxisFloatWhereOpenVinoRuns) {
+  const std::string_view text =
+      "g (float[N,4,8] x, float[4,4,3] w) => (float[N,4,6] y) { [conv] y = Conv(x, w) }";
+  expect_float(decide(text, "conv", "x86"), "wrongly in integers on one spatial axis");
+  expect_float(decide(text, "conv", "openvino"), "wrongly in integers on one spatial axis");
+  EXPECT_EQ(decide(text, "conv", "onnxruntime").treatment, Treatment::Weighted);
+}
+
 TEST(Treatment, NeedsAPlainGemm) {
   const auto text = [](std::string_view attributes) {
     return "g (float[N,4] x, float[4,4] w) => (float[N,4] y) { [gemm] y = Gemm<" +

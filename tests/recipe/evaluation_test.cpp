@@ -70,6 +70,24 @@ TEST(Evaluation, FoldersOfOtherClassesAreNamed) {
       std::string::npos);
 }
 
+TEST(Evaluation, ImagesThatAreLeftOutAreCounted) {
+  const kit::TemporaryFolder folder;
+  const std::string picture = "P5\n28 28\n255\n" + std::string(28 * 28, 'x');
+  folder.write("a/one.pgm", picture);
+  folder.write("a/two.pgm", picture.substr(0, 100));
+  folder.write("b/three.pgm", picture);
+  const kit::TemporaryFolder models;
+  EvaluationRequest request = request_for(write_small_model(models.path()));
+  request.data = open_data(folder.path(), {.height = 28, .width = 28, .channels = 1});
+  for (auto* split : {&request.data.only, &request.data.eval, &request.data.test}) {
+    if (*split) (*split)->loader.bad_samples = data::BadSamples::Skip;
+  }
+  const EvaluationResult result = evaluate_model(request);
+  EXPECT_EQ(result.images, 2);
+  EXPECT_EQ(result.skipped, 1);
+  EXPECT_EQ(to_json(result).at("skipped").as_integer(), 1);
+}
+
 TEST(Evaluation, RefusesModelsAndDataThatDoNotFit) {
   const kit::TemporaryFolder folder;
   EvaluationRequest request = request_for(folder.write("bad.onnx", "not a model"));

@@ -49,6 +49,16 @@ TEST(ModelInput, ImagesFitWhateverTheirNumber) {
       "got images of [3, 8]");
 }
 
+TEST(ModelInput, ChannelsLastAreRefusedByName) {
+  ir::Graph graph;
+  graph.add_input("x", {tensor::DType::Float32, tensor::make_shape({1, 8, 8, 3})});
+  kit::expect_unsupported(
+      [&] {
+        check_images(graph, at::zeros({1, 3, 8, 8}), "d.yaml");
+      },
+      "the model takes its images with the channels last: input 'x'");
+}
+
 TEST(ModelInput, AFixedBatchSetsTheMicroBatch) {
   const CalibrationConfig config{.samples = 10, .micro_batch = 8};
   EXPECT_EQ(fit_to_batch(config, std::nullopt, 3).samples, 10U);

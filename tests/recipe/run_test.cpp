@@ -317,6 +317,25 @@ TEST(Quantization, AModelThatFixesItsBatchIsQuantized) {
   EXPECT_FALSE(result.operators.empty());
 }
 
+TEST(Quantization, ErrorsAreThoseOfScoresWhereTheModelGivesClassNumbers) {
+  const auto notes_of = [](const ir::Graph& graph) {
+    QuantizationRequest request{.graph = graph, .data = synthetic_splits(60)};
+    request.calibration.samples = 16;
+    request.stage.verify.latency_rounds = 0;
+    return quantize_model(request).notes;
+  };
+  const ir::Graph scores = zoo::build("FashionCNN", {.classes = 4, .seed = 5});
+  ir::Graph classes = scores.clone();
+  ir::Node& choice = classes.add_node({.op = "ArgMax",
+                                       .inputs = {classes.outputs()[0]},
+                                       .outputs = {"class"},
+                                       .attributes = {{"axis", std::int64_t{1}}},
+                                       .name = "choice"});
+  classes.set_output(0, *choice.output());
+  onnx::infer_shapes(classes);
+  EXPECT_EQ(notes_of(classes), notes_of(scores));
+}
+
 TEST(Quantization, PlansDoNotDependOnThreads) {
   const kit::TemporaryFolder folder;
   const Recipe recipe = parse(

@@ -19,7 +19,6 @@ namespace {
 
 using kit::expect_user_error;
 using kit::TemporaryFolder;
-using testing::HasSubstr;
 
 SensitivityRequest request_for(const TemporaryFolder& folder, const std::string& output) {
   return {.model = write_small_model(folder.path()),
