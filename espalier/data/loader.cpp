@@ -51,10 +51,9 @@ class Loader::State {
     return static_cast<std::int64_t>(source_.dataset->size());
   }
   [[nodiscard]] LoaderStatistics statistics() const;
-
-  BatchProducer::Source source_;
-  LoaderOptions options_;
-  LoaderPosition position_;
+  [[nodiscard]] const BatchProducer::Source& source() const { return source_; }
+  [[nodiscard]] const LoaderOptions& options() const { return options_; }
+  [[nodiscard]] LoaderPosition position() const { return position_; }
 
  private:
   [[nodiscard]] bool can_deliver(const PlannedBatch& planned) const;
@@ -64,6 +63,9 @@ class Loader::State {
   std::optional<Batch> finish_epoch(Batch batch, std::int64_t count);
   void copy_rows(Batch& batch, std::int64_t& count);
 
+  BatchProducer::Source source_;
+  LoaderOptions options_;
+  LoaderPosition position_;
   LoaderStatistics statistics_;
   std::set<std::int64_t> skipped_;
   std::optional<PlannedBatch> rest_;  ///< partly delivered
@@ -257,25 +259,25 @@ std::optional<Batch> Loader::next() {
   return state_->next();
 }
 LoaderPosition Loader::position() const {
-  return state_->position_;
+  return state_->position();
 }
 
 std::int64_t Loader::batches_per_epoch() const {
   const std::int64_t samples = samples_per_epoch();
   const std::int64_t size = batch_size();
-  return state_->options_.sampler.drop_last ? samples / size : (samples + size - 1) / size;
+  return state_->options().sampler.drop_last ? samples / size : (samples + size - 1) / size;
 }
 std::int64_t Loader::samples_per_epoch() const {
   return state_->num_samples();
 }
 std::int64_t Loader::batch_size() const {
-  return state_->options_.sampler.batch_size;
+  return state_->options().sampler.batch_size;
 }
 ImageShape Loader::image_shape() const {
-  return state_->source_.shape;
+  return state_->source().shape;
 }
 const Dataset& Loader::dataset() const {
-  return *state_->source_.dataset;
+  return *state_->source().dataset;
 }
 LoaderStatistics Loader::statistics() const {
   return state_->statistics();

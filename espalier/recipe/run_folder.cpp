@@ -1,6 +1,7 @@
 #include "espalier/recipe/run_folder.h"
 
 #include <cerrno>
+#include <exception>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <system_error>
@@ -74,7 +75,8 @@ class RunFolder::Lock {
   int descriptor_;
 };
 
-RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
+RunFolder::RunFolder(std::filesystem::path path)
+    : path_(std::move(path)), exceptions_(std::uncaught_exceptions()) {
   std::error_code error;
   std::filesystem::create_directories(path_, error);
   if (error || !std::filesystem::is_directory(path_)) {
@@ -83,6 +85,7 @@ RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
          .got = error.message(),
          .hint = "choose another one with -o"});
   }
+  fresh_ = std::filesystem::is_empty(path_, error);
   lock_ = std::make_unique<Lock>(path_);
   const std::filesystem::path whole = std::filesystem::absolute(path_).lexically_normal();
   const bool slash = whole.filename().empty();
@@ -94,6 +97,27 @@ RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
 
 RunFolder::~RunFolder() {
   base::set_log_file("");
+  const bool failed = std::uncaught_exceptions() > exceptions_;
+  if (failed && fresh_ && !holds_work()) remove_beginnings();
+}
+
+bool RunFolder::holds_work() const {
+  if (has("model.onnx")) return true;
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(path_ / "checkpoints", error)) {
+    if (entry.is_regular_file(error)) return true;
+  }
+  return false;
+}
+
+void RunFolder::remove_beginnings() const {
+  std::error_code error;
+  std::vector<std::filesystem::path> beginnings;
+  for (const auto& entry : std::filesystem::directory_iterator(path_, error)) {
+    if (entry.path().filename() != "log.txt") beginnings.push_back(entry.path());
+  }
+  for (const std::filesystem::path& path : beginnings) std::filesystem::remove_all(path, error);
 }
 
 void RunFolder::write(std::string_view name, std::string_view content) const {

@@ -18,7 +18,8 @@ class RunFolder {
   explicit RunFolder(std::filesystem::path path);
   RunFolder(const RunFolder&) = delete;
   RunFolder& operator=(const RunFolder&) = delete;
-  /// Ends the log file and lets go of the folder.
+  /// Ends the log file and lets go of the folder. While an exception passes, a folder that was new
+  /// and holds neither a model nor a checkpoint keeps log.txt alone.
   ~RunFolder();
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
@@ -32,8 +33,13 @@ class RunFolder {
   /// An open file whose lock ends with it.
   class Lock;
 
+  [[nodiscard]] bool holds_work() const;
+  void remove_beginnings() const;
+
   std::filesystem::path path_;
   std::unique_ptr<Lock> lock_;
+  bool fresh_ = false;  ///< it was empty, or not there
+  int exceptions_;      ///< under way when the run began
 };
 
 /// @name What a path means that may be a run folder; any other path comes back as it is

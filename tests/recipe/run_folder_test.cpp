@@ -1,7 +1,12 @@
 #include "espalier/recipe/run_folder.h"
 
+#include <filesystem>
+#include <set>
+#include <string>
+
 #include <gtest/gtest.h>
 
+#include "espalier/base/error.h"
 #include "espalier/base/log.h"
 #include "tests/kit/expect_error.h"
 #include "tests/kit/temporary_folder.h"
@@ -53,6 +58,33 @@ TEST(RunFolder, WritesAllFilesOrNone) {
   EXPECT_EQ(run.read("a") + run.read("b"), "newnew");
   EXPECT_EQ(folder.files(), (std::vector<std::string>{"run/a", "run/b", "run/log.txt"}))
       << "nothing beside it";
+}
+
+TEST(RunFolder, AFailedBeginningLeavesItsLogAlone) {
+  const kit::TemporaryFolder folder;
+  const auto fail = [&](const std::string& name, const std::string& checkpoint) {
+    try {
+      const RunFolder run(folder.path() / name);
+      run.write("config.yaml", "x: 1\n");
+      std::filesystem::create_directories(run.path() / "checkpoints" / "stage-0");
+      if (!checkpoint.empty()) run.write(checkpoint, "");
+      throw base::UserError({.what = "no space"});
+    } catch (const base::UserError&) {
+    }
+    std::set<std::string> left;
+    for (const auto& entry : std::filesystem::directory_iterator(folder.path() / name)) {
+      left.insert(entry.path().filename().string());
+    }
+    return left;
+  };
+  EXPECT_EQ(fail("fresh", ""), std::set<std::string>{"log.txt"});
+  const std::set<std::string> all{"checkpoints", "config.yaml", "log.txt"};
+  EXPECT_EQ(fail("trained", "checkpoints/stage-0/1.espalier"), all);
+  EXPECT_EQ(fail("trained", ""), all) << "what was there stays";
+  std::filesystem::create_directories(folder.path() / "mine");
+  folder.write("mine/notes.txt", "");
+  EXPECT_EQ(fail("mine", ""),
+            (std::set<std::string>{"checkpoints", "config.yaml", "log.txt", "notes.txt"}));
 }
 
 TEST(RunFolder, RemovesWhatAKilledRunLeft) {

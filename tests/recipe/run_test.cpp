@@ -200,6 +200,19 @@ TEST(Run, ATrainingThatStartedAnewIsNotFinished) {
   EXPECT_EQ(folder.read("run/log.txt").find("was finished before"), std::string::npos);
 }
 
+TEST(Run, ABatchLargerThanTheDataIsNamed) {
+  const kit::TemporaryFolder folder;
+  Recipe recipe = parse(small_recipe());
+  for (auto* split : {&recipe.data.only, &recipe.data.train}) {
+    if (!*split) continue;
+    (*split)->sampler.batch_size = 100'000;
+    (*split)->sampler.drop_last = true;
+  }
+  kit::expect_user_error([&] { (void)run_recipe(recipe, quiet(folder.path() / "run")); },
+                         "expected at least batch_size 100000, or drop_last: false");
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "run" / "config.yaml"));
+}
+
 TEST(Run, ResumingNothingIsSaid) {
   const kit::TemporaryFolder folder;
   testing::internal::CaptureStderr();
@@ -319,10 +332,12 @@ TEST(Quantization, AModelThatFixesItsBatchIsQuantized) {
 
 TEST(Quantization, ErrorsAreThoseOfScoresWhereTheModelGivesClassNumbers) {
   const auto notes_of = [](const ir::Graph& graph) {
-    QuantizationRequest request{.graph = graph, .data = synthetic_splits(60)};
-    request.calibration.samples = 16;
-    request.stage.verify.latency_rounds = 0;
-    return quantize_model(request).notes;
+    return quantize_model({.graph = graph,
+                           .data = synthetic_splits(60),
+                           .calibration = {.samples = 16},
+                           .stage = {.verify = {.latency_rounds = 0}},
+                           .progress = report::ProgressStyle::Quiet})
+        .notes;
   };
   const ir::Graph scores = zoo::build("FashionCNN", {.classes = 4, .seed = 5});
   ir::Graph classes = scores.clone();

@@ -295,7 +295,7 @@ simd::NormalizeBackwardRun backward_run(const Memory& memory, const Tensor& grad
 }
 
 std::vector<double> backward_sums(const simd::NormalizeBackwardRun& whole, const Rows& rows) {
-  const std::size_t size = simd::kNumNormalizeSums * whole.channels;
+  const std::size_t size = simd::NormalizeSum::Count * whole.channels;
   std::vector<float> parts(static_cast<std::size_t>(rows.blocks) * size);
   rows.for_each([&](std::size_t block, std::int64_t offset, std::size_t count) {
     simd::NormalizeBackwardRun run = whole;
@@ -304,7 +304,7 @@ std::vector<double> backward_sums(const simd::NormalizeBackwardRun& whole, const
     run.rows = count;
     simd::normalize_sums(run, &parts[block * size]);
   });
-  return rows.total(parts, simd::kNumNormalizeSums);
+  return rows.total(parts, simd::NormalizeSum::Count);
 }
 
 /// With statistics of the batch, of M values a channel (Ioffe and Szegedy, arXiv:1502.03167):
@@ -315,7 +315,7 @@ void batch_terms(const Memory& memory, const std::vector<double>& sums, double c
   for (std::size_t channel = 0; channel < channels; ++channel) {
     const double factor = memory.affine.factor[channel];
     const double deviation = memory.affine.deviation[channel];
-    const double product = sums[simd::kSumProduct * channels + channel];
+    const double product = sums[simd::NormalizeSum::Product * channels + channel];
     slope[channel] = static_cast<float>(-factor * deviation * deviation * product / count);
     shift[channel] = static_cast<float>(-factor * sums[channel] / count);
   }
@@ -334,9 +334,9 @@ QuantizerGradients learned_gradients(const Memory& memory, const std::vector<dou
     }
     return sum;
   };
-  const QuantizerSums sum{.above = total(simd::kSumAbove),
-                          .below = total(simd::kSumBelow),
-                          .rounding = total(simd::kSumRounding)};
+  const QuantizerSums sum{.above = total(simd::NormalizeSum::Above),
+                          .below = total(simd::NormalizeSum::Below),
+                          .rounding = total(simd::NormalizeSum::Rounding)};
   return memory.region.quantizer->estimator->differentiate(*memory.region.quantizer, memory.tensors,
                                                            {&sum, 1}, memory.elements);
 }
@@ -377,7 +377,7 @@ LoopGradients backward_loops(const Memory& memory, Tensor gradient, const Tensor
     std::vector<double> gamma(channels);
     for (std::size_t channel = 0; channel < channels; ++channel) {
       gamma[channel] =
-          sums[simd::kSumProduct * channels + channel] * memory.affine.deviation[channel];
+          sums[simd::NormalizeSum::Product * channels + channel] * memory.affine.deviation[channel];
     }
     result.gamma = parameter_gradient(gamma);
     result.beta = parameter_gradient({sums.begin(), sums.begin() + rows.channels});

@@ -249,28 +249,28 @@ template <std::size_t kKinds>
 HWY_INLINE void first_sums(const NormalizeBackwardRun& run, float* sums) {
   const Gradients gradients(run);
   const Vector scale = hn::Set(Floats{}, run.form == nullptr ? 1.0F : run.form->scale);
-  std::fill_n(sums + kKinds * run.channels, (kNumNormalizeSums - kKinds) * run.channels, 0.0F);
+  std::fill_n(sums + kKinds * run.channels, (NormalizeSum::Count - kKinds) * run.channels, 0.0F);
   sum_channels<kKinds>(run.rows, run.channels, sums,
                        [&](std::size_t offset, const Columns& columns, Vector* addends) {
                          const Vector x = columns.load(run.input + offset);
                          const auto lanes = gradients.at(offset, columns, x);
-                         addends[kSumGradient] = lanes.dy;
-                         addends[kSumProduct] =
+                         addends[NormalizeSum::Gradient] = lanes.dy;
+                         addends[NormalizeSum::Product] =
                              hn::Mul(lanes.dy, hn::Sub(x, columns.load(run.mean)));
-                         if constexpr (kKinds > kSumBelow) {
-                           addends[kSumAbove] = gradients.above(lanes);
-                           addends[kSumBelow] = gradients.below(lanes);
+                         if constexpr (kKinds > NormalizeSum::Below) {
+                           addends[NormalizeSum::Above] = gradients.above(lanes);
+                           addends[NormalizeSum::Below] = gradients.below(lanes);
                          }
-                         if constexpr (kKinds > kSumRounding) {
-                           addends[kSumRounding] = gradients.rounding(lanes, scale);
+                         if constexpr (kKinds > NormalizeSum::Rounding) {
+                           addends[NormalizeSum::Rounding] = gradients.rounding(lanes, scale);
                          }
                        });
 }
 
 void sums_of(const NormalizeBackwardRun& run, float* sums) {
-  if (!run.learns) return first_sums<kSumAbove>(run, sums);
-  if (!run.rounding) return first_sums<kSumRounding>(run, sums);
-  first_sums<kNumNormalizeSums>(run, sums);
+  if (!run.learns) return first_sums<NormalizeSum::Above>(run, sums);
+  if (!run.rounding) return first_sums<NormalizeSum::Rounding>(run, sums);
+  first_sums<NormalizeSum::Count>(run, sums);
 }
 
 void backward(const NormalizeBackwardRun& run, const float* slope, const float* shift) {

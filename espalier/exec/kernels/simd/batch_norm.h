@@ -58,13 +58,15 @@ struct NormalizeBackwardRun {
 };
 
 /// Places of the sums of a channel: sums[kind * channels + channel].
-enum NormalizeSum : std::size_t {
-  kSumGradient,  ///< dy
-  kSumProduct,   ///< dy * (x - mean)
-  kSumAbove,     ///< g beyond the grid
-  kSumBelow,     ///< g under the grid
-  kSumRounding,  ///< g * (round(z / s) - z / s) inside
-  kNumNormalizeSums
+struct NormalizeSum {
+  enum : std::size_t {
+    Gradient,  ///< dy
+    Product,   ///< dy * (x - mean)
+    Above,     ///< g beyond the grid
+    Below,     ///< g under the grid
+    Rounding,  ///< g * (round(z / s) - z / s) inside
+    Count
+  };
 };
 
 /// sums[c] = sum of x - shift[c]; sums[channels + c] = sum of (x - shift[c])^2.

@@ -69,7 +69,7 @@ std::vector<std::uint32_t> run_all(const Shape& shape, Quantizing quantizing) {
                                  .inside = quantizes ? inside_range(form) : InsideRange{},
                                  .learns = quantizing >= Quantizing::Clipped,
                                  .rounding = quantizing == Quantizing::Scaled};
-  std::vector<float> totals(kNumNormalizeSums * shape.channels, NAN);
+  std::vector<float> totals(NormalizeSum::Count * shape.channels, NAN);
   normalize_sums(run, totals.data());
   add_bits(totals, bits);
   normalize_backward(run, factor.data(), mean.data());
