@@ -68,7 +68,7 @@ def espalier_job(arguments, data, seed, stage, folder):
     folder.mkdir(parents=True, exist_ok=True)
     path = folder.with_suffix(".json")
     path.write_text(json.dumps(recipe(arguments, data, seed, stage)), encoding="utf-8")
-    run([arguments.espalier, "train", path, "-o", folder, "-q"], folder.with_suffix(".log"))
+    run([arguments.espalier, "train", "-c", path, "-o", folder, "-q"], folder.with_suffix(".log"))
     judged = subprocess.run(
         [arguments.espalier, "evaluate", folder / "model.onnx", "--data", data, "--json", "-q"],
         capture_output=True, text=True, check=True)
