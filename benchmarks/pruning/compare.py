@@ -68,7 +68,9 @@ def espalier_job(arguments, data, seed, stage, folder):
     folder.mkdir(parents=True, exist_ok=True)
     path = folder.with_suffix(".json")
     path.write_text(json.dumps(recipe(arguments, data, seed, stage)), encoding="utf-8")
-    run([arguments.espalier, "train", "-c", path, "-o", folder, "-q"], folder.with_suffix(".log"))
+    resume = ["--resume"] if (folder / "config.yaml").exists() else []
+    run([arguments.espalier, "train", "-c", path, "-o", folder, "-q", *resume],
+        folder.with_suffix(".log"))
     judged = subprocess.run(
         [arguments.espalier, "evaluate", folder / "model.onnx", "--data", data, "--json", "-q"],
         capture_output=True, text=True, check=True)
@@ -87,7 +89,9 @@ def control(arguments, data, seed, folder):
 
 def espalier(arguments, data, seed, folder):
     training = {"epochs": 1, "schedule": {"constant": {"lr": RATE}}}
-    stage = {"prune": {"target_macs": SHARE, "align": 1, "check": True, "fine_tune": training}}
+    # The layers that Torch-Pruning can cut. Training starts from the cut weights themselves.
+    stage = {"prune": {"target_macs": SHARE, "align": 1, "check": True, "reconstruct": False,
+                       "skip": ["*conv2*", "/conv1/Conv"], "fine_tune": training}}
     return espalier_job(arguments, data, seed, stage, folder)
 
 
