@@ -93,7 +93,6 @@ std::string child_result(Numbers numbers) {
   const tensor::CachingStatistics tensors = tensor::caching_statistics();
   numbers["peak_mib"] = peak_mib();
   numbers["tensor_mib"] = static_cast<double>(tensors.peak_in_use) / kMiB;
-  numbers["kept_mib"] = static_cast<double>(tensors.bytes_in_use + tensors.bytes_cached) / kMiB;
   return nlohmann::json(numbers).dump();
 }
 

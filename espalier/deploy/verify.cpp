@@ -43,14 +43,15 @@ struct Files {
   ir::Graph float_graph;
   ir::Graph quantized_graph;
   std::optional<std::int64_t> batch;  ///< that one of them fixes, or both
-  /// The files as engines tell layers of: with a name at every node.
+  /// Copies with made-up names, for engines to tell layers of; empty where the nodes have names.
   std::string named_float = {};
   std::string named_quantized = {};
 };
 
-/// The file's bytes; those of a copy with made-up names where its nodes have none.
+/// A copy of the file in which every node has the name that decoding made up; empty where it has
+/// one of its own.
 std::string with_names(std::string_view bytes, const ir::Graph& graph) {
-  if (onnx::file_facts(bytes).nodes_are_named) return std::string(bytes);
+  if (onnx::file_facts(bytes).nodes_are_named) return {};
   const auto opset = graph.opsets.find("");
   return onnx::encode(graph,
                       {.opset = opset == graph.opsets.end() ? onnx::kDefaultOpset : opset->second});
@@ -80,7 +81,7 @@ class EngineCheck {
   void inspect(const std::vector<Tensor>& inputs) {
     std::unique_ptr<EngineModel> model;
     usable_ = usable_ && attempt(report_.failures, "run the INT8 file",
-                                 [&] { model = run_inspected(files_.named_quantized, inputs); });
+                                 [&] { model = run_inspected(quantized_bytes(), inputs); });
     if (!usable_) return;
     attempt(report_.failures, "read the optimized graph back", [&] {
       layers_ = model->layers();
@@ -154,7 +155,7 @@ class EngineCheck {
       report_.mac_nodes = std::move(share.nodes);
       if (!report_.speedup || report_.speedup->ratio > 1) return;
       report_.slower_layers =
-          slower_layers(run_inspected(files_.named_float, inputs)->layers(), layers_);
+          slower_layers(run_inspected(float_bytes(), inputs)->layers(), layers_);
     });
   }
 
@@ -182,6 +183,13 @@ class EngineCheck {
       simulation_match_.add(simulation_ ? run_batched(run, inputs, files_.batch) : simulated,
                             outputs);
     });
+  }
+
+  [[nodiscard]] std::string_view float_bytes() const {
+    return files_.named_float.empty() ? request_.float_model : files_.named_float;
+  }
+  [[nodiscard]] std::string_view quantized_bytes() const {
+    return files_.named_quantized.empty() ? request_.quantized_model : files_.named_quantized;
   }
 
   /// A model that can tell its layers and their times.
