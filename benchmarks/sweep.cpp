@@ -16,8 +16,8 @@
 #include "espalier/exec/program.h"
 #include "espalier/passes/cut_channels.h"
 #include "espalier/passes/pipelines.h"
-#include "espalier/recipe/batch_threads.h"
 #include "espalier/recipe/sensitivity_meter.h"
+#include "espalier/tensor/worker_threads.h"
 #include "espalier/train/metric.h"
 #include "espalier/zoo/table.h"
 
@@ -51,7 +51,7 @@ class Sweep {
   }
 
   void evaluate() const {
-    recipe::for_each_batch(0, images_.batches.size(), threads_, [&](std::size_t batch) {
+    tensor::for_each_index(0, images_.batches.size(), threads_, [&](std::size_t batch) {
       (void)program_->run(std::vector{images_.batches[batch]});
     });
   }

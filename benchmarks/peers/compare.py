@@ -160,6 +160,12 @@ def judge_all(files, model, evaluation, count):
     return facts
 
 
+def proof_seconds(file):
+    """What of our last run was spent on proving the file in both engines; no peer does that."""
+    report = json.loads((file.parent / "report.json").read_text(encoding="utf-8"))
+    return report["seconds"]["verify"]
+
+
 def table(rows):
     heads = [f"{engine.name + ' agree':>18} {'top-1':>7} {'ms':>8}" for engine in judge.ENGINES]
     print(f"{'tool':24} {'seconds':>8} {'peak MiB':>9}  " + "  ".join(heads))
@@ -170,6 +176,8 @@ def table(rows):
             for fact in facts
         ]
         print(f"{row['tool']:24} {row['seconds']:8.2f} {row['peak_mib']:9.0f}  " + "  ".join(cells))
+        if "proof_seconds" in row:
+            print(f"  {'of it proof':22} {row['proof_seconds']:8.2f}")
 
 
 def verdict(rows):
@@ -221,6 +229,8 @@ def main():
                     **facts[tool, engine.name],
                     "ms": times[engine.name, str(files[tool])],
                 }
+            if tool == OURS:
+                row["proof_seconds"] = proof_seconds(files[tool])
             rows.append(row)
     table(rows)
     behind = verdict(rows)

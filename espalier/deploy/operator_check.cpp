@@ -8,10 +8,10 @@
 #include <ATen/TensorOperators.h>
 
 #include "espalier/base/error.h"
-#include "espalier/base/interrupt.h"
 #include "espalier/deploy/operator_model.h"
 #include "espalier/exec/program.h"
 #include "espalier/onnx/codec.h"
+#include "espalier/tensor/worker_threads.h"
 
 namespace espalier::deploy {
 namespace {
@@ -72,7 +72,7 @@ OperatorDifference check_one(const Case& subject, const std::string& engine,
                              const OperatorCheckRequest& request) {
   OperatorDifference result{.engine = engine, .name = subject.model.name, .op = subject.model.op};
   try {
-    const auto loaded = request.open(engine).load(subject.bytes, {.threads = request.threads});
+    const auto loaded = request.open(engine).load(subject.bytes, {.threads = 1});
     const std::vector<Tensor> outputs = loaded->run(subject.inputs);
     compare(result, subject.expected, outputs.front());
   } catch (const base::UserError& error) {
@@ -89,14 +89,14 @@ std::vector<OperatorDifference> check_operators(const OperatorCheckRequest& requ
   const ir::Graph quantized = onnx::decode(request.quantized_model, {.name = "the INT8 file"});
   const std::vector<OperatorModel> operators = cut_operators(quantized);
   const Codes codes = compute_codes(quantized, operators, request.images);
-  std::vector<OperatorDifference> results;
-  for (const OperatorModel& model : operators) {
-    base::stop_if_interrupted();
-    const Case subject = make_case(model, codes);
-    for (const std::string& engine : request.engines) {
-      results.push_back(check_one(subject, engine, request));
+  const std::size_t engines = request.engines.size();
+  std::vector<OperatorDifference> results(operators.size() * engines);
+  tensor::for_each_index(0, operators.size(), request.threads, [&](std::size_t index) {
+    const Case subject = make_case(operators[index], codes);
+    for (std::size_t engine = 0; engine < engines; ++engine) {
+      results[index * engines + engine] = check_one(subject, request.engines[engine], request);
     }
-  }
+  });
   const auto place = [&](const OperatorDifference& result) {
     return std::ranges::find(request.engines, result.engine) - request.engines.begin();
   };

@@ -15,8 +15,8 @@ struct OperatorCheckRequest {
   std::string_view quantized_model;  ///< bytes of the QDQ file
   std::vector<Tensor> images = {};   ///< inputs of the file, by position
   std::vector<std::string> engines = {"onnxruntime", "openvino"};
-  int threads = 1;
-  std::function<Engine&(std::string_view)> open = open_engine;
+  int threads = 1;  ///< operators that are checked at once, each on one thread
+  std::function<Engine&(std::string_view)> open = open_engine;  ///< called from several threads
 };
 
 /// How far one operator of one engine is from its simulation on the same input codes.

@@ -10,11 +10,8 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
-#include <ATen/core/List.h>
 #include <ATen/ops/arange.h>
-#include <ATen/ops/bmm.h>
-#include <ATen/ops/constant_pad_nd.h>
-#include <ATen/ops/index.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 
 #include "espalier/base/check.h"
@@ -92,55 +89,115 @@ std::array<std::int64_t, 4> pads_for(const Geometry& geometry, const Tensor& inp
   return pads;
 }
 
-/// At most `limit` of the positions 0 to found - 1, evenly spread, with a step that shares no
-/// factor with the sides of common images.
-Tensor spread_places(std::int64_t found, std::int64_t limit) {
-  if (found <= limit) return at::arange(found, at::kLong);
-  return (at::arange(limit, at::kLong) * found).floor_divide(limit);
-}
-
-/// A view [samples, rows, columns, channels, kernel height, kernel width] of all windows of an
-/// image tensor, without a copy.
-Tensor windows_of(const Geometry& geometry, const Tensor& padded) {
-  std::array<std::int64_t, 2> counts{};
-  for (std::size_t axis = 0; axis < 2; ++axis) {
-    const std::int64_t reach = (geometry.kernel[axis] - 1) * geometry.dilations[axis] + 1;
-    const std::int64_t size = padded.size(static_cast<std::int64_t>(axis) + 2);
-    counts[axis] = size < reach ? 0 : (size - reach) / geometry.strides[axis] + 1;
+/// Windows of an image tensor [samples, channels, height, width].
+class Windows {
+ public:
+  Windows(const Geometry& geometry, const Tensor& input)
+      : geometry_(geometry),
+        pads_(pads_for(geometry, input)),
+        image_(input.permute({0, 2, 3, 1}).contiguous()) {
+    for (std::size_t axis = 0; axis < 2; ++axis) {
+      const std::int64_t reach = (geometry.kernel[axis] - 1) * geometry.dilations[axis] + 1;
+      const std::int64_t size =
+          image_.size(static_cast<std::int64_t>(axis) + 1) + pads_[axis] + pads_[axis + 2];
+      counts_[axis] = size < reach ? 0 : (size - reach) / geometry.strides[axis] + 1;
+    }
   }
-  const std::int64_t high = padded.stride(2);
-  const std::int64_t wide = padded.stride(3);
-  return padded.as_strided(
-      {padded.size(0), counts[0], counts[1], padded.size(1), geometry.kernel[0],
-       geometry.kernel[1]},
-      {padded.stride(0), high * geometry.strides[0], wide * geometry.strides[1], padded.stride(1),
-       high * geometry.dilations[0], wide * geometry.dilations[1]});
-}
 
-/// [groups, k, positions], at most `limit` positions; no others are copied.
-Tensor columns_of(const Geometry& geometry, const Tensor& input, std::int64_t limit) {
+  [[nodiscard]] std::int64_t size() const { return image_.size(0) * counts_[0] * counts_[1]; }
+
+  /// Writes window `place` as row `index` of `rows` [groups, positions, k], where k counts kernel
+  /// rows, then kernel columns, then channels.
+  void copy(std::int64_t place, std::int64_t index, Tensor& rows) const {
+    const std::int64_t area = counts_[0] * counts_[1];
+    const std::int64_t top = place % area / counts_[1] * geometry_.strides[0] - pads_[0];
+    const std::int64_t left = place % counts_[1] * geometry_.strides[1] - pads_[1];
+    const std::int64_t depth = image_.size(3) / geometry_.groups;
+    float* target = rows.mutable_data_ptr<float>() + index * rows.size(2);
+    for (std::int64_t down = 0; down < geometry_.kernel[0]; ++down) {
+      for (std::int64_t right = 0; right < geometry_.kernel[1]; ++right, target += depth) {
+        const float* pixel = find_pixel(place / area, top + down * geometry_.dilations[0],
+                                        left + right * geometry_.dilations[1]);
+        for (std::int64_t group = 0; group < geometry_.groups; ++group) {
+          float* to = target + group * rows.stride(0);
+          if (pixel == nullptr) {
+            std::fill_n(to, depth, 0.0F);
+          } else {
+            std::copy_n(pixel + group * depth, depth, to);
+          }
+        }
+      }
+    }
+  }
+
+ private:
+  /// The channels of a pixel; null in the padding.
+  [[nodiscard]] const float* find_pixel(std::int64_t sample, std::int64_t row,
+                                        std::int64_t column) const {
+    if (row < 0 || row >= image_.size(1) || column < 0 || column >= image_.size(2)) return nullptr;
+    return image_.const_data_ptr<float>() + sample * image_.stride(0) + row * image_.stride(1) +
+           column * image_.stride(2);
+  }
+
+  const Geometry& geometry_;
+  std::array<std::int64_t, 4> pads_;
+  Tensor image_;  ///< [samples, height, width, channels]
+  std::array<std::int64_t, 2> counts_{};
+};
+
+/// [groups, positions, k], at most `limit` positions, evenly spread; no others are copied.
+Tensor rows_of(const Geometry& geometry, const Tensor& input, std::int64_t limit) {
   if (!geometry.convolution) {
-    const Tensor rows = input.reshape({-1, geometry.columns});
-    return rows.index_select(0, spread_places(rows.size(0), limit))
-        .transpose(0, 1)
-        .unsqueeze(0)
-        .contiguous();
+    const Tensor all = input.reshape({-1, geometry.columns});
+    const std::int64_t count = std::min(all.size(0), limit);
+    const Tensor places =
+        (at::arange(count, at::kLong) * all.size(0)).floor_divide(std::max<std::int64_t>(count, 1));
+    return all.index_select(0, places).unsqueeze(0);
   }
-  const auto pads = pads_for(geometry, input);
-  const Tensor padded =
-      at::constant_pad_nd(input.contiguous(), {pads[1], pads[3], pads[0], pads[2]});
-  const Tensor windows = windows_of(geometry, padded);
-  const std::int64_t wide = windows.size(2);
-  const std::int64_t area = windows.size(1) * wide;
-  const Tensor places = spread_places(windows.size(0) * area, limit);
-  const Tensor inside = places.remainder(std::max<std::int64_t>(area, 1));
-  const Tensor samples = places.floor_divide(std::max<std::int64_t>(area, 1));
-  const Tensor rows = inside.floor_divide(std::max<std::int64_t>(wide, 1));
-  const Tensor columns = inside.remainder(std::max<std::int64_t>(wide, 1));
-  return at::index(windows, {samples, rows, columns})
-      .reshape({places.numel(), geometry.groups, geometry.columns})
-      .permute({1, 2, 0})
-      .contiguous();
+  const Windows windows(geometry, input);
+  const std::int64_t count = std::min(windows.size(), limit);
+  Tensor rows = at::empty({geometry.groups, count, geometry.columns}, input.options());
+  for (std::int64_t index = 0; index < count; ++index) {
+    windows.copy(index * windows.size() / count, index, rows);
+  }
+  return rows;
+}
+
+/// products [groups, k, k] += rows^T rows. Of wide ones only the blocks on and right of the
+/// diagonal are computed: see `mirrored`.
+void add_products(const Tensor& rows, Tensor& products) {
+  constexpr std::int64_t kBlock = 192;
+  const std::int64_t columns = rows.size(2);
+  if (rows.size(0) > 1 || columns <= kBlock) {
+    products.baddbmm_(rows.transpose(1, 2), rows);
+    return;
+  }
+  const Tensor values = rows[0];
+  const Tensor sums = products[0];
+  for (std::int64_t first = 0; first < columns; first += kBlock) {
+    const std::int64_t height = std::min(kBlock, columns - first);
+    const Tensor right = values.narrow(1, first, columns - first);
+    sums.narrow(0, first, height)
+        .narrow(1, first, columns - first)
+        .addmm_(values.narrow(1, first, height).t(), right);
+  }
+}
+
+/// The whole of symmetric matrices whose upper triangle is filled.
+Tensor mirrored(const Tensor& upper) {
+  return upper.triu() + upper.triu(1).transpose(1, 2);
+}
+
+/// Moments of columns in the order of `Windows::copy`, in the order of a row of the weight.
+LayerMoments in_weight_order(const Geometry& geometry, LayerMoments moments) {
+  if (!geometry.convolution) return moments;
+  const std::int64_t area = geometry.kernel[0] * geometry.kernel[1];
+  const Tensor order = at::arange(geometry.columns, at::kLong)
+                           .reshape({area, geometry.columns / area})
+                           .t()
+                           .reshape({-1});
+  return {.covariance = moments.covariance.index_select(1, order).index_select(2, order),
+          .mean = moments.mean.index_select(1, order)};
 }
 
 /// Sums of one layer in one lane.
@@ -243,13 +300,14 @@ class Collector {
   }
 
   void add(Sums& sums, std::size_t layer, const Tensor& tensor) const {
-    const Tensor columns =
-        columns_of(layers_[layer].second, tensor.to(at::kFloat), options_.positions);
-    const Tensor products = at::bmm(columns, columns.transpose(1, 2));
-    const Tensor sum = columns.sum(2);
-    sums.products = sums.products.defined() ? sums.products.add_(products) : products;
-    sums.sum = sums.sum.defined() ? sums.sum.add_(sum) : sum;
-    sums.positions += columns.size(2);
+    const Tensor rows = rows_of(layers_[layer].second, tensor.to(at::kFloat), options_.positions);
+    if (!sums.products.defined()) {
+      sums.products = at::zeros({rows.size(0), rows.size(2), rows.size(2)}, rows.options());
+      sums.sum = at::zeros({rows.size(0), rows.size(2)}, rows.options());
+    }
+    add_products(rows, sums.products);
+    sums.sum.add_(rows.sum(1));
+    sums.positions += rows.size(1);
   }
 
   LayerMoments finish(std::size_t layer) {
@@ -265,8 +323,9 @@ class Collector {
     base::check(total.positions > 0, "cannot collect moments: got no samples");
     const auto count = static_cast<double>(total.positions);
     const Tensor mean = total.sum / count;
-    const Tensor covariance = total.products / count - mean.unsqueeze(2) * mean.unsqueeze(1);
-    return {.covariance = covariance.contiguous(), .mean = mean.contiguous()};
+    const Tensor covariance =
+        mirrored(total.products) / count - mean.unsqueeze(2) * mean.unsqueeze(1);
+    return in_weight_order(layers_[layer].second, {.covariance = covariance, .mean = mean});
   }
 
   const GramOptions& options_;

@@ -24,7 +24,7 @@ struct GramOptions {
   std::size_t micro_batch = 8;
   int threads = 1;  ///< changes no bit
   /// Output positions of one micro-batch that are looked at, evenly spread; bounds the time.
-  std::int64_t positions = 4096;
+  std::int64_t positions = 1024;
 };
 
 /// True for layers whose moments can be collected: convolutions over two dimensions and products

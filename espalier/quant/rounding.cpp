@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
-#include <thread>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/from_blob.h>
@@ -13,6 +12,7 @@
 #include "espalier/ops/weight.h"
 #include "espalier/quant/quality.h"
 #include "espalier/quant/weights.h"
+#include "espalier/tensor/worker_threads.h"
 
 namespace espalier::quant {
 namespace {
@@ -99,19 +99,6 @@ class Descent {
   std::vector<float> gradient_;  ///< C e
 };
 
-/// Calls `work(first, last)` on slices of 0..count in threads; the slices do not matter to results.
-void in_slices(std::size_t count, int threads,
-               const std::function<void(std::size_t, std::size_t)>& work) {
-  const auto workers =
-      std::clamp<std::size_t>(static_cast<std::size_t>(std::max(threads, 1)), 1, count);
-  std::vector<std::thread> pool;
-  for (std::size_t worker = 1; worker < workers; ++worker) {
-    pool.emplace_back(work, worker * count / workers, (worker + 1) * count / workers);
-  }
-  work(0, count / workers);
-  for (std::thread& thread : pool) thread.join();
-}
-
 Tensor with_channels_first(const Tensor& weight, int axis) {
   return weight.to(at::kFloat).movedim(axis, 0).contiguous();
 }
@@ -184,19 +171,17 @@ std::vector<std::int8_t> round_weight(const Tensor& weight, const tensor::QuantP
                   groups, channels, width);
   std::vector<std::int8_t> moves(channels * width);
   std::vector<RowErrors> found(channels);
-  in_slices(channels, options.threads, [&](std::size_t first, std::size_t last) {
-    for (std::size_t channel = first; channel < last; ++channel) {
-      const std::size_t group = channel / (channels / groups);
-      const Row row{.weight = {rows.data_ptr<float>() + channel * width, width},
-                    .scale = static_cast<double>(params.scale[params.per_channel() ? channel : 0]),
-                    .low = static_cast<double>(params.grid.qmin()),
-                    .high = static_cast<double>(params.grid.qmax())};
-      Descent descent(row, covariance.data_ptr<float>() + group * width * width,
-                      std::span(moves).subspan(channel * width, width));
-      found[channel].before = descent.error();
-      descent.run(options.sweeps);
-      found[channel].after = descent.error();
-    }
+  tensor::for_each_index(0, channels, options.threads, [&](std::size_t channel) {
+    const std::size_t group = channel / (channels / groups);
+    const Row row{.weight = {rows.data_ptr<float>() + channel * width, width},
+                  .scale = static_cast<double>(params.scale[params.per_channel() ? channel : 0]),
+                  .low = static_cast<double>(params.grid.qmin()),
+                  .high = static_cast<double>(params.grid.qmax())};
+    Descent descent(row, covariance.data_ptr<float>() + group * width * width,
+                    std::span(moves).subspan(channel * width, width));
+    found[channel].before = descent.error();
+    descent.run(options.sweeps);
+    found[channel].after = descent.error();
   });
   errors = {};
   for (const RowErrors& row : found) {

@@ -4,8 +4,8 @@
 #include <array>
 
 #include "espalier/base/check.h"
-#include "espalier/recipe/batch_threads.h"
 #include "espalier/recipe/model_input.h"
+#include "espalier/tensor/worker_threads.h"
 
 namespace espalier::recipe {
 namespace {
@@ -62,7 +62,7 @@ std::size_t PrefixCache::fill(std::size_t first, const std::vector<std::string>&
       first + static_cast<std::size_t>(std::min<std::uint64_t>(fitting, batches_.size() - first));
   for (std::size_t batch = last; batch < batches_.size(); ++batch) held_[batch].clear();
   // Each thread touches the entry of its own batch alone.
-  for_each_batch(first + 1, last, threads,
+  tensor::for_each_index(first + 1, last, threads,
                  [&](std::size_t batch) { held_[batch] = advance(batch, values); });
   return last;
 }

@@ -298,6 +298,11 @@ struct Work {
       passes::run(result.simulated, {passes::insert_fake_quantize(result.plan)});
       result.quantized_model = encode_qdq(result.simulated.clone(), result.plan, request.opset);
     }
+    prove();
+    return std::move(result);
+  }
+
+  void prove() {
     const Stopwatch watch(result.seconds, "verify");
     const std::vector<Tensor> images = some_images(data, batch);
     result.layers = measure_layers(prepared, result.simulated, result.plan, images);
@@ -307,7 +312,6 @@ struct Work {
                                                 .engines = request.stage.verify.engines,
                                                 .threads = request.threads});
     deploy::judge_operators(result.verification, result.operators);
-    return std::move(result);
   }
 
   QuantizationRequest request;

@@ -13,11 +13,11 @@
 #include "espalier/base/log.h"
 #include "espalier/passes/pipelines.h"
 #include "espalier/prune/criterion.h"
-#include "espalier/recipe/batch_threads.h"
 #include "espalier/recipe/csv_line.h"
 #include "espalier/recipe/model_input.h"
 #include "espalier/recipe/pruning_images.h"
 #include "espalier/recipe/sensitivity_workers.h"
+#include "espalier/tensor/worker_threads.h"
 #include "espalier/train/model_file.h"
 #include "espalier/train/reestimate_norms.h"
 
@@ -47,7 +47,7 @@ TrialOptions with_gradients(const SensitivityRequest& request, const ir::Graph& 
   const prune::Evidence evidence = prune::find_criterion(options.scores.criterion).evidence;
   if (!needs_gradients(evidence)) return options;
   // One thread, whatever their number: sums in another order would order channels differently.
-  const OneIntraThread one;
+  const tensor::OneIntraThread one;
   options.scores.gradients = criterion_gradients(
       graph, evidence, read_gradient_images(request.data, graph, measuring_options(request)));
   return options;

@@ -14,7 +14,7 @@
 #include "espalier/data/labels.h"
 #include "espalier/exec/program.h"
 #include "espalier/passes/cut_channels.h"
-#include "espalier/recipe/batch_threads.h"
+#include "espalier/tensor/worker_threads.h"
 #include "espalier/train/class_scores.h"
 #include "espalier/train/reestimate_norms.h"
 
@@ -108,11 +108,11 @@ SensitivityMeter::SensitivityMeter(const ir::Graph& graph, const MeasuringImages
 }
 
 void SensitivityMeter::judge_baseline() {
-  const OneIntraThread caller;
+  const tensor::OneIntraThread caller;
   const std::size_t count = images_.batches.size();
   reference_.resize(count);
   const double start = cpu_seconds();
-  for_each_batch(0, count, options_.threads, [&](std::size_t batch) {
+  tensor::for_each_index(0, count, options_.threads, [&](std::size_t batch) {
     reference_[batch] = train::class_logits(cache_.run_whole(batch, output_), probabilities_);
   });
   baseline_cpu_seconds_ = cpu_seconds() - start;
@@ -163,7 +163,7 @@ void SensitivityMeter::run_part(Running& running, const GroupTrials& group, std:
       const auto place = std::ranges::lower_bound(ends_, wanted) - ends_.begin();
       end = std::clamp(static_cast<std::size_t>(place) + 1, first + 1, last);
     }
-    for_each_batch(first, end, options_.threads, [&](std::size_t batch) {
+    tensor::for_each_index(first, end, options_.threads, [&](std::size_t batch) {
       const Tensor output =
           train::class_logits(program.run(cache_.at(batch, group.frontier)).at(0), probabilities_);
       running.divergence[batch] = divergences(output, reference_[batch]);
@@ -236,7 +236,7 @@ SensitivityPoint SensitivityMeter::unchanged_point(const GroupTrials& group,
 
 void SensitivityMeter::measure(const GroupTrials& group, const std::vector<std::size_t>& trials,
                                const std::function<void(const SensitivityPoint&)>& found) {
-  const OneIntraThread caller;
+  const tensor::OneIntraThread caller;
   std::map<std::int64_t, Running> by_count;  // ratios that remove the same number run once
   std::multimap<std::int64_t, std::size_t> waiting;
   for (const std::size_t trial : trials) {

@@ -60,6 +60,11 @@ TEST(Gram, PredictsTheOutputsOfLayers) {
       "g (float[N,4,6,6] x, float[4,1,3,3] w) => (float[N,4,?,?] y)"
       " { [layer] y = Conv<group=4, pads=[1,1,1,1]>(x, w) }",
       {8, 4, 6, 6});
+  // Wider than the blocks that products are computed in.
+  expect_predicts_outputs(
+      "g (float[N,50,6,5] x, float[4,50,3,3] w) => (float[N,4,?,?] y)"
+      " { [layer] y = Conv<pads=[1,1,1,1]>(x, w) }",
+      {8, 50, 6, 5});
   for (const std::string pad : {"SAME_UPPER", "SAME_LOWER", "VALID"}) {
     expect_predicts_outputs(
         "g (float[N,3,7,7] x, float[4,3,2,2] w) => (float[N,4,?,?] y)"

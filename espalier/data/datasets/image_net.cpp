@@ -45,9 +45,12 @@ class ImageNetDataset : public Dataset {
   void check_files(BadSamples policy) {
     std::vector<std::size_t> missing;
     std::vector<std::string> problems = list_.problems();
+    std::string path = root_ / "";
+    const std::size_t root_length = path.size();
     for (std::size_t index = 0; index < list_.size(); ++index) {
+      path.replace(root_length, std::string::npos, list_.path(index));
       struct stat facts {};
-      if (::stat(file(index).c_str(), &facts) == 0 && S_ISREG(facts.st_mode)) continue;
+      if (::stat(path.c_str(), &facts) == 0 && S_ISREG(facts.st_mode)) continue;
       const base::UserError problem({.what = "the image file is missing",
                                      .where = list_.place(index),
                                      .got = excerpt(list_.path(index)),

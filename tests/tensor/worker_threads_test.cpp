@@ -1,4 +1,4 @@
-#include "espalier/recipe/batch_threads.h"
+#include "espalier/tensor/worker_threads.h"
 
 #include <atomic>
 #include <stdexcept>
@@ -7,14 +7,14 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
-namespace espalier::recipe {
+namespace espalier::tensor {
 namespace {
 
-TEST(BatchThreads, VisitEveryNumberOnce) {
+TEST(WorkerThreads, VisitEveryNumberOnce) {
   for (const int threads : {1, 2, 5}) {
     std::vector<std::atomic<int>> visits(20);
-    for_each_batch(3, 17, threads, [&](std::size_t batch) {
-      ++visits.at(batch);
+    for_each_index(3, 17, threads, [&](std::size_t index) {
+      ++visits.at(index);
       EXPECT_EQ(at::get_num_threads(), 1);
     });
     for (std::size_t index = 0; index < visits.size(); ++index) {
@@ -23,19 +23,19 @@ TEST(BatchThreads, VisitEveryNumberOnce) {
   }
 }
 
-TEST(BatchThreads, DoNothingForAnEmptyRange) {
-  for_each_batch(4, 4, 3, [](std::size_t) { FAIL(); });
+TEST(WorkerThreads, DoNothingForAnEmptyRange) {
+  for_each_index(4, 4, 3, [](std::size_t) { FAIL(); });
 }
 
-TEST(BatchThreads, PassOnAnExceptionAndKeepTheThreadCount) {
+TEST(WorkerThreads, PassOnAnExceptionAndKeepTheThreadCount) {
   const int threads = at::get_num_threads();
-  EXPECT_THROW(for_each_batch(0, 50, 3,
-                              [](std::size_t batch) {
-                                if (batch == 7) throw std::runtime_error("seven");
+  EXPECT_THROW(for_each_index(0, 50, 3,
+                              [](std::size_t index) {
+                                if (index == 7) throw std::runtime_error("seven");
                               }),
                std::runtime_error);
   EXPECT_EQ(at::get_num_threads(), threads);
 }
 
 }  // namespace
-}  // namespace espalier::recipe
+}  // namespace espalier::tensor

@@ -1,4 +1,4 @@
-#include "espalier/recipe/batch_threads.h"
+#include "espalier/tensor/worker_threads.h"
 
 #include <algorithm>
 #include <atomic>
@@ -11,7 +11,7 @@
 
 #include "espalier/base/interrupt.h"
 
-namespace espalier::recipe {
+namespace espalier::tensor {
 
 OneIntraThread::OneIntraThread() : before_(at::get_num_threads()) {
   at::set_num_threads(1);
@@ -21,8 +21,8 @@ OneIntraThread::~OneIntraThread() {
   at::set_num_threads(before_);
 }
 
-void for_each_batch(std::size_t first, std::size_t last, int threads,
-                    const std::function<void(std::size_t batch)>& work) {
+void for_each_index(std::size_t first, std::size_t last, int threads,
+                    const std::function<void(std::size_t index)>& work) {
   const OneIntraThread caller;
   std::atomic<std::size_t> next{first};
   std::exception_ptr failure;
@@ -30,9 +30,9 @@ void for_each_batch(std::size_t first, std::size_t last, int threads,
   const auto run = [&] {
     at::set_num_threads(1);
     try {
-      for (std::size_t batch = next++; batch < last; batch = next++) {
+      for (std::size_t index = next++; index < last; index = next++) {
         base::stop_if_interrupted();
-        work(batch);
+        work(index);
       }
     } catch (...) {
       next = last;
@@ -49,4 +49,4 @@ void for_each_batch(std::size_t first, std::size_t last, int threads,
   if (failure) std::rethrow_exception(failure);
 }
 
-}  // namespace espalier::recipe
+}  // namespace espalier::tensor
