@@ -23,6 +23,9 @@ TYPES = {
 }
 LOW_BITS = ("channel_wise_lsq_weight", "lsq_act")
 
+# ResNet-20's first and last layer, which the papers of PACT and LSQ keep at 8 bits.
+ENDS = ("/conv1/Conv", "/linear/Gemm")
+
 
 @dataclasses.dataclass
 class Job:
@@ -57,9 +60,8 @@ def training(epochs, rate):
     }
 
 
-def quantization(bits, types, arguments):
-    """Stage `quantize`: 8 bits from end to end, fewer with the first and last layer's weights at
-    the same few bits as all others."""
+def quantization(bits, types, arguments, ends=()):
+    """Stage `quantize`: the same bits from end to end, but for the layers `ends`, which have 8."""
     stage = {
         "mode": "qat",
         "train": training(arguments.epochs, arguments.rate),
@@ -72,6 +74,7 @@ def quantization(bits, types, arguments):
         stage["method"] = "mse"
         stage["weights"] = {"bits": bits, "method": "mse"}
         stage["activations"] = {"bits": bits}
+        stage["bits"] = [{"match": name, "weights": 8, "activations": 8} for name in ends]
     return {"quantize": stage}
 
 
@@ -84,9 +87,10 @@ def fine_tunings(network, start, arguments):
         jobs.append(Job(f"{network}/w8a8-default/s{seed}", seed,
                         quantization(8, TYPES["default"], arguments), start))
         if network == "resnet20":
-            jobs.extend(Job(f"{network}/w{bits}a{bits}/s{seed}", seed,
-                            quantization(bits, LOW_BITS, arguments), start)
-                        for bits in (4, 3, 2))
+            jobs.extend(Job(f"{network}/w{bits}a{bits}{suffix}/s{seed}", seed,
+                            quantization(bits, LOW_BITS, arguments, ends), start)
+                        for bits in (4, 3, 2)
+                        for suffix, ends in (("-ends8", ENDS), ("", ())))
     jobs.extend(Job(f"{network}/w8a8-{name}/s1", 1, quantization(8, types, arguments), start)
                 for name, types in TYPES.items() if name != "default")
     return jobs

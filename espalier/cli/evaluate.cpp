@@ -12,7 +12,7 @@
 namespace espalier::cli {
 namespace {
 
-struct Arguments {
+struct EvaluateArguments {
   DataArguments data;
   recipe::EvaluationRequest request;
 };
@@ -29,7 +29,7 @@ void print(const recipe::EvaluationResult& result) {
   }
 }
 
-Outcome run(const Arguments& arguments, const CommonOptions& common) {
+Outcome run_evaluate(const EvaluateArguments& arguments, const CommonOptions& common) {
   recipe::EvaluationRequest request = arguments.request;
   request.model = recipe::shipped_model(request.model);
   request.data = arguments.data.open(request.model);
@@ -44,7 +44,7 @@ Outcome run(const Arguments& arguments, const CommonOptions& common) {
 }  // namespace
 
 RunCommand add_evaluate(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<EvaluateArguments>();
   recipe::EvaluationRequest& request = arguments->request;
   app.add_option("model", request.model, "ONNX file, checkpoint, or run folder")->required();
   arguments->data.add_to(app, true);
@@ -62,7 +62,7 @@ RunCommand add_evaluate(CLI::App& app) {
       ->check(CLI::Range(0, 1'000'000'000));
   return [arguments, &app](const CommonOptions& common) {
     check_batch(app, arguments->request.model, arguments->request.batch_size);
-    return run(*arguments, common);
+    return run_evaluate(*arguments, common);
   };
 }
 

@@ -10,7 +10,7 @@
 namespace espalier::cli {
 namespace {
 
-struct Arguments {
+struct InspectArguments {
   std::filesystem::path model;
   bool nodes = false;
   bool groups = false;
@@ -19,7 +19,7 @@ struct Arguments {
 }  // namespace
 
 RunCommand add_inspect(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<InspectArguments>();
   app.add_option("model", arguments->model, "ONNX file, checkpoint, or run folder")->required();
   app.add_flag("--nodes", arguments->nodes, "List every node with its cost");
   app.add_flag("--groups", arguments->groups,

@@ -11,12 +11,12 @@
 namespace espalier::cli {
 namespace {
 
-struct Arguments {
+struct PredictArguments {
   DataArguments data;
   recipe::PredictionRequest request;
 };
 
-Outcome run(const Arguments& arguments, const CommonOptions& common) {
+Outcome run_predict(const PredictArguments& arguments, const CommonOptions& common) {
   recipe::PredictionRequest request = arguments.request;
   if (!arguments.data.data.empty()) request.data = arguments.data.open(request.model);
   request.folder = arguments.data.folder_options();
@@ -30,7 +30,7 @@ Outcome run(const Arguments& arguments, const CommonOptions& common) {
 }  // namespace
 
 RunCommand add_predict(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<PredictArguments>();
   recipe::PredictionRequest& request = arguments->request;
   app.add_option("model", request.model, "ONNX file, checkpoint, or run folder")->required();
   app.add_option("images", request.images,
@@ -52,7 +52,7 @@ RunCommand add_predict(CLI::App& app) {
       ->check(CLI::Range(0, 1'000'000'000));
   return [arguments, &app](const CommonOptions& common) {
     check_batch(app, arguments->request.model, arguments->request.batch_size);
-    return run(*arguments, common);
+    return run_predict(*arguments, common);
   };
 }
 

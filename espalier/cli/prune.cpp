@@ -26,7 +26,7 @@ struct Target {
   std::optional<double> share = std::nullopt;
 };
 
-struct Arguments {
+struct PruneArguments {
   bool overwrite = false;
   std::filesystem::path model;
   std::filesystem::path output;
@@ -55,7 +55,7 @@ struct Arguments {
 };
 
 /// The one budget that was given.
-void read_budget(const Arguments& arguments, recipe::PruneStage& stage) {
+void read_budget(const PruneArguments& arguments, recipe::PruneStage& stage) {
   std::string given;
   const auto take = [&](std::string_view option) {
     if (!given.empty()) {
@@ -91,7 +91,7 @@ std::optional<bool> choice(bool on, bool off) {
   return off ? std::optional(false) : std::nullopt;
 }
 
-recipe::PruneStage make_stage(const Arguments& arguments, std::uint64_t seed) {
+recipe::PruneStage make_stage(const PruneArguments& arguments, std::uint64_t seed) {
   recipe::PruneStage stage = arguments.stage;
   read_budget(arguments, stage);
   static_cast<void>(prune::find_criterion(stage.scores.criterion));
@@ -113,7 +113,7 @@ recipe::PruneStage make_stage(const Arguments& arguments, std::uint64_t seed) {
   return stage;
 }
 
-Outcome run(const Arguments& arguments, const CommonOptions& common) {
+Outcome run_prune(const PruneArguments& arguments, const CommonOptions& common) {
   recipe::Recipe job;
   job.seed = common.seed;
   job.model.source = recipe::ModelFile{.path = recipe::trained_model(arguments.model)};
@@ -130,7 +130,7 @@ Outcome run(const Arguments& arguments, const CommonOptions& common) {
   return outcome_of(result, arguments.output, common);
 }
 
-void add_choice_options(CLI::App& app, Arguments& arguments) {
+void add_choice_options(CLI::App& app, PruneArguments& arguments) {
   recipe::PruneStage& stage = arguments.stage;
   for (Target& target : arguments.targets) {
     app.add_option(std::string(target.option), target.share, std::string(target.help));
@@ -163,7 +163,7 @@ void add_choice_options(CLI::App& app, Arguments& arguments) {
   app.add_flag("--keep-last", arguments.keep_last, "Leave the last layer alone");
 }
 
-void add_mending_options(CLI::App& app, Arguments& arguments) {
+void add_mending_options(CLI::App& app, PruneArguments& arguments) {
   recipe::PruneStage& stage = arguments.stage;
   const auto pair = [&](const std::string& name, const std::string& help, bool& on, bool& off) {
     CLI::Option* yes = app.add_flag("--" + name, on, help + " (default with --data)");
@@ -189,7 +189,7 @@ void add_mending_options(CLI::App& app, Arguments& arguments) {
 }  // namespace
 
 RunCommand add_prune(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<PruneArguments>();
   app.add_option("model", arguments->model,
                  "ONNX file, checkpoint, or run folder (its float model)")
       ->required();
@@ -213,7 +213,7 @@ RunCommand add_prune(CLI::App& app) {
   app.add_option("--verify-samples", verify.samples, "Judging images (0: all)")
       ->check(CLI::Range(0, 1'000'000'000))
       ->capture_default_str();
-  return [arguments](const CommonOptions& common) { return run(*arguments, common); };
+  return [arguments](const CommonOptions& common) { return run_prune(*arguments, common); };
 }
 
 }  // namespace espalier::cli

@@ -14,7 +14,7 @@
 namespace espalier::cli {
 namespace {
 
-struct Arguments {
+struct QuantizeArguments {
   std::filesystem::path model;
   std::filesystem::path output;
   DataArguments data;
@@ -34,7 +34,7 @@ std::vector<std::string> method_names() {
   return names;
 }
 
-void add_plan_options(CLI::App& app, Arguments& arguments) {
+void add_plan_options(CLI::App& app, QuantizeArguments& arguments) {
   quant::PlanOptions& plan = arguments.stage.plan;
   app.add_option("--target", plan.target, "Engine the file is for")
       ->check(CLI::IsMember(quant::target_names()))
@@ -55,7 +55,8 @@ void add_plan_options(CLI::App& app, Arguments& arguments) {
   app.add_flag("--no-rounding", arguments.no_rounding, "Round every weight to the nearest code");
 }
 
-Outcome run(const Arguments& arguments, const CommonOptions& common, bool percentile_given) {
+Outcome run_quantize(const QuantizeArguments& arguments, const CommonOptions& common,
+                     bool percentile_given) {
   const std::string& method = arguments.stage.plan.method;
   if (percentile_given && method != "percentile" && method != "auto") {
     throw base::UserError({.what = "--percentile has no effect",
@@ -86,7 +87,7 @@ Outcome run(const Arguments& arguments, const CommonOptions& common, bool percen
 }  // namespace
 
 RunCommand add_quantize(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<QuantizeArguments>();
   app.add_option("model", arguments->model,
                  "ONNX file, checkpoint, or run folder (its float model)")
       ->required();
@@ -109,7 +110,7 @@ RunCommand add_quantize(CLI::App& app) {
       ->check(CLI::Range(0, 1'000'000'000))
       ->capture_default_str();
   return [arguments, &app](const CommonOptions& common) {
-    return run(*arguments, common, app.get_option("--percentile")->count() > 0);
+    return run_quantize(*arguments, common, app.get_option("--percentile")->count() > 0);
   };
 }
 

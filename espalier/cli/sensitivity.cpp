@@ -50,7 +50,7 @@ struct Choosing {
   const CLI::Option* macs_option = nullptr;
 };
 
-struct Arguments {
+struct SensitivityArguments {
   Measuring measuring;
   Merging merging;
   Choosing choosing;
@@ -251,7 +251,7 @@ CLI::App* add_choosing(CLI::App& app, Choosing& choosing) {
 }  // namespace
 
 RunCommand add_sensitivity(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<SensitivityArguments>();
   add_measuring(app, arguments->measuring);
   arguments->merge = add_merging(app, arguments->merging);
   arguments->ratios = add_choosing(app, arguments->choosing);

@@ -10,7 +10,7 @@
 namespace espalier::cli {
 namespace {
 
-struct Arguments {
+struct TrainArguments {
   std::filesystem::path recipe;
   std::vector<std::string> overrides;
   std::filesystem::path output;
@@ -18,7 +18,7 @@ struct Arguments {
   bool overwrite = false;
 };
 
-Outcome run(const Arguments& arguments, const CommonOptions& common, bool seed_given) {
+Outcome run_train(const TrainArguments& arguments, const CommonOptions& common, bool seed_given) {
   std::vector<std::string> overrides = arguments.overrides;
   if (seed_given) overrides.push_back(fmt::format("seed={}", common.seed));
   const recipe::Recipe job = recipe::load_recipe(arguments.recipe, overrides);
@@ -35,7 +35,7 @@ Outcome run(const Arguments& arguments, const CommonOptions& common, bool seed_g
 }  // namespace
 
 RunCommand add_train(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<TrainArguments>();
   app.add_option("-c,--config", arguments->recipe, "Recipe (YAML)")->required();
   app.add_option("--set", arguments->overrides, "Override, e.g. stages.0.train.epochs=3");
   app.add_option("-o,--output", arguments->output, "Run folder (default: the recipe's)");
@@ -43,7 +43,7 @@ RunCommand add_train(CLI::App& app) {
   app.add_flag("--overwrite", arguments->overwrite, "Replace the training that the folder holds")
       ->excludes(resume);
   return [arguments, &app](const CommonOptions& common) {
-    return run(*arguments, common, app.get_option("--seed")->count() > 0);
+    return run_train(*arguments, common, app.get_option("--seed")->count() > 0);
   };
 }
 

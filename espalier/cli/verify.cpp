@@ -12,12 +12,12 @@
 namespace espalier::cli {
 namespace {
 
-struct Arguments {
+struct VerifyArguments {
   DataArguments data;
   recipe::VerificationRequest request;
 };
 
-Outcome run(const Arguments& arguments, const CommonOptions& common) {
+Outcome run_verify(const VerifyArguments& arguments, const CommonOptions& common) {
   recipe::VerificationRequest request = arguments.request;
   request.quantized = recipe::shipped_model(request.quantized);
   request.original = recipe::trained_model(request.original);
@@ -33,7 +33,7 @@ Outcome run(const Arguments& arguments, const CommonOptions& common) {
 }  // namespace
 
 RunCommand add_verify(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<VerifyArguments>();
   recipe::VerificationRequest& request = arguments->request;
   app.add_option("model", request.quantized, "INT8 ONNX file, or run folder")->required();
   app.add_option("--float", request.original, "The float model it was made from")->required();
@@ -44,7 +44,7 @@ RunCommand add_verify(CLI::App& app) {
   add_verify_bounds(app, config);
   app.add_option("--samples", config.samples, "Images at most, drawn by the seed (0: all)")
       ->check(CLI::Range(0, 1'000'000'000));
-  return [arguments](const CommonOptions& common) { return run(*arguments, common); };
+  return [arguments](const CommonOptions& common) { return run_verify(*arguments, common); };
 }
 
 }  // namespace espalier::cli

@@ -6,9 +6,9 @@
 namespace espalier::exec {
 namespace {
 
-class Finder {
+class RegionFinder {
  public:
-  explicit Finder(const RegionQuestions& questions) : questions_(questions) {}
+  explicit RegionFinder(const RegionQuestions& questions) : questions_(questions) {}
 
   void grow(const ir::Node& conv, std::vector<ConvRegion>& regions) {
     if (!constant_from(conv, 1)) return;
@@ -94,7 +94,7 @@ std::vector<const ir::Node*> ConvRegion::nodes() const {
 std::vector<ConvRegion> find_conv_regions(const ir::Graph& graph,
                                           const RegionQuestions& questions) {
   std::vector<ConvRegion> regions;
-  Finder finder(questions);
+  RegionFinder finder(questions);
   for (const ir::Node* node : graph.nodes()) {
     if (node->is("Conv")) finder.grow(*node, regions);
   }

@@ -31,9 +31,9 @@ bool has_one_output(const ir::Node& node) {
                        [](const ir::Value* output) { return output != nullptr; }) == 1;
 }
 
-class Finder {
+class TrainingRegionFinder {
  public:
-  explicit Finder(const TrainingRegionQuestions& questions) : questions_(questions) {}
+  explicit TrainingRegionFinder(const TrainingRegionQuestions& questions) : questions_(questions) {}
 
   [[nodiscard]] bool starts(const ir::Node& conv) const {
     return conv.is("Conv") && rank_of(conv.input(1)) == kImageWeightRank && pads_evenly(conv);
@@ -107,7 +107,7 @@ std::vector<const ir::Node*> TrainingRegion::nodes() const {
 std::vector<TrainingRegion> find_training_regions(const ir::Graph& graph,
                                                   const TrainingRegionQuestions& questions) {
   std::vector<TrainingRegion> regions;
-  const Finder finder(questions);
+  const TrainingRegionFinder finder(questions);
   for (const ir::Node* node : graph.nodes()) {
     if (finder.starts(*node)) regions.push_back(finder.grow(*node));
   }

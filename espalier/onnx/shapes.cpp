@@ -19,7 +19,7 @@ namespace espalier::onnx {
 namespace {
 
 /// A tensor of more elements than this is a mistake or an attack.
-constexpr std::int64_t kMaxElements = std::int64_t{1} << 36;
+constexpr std::int64_t kMaxInferredElements = std::int64_t{1} << 36;
 
 using Types = std::unordered_map<std::string, ir::TypeInfo>;
 
@@ -82,7 +82,7 @@ void refuse_absurd_size(const ir::Node& node, const ir::TypeInfo& type) {
   std::int64_t product = 1;
   for (const tensor::Dim& dim : *type.shape) {
     const std::int64_t factor = std::max<std::int64_t>(dim.size.value_or(1), 1);
-    if (__builtin_mul_overflow(product, factor, &product) || product > kMaxElements) {
+    if (__builtin_mul_overflow(product, factor, &product) || product > kMaxInferredElements) {
       throw base::UserError({.what = "absurd shape",
                              .where = node.label(),
                              .got = tensor::to_string(*type.shape),

@@ -8,7 +8,7 @@ namespace {
 
 constexpr auto kActivation = OpKind::Activation;
 
-constexpr std::array kFacts{
+constexpr std::array kActivationFacts{
     OpFacts{.name = "Relu", .kind = kActivation, .monotonic = true, .low = 0},
     OpFacts{.name = "LeakyRelu", .kind = kActivation, .monotonic = true},
     OpFacts{.name = "PRelu", .kind = kActivation, .trainable = port(1)},
@@ -34,7 +34,7 @@ constexpr std::array kFacts{
 }  // namespace
 
 std::span<const OpFacts> activation_family() {
-  return kFacts;
+  return kActivationFacts;
 }
 
 }  // namespace espalier::ops

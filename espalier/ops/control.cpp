@@ -8,7 +8,7 @@ namespace {
 
 constexpr auto kOpaque = OpKind::Opaque;
 
-constexpr std::array kFacts{
+constexpr std::array kControlFacts{
     OpFacts{.name = "If", .kind = kOpaque, .data = kAllPorts},
     OpFacts{.name = "Loop", .kind = kOpaque, .data = kAllPorts},
     OpFacts{.name = "Scan", .kind = kOpaque, .data = kAllPorts},
@@ -21,7 +21,7 @@ constexpr std::array kFacts{
 }  // namespace
 
 std::span<const OpFacts> control_family() {
-  return kFacts;
+  return kControlFacts;
 }
 
 }  // namespace espalier::ops

@@ -10,7 +10,7 @@ constexpr auto kUnary = OpKind::Unary;
 constexpr auto kBinary = OpKind::Binary;
 constexpr PortSet kPair = port(0) | port(1);
 
-constexpr std::array kFacts{
+constexpr std::array kElementwiseFacts{
     OpFacts{.name = "Identity", .kind = kUnary, .passes_values = true, .monotonic = true},
     OpFacts{.name = "Dropout", .kind = kUnary, .passes_values = true, .monotonic = true},
     OpFacts{.name = "Cast", .kind = kUnary, .monotonic = true},
@@ -69,7 +69,7 @@ constexpr std::array kFacts{
 }  // namespace
 
 std::span<const OpFacts> elementwise_family() {
-  return kFacts;
+  return kElementwiseFacts;
 }
 
 }  // namespace espalier::ops

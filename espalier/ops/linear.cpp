@@ -6,7 +6,7 @@
 namespace espalier::ops {
 namespace {
 
-constexpr std::array kFacts{
+constexpr std::array kLinearFacts{
     OpFacts{.name = "Conv",
             .kind = OpKind::Convolution,
             .weight = 1,
@@ -49,7 +49,7 @@ constexpr std::array kFacts{
 }  // namespace
 
 std::span<const OpFacts> linear_family() {
-  return kFacts;
+  return kLinearFacts;
 }
 
 }  // namespace espalier::ops

@@ -12,7 +12,7 @@ constexpr AttributeCondition kNearest{.name = "mode", .value = "nearest", .fallb
 constexpr AttributeCondition kPlainScatter{
     .name = "reduction", .value = "none", .fallback = "none"};
 
-constexpr std::array kFacts{
+constexpr std::array kMovementFacts{
     OpFacts{.name = "Reshape", .kind = kMovement, .passes_values = true},
     OpFacts{.name = "Transpose", .kind = kMovement, .passes_values = true},
     OpFacts{.name = "Flatten", .kind = kMovement, .passes_values = true},
@@ -52,7 +52,7 @@ constexpr std::array kFacts{
 }  // namespace
 
 std::span<const OpFacts> movement_family() {
-  return kFacts;
+  return kMovementFacts;
 }
 
 }  // namespace espalier::ops

@@ -8,7 +8,7 @@ namespace {
 
 constexpr auto kNormalization = OpKind::Normalization;
 
-constexpr std::array kFacts{
+constexpr std::array kNormalizationFacts{
     OpFacts{.name = "BatchNormalization",
             .kind = kNormalization,
             .trainable = port(1) | port(2),
@@ -26,7 +26,7 @@ constexpr std::array kFacts{
 }  // namespace
 
 std::span<const OpFacts> normalization_family() {
-  return kFacts;
+  return kNormalizationFacts;
 }
 
 }  // namespace espalier::ops

@@ -8,7 +8,7 @@ namespace {
 
 constexpr auto kPool = OpKind::Pool;
 
-constexpr std::array kFacts{
+constexpr std::array kPoolFacts{
     OpFacts{.name = "MaxPool", .kind = kPool, .passes_values = true},
     OpFacts{.name = "GlobalMaxPool", .kind = kPool, .passes_values = true},
     OpFacts{.name = "AveragePool", .kind = kPool},
@@ -23,7 +23,7 @@ constexpr std::array kFacts{
 }  // namespace
 
 std::span<const OpFacts> pool_family() {
-  return kFacts;
+  return kPoolFacts;
 }
 
 }  // namespace espalier::ops

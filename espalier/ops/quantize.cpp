@@ -8,7 +8,7 @@ namespace {
 
 constexpr auto kQuantize = OpKind::Quantize;
 
-constexpr std::array kFacts{
+constexpr std::array kQuantizeFacts{
     OpFacts{.name = "FakeQuantize",
             .kind = kQuantize,
             .domain = ir::kEspalierDomain,
@@ -44,7 +44,7 @@ constexpr std::array kFacts{
 }  // namespace
 
 std::span<const OpFacts> quantize_family() {
-  return kFacts;
+  return kQuantizeFacts;
 }
 
 }  // namespace espalier::ops

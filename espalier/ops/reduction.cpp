@@ -8,7 +8,7 @@ namespace {
 
 constexpr auto kReduction = OpKind::Reduction;
 
-constexpr std::array kFacts{
+constexpr std::array kReductionFacts{
     OpFacts{.name = "ReduceMean", .kind = kReduction},
     OpFacts{.name = "ReduceSum", .kind = kReduction},
     OpFacts{.name = "ReduceMax", .kind = kReduction, .passes_values = true},
@@ -28,7 +28,7 @@ constexpr std::array kFacts{
 }  // namespace
 
 std::span<const OpFacts> reduction_family() {
-  return kFacts;
+  return kReductionFacts;
 }
 
 }  // namespace espalier::ops

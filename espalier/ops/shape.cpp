@@ -8,7 +8,7 @@ namespace {
 
 constexpr auto kShape = OpKind::Shape;
 
-constexpr std::array kFacts{
+constexpr std::array kShapeFacts{
     OpFacts{.name = "Shape", .kind = kShape, .data = kNoPorts},
     OpFacts{.name = "Size", .kind = kShape, .data = kNoPorts},
     OpFacts{.name = "Constant", .kind = kShape, .data = kNoPorts},
@@ -22,7 +22,7 @@ constexpr std::array kFacts{
 }  // namespace
 
 std::span<const OpFacts> shape_family() {
-  return kFacts;
+  return kShapeFacts;
 }
 
 }  // namespace espalier::ops

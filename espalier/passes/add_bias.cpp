@@ -8,16 +8,14 @@
 namespace espalier::passes {
 namespace {
 
-constexpr std::size_t kBias = 2;
-
-std::size_t apply(ir::Graph& graph) {
+std::size_t add_bias_in(ir::Graph& graph) {
   std::size_t changes = 0;
   for (ir::Node* node : graph.nodes()) {
     const std::int64_t channels = num_output_channels(*node);
-    if (channels == 0 || node->input(kBias) != nullptr) continue;
+    if (channels == 0 || node->input(kBiasInput) != nullptr) continue;
     const Tensor zeros = at::zeros({channels}, constant_of(node->input(1))->scalar_type());
     const std::string name = graph.unique_value_name(node->name() + "_bias");
-    graph.set_input(*node, kBias, &graph.add_initializer(name, zeros));
+    graph.set_input(*node, kBiasInput, &graph.add_initializer(name, zeros));
     ++changes;
   }
   return changes;
@@ -26,7 +24,7 @@ std::size_t apply(ir::Graph& graph) {
 }  // namespace
 
 Pass add_bias() {
-  return {.name = "add_bias", .apply = apply};
+  return {.name = "add_bias", .apply = add_bias_in};
 }
 
 }  // namespace espalier::passes

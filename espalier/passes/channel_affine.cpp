@@ -16,7 +16,6 @@ namespace espalier::passes {
 namespace {
 
 constexpr std::size_t kWeight = 1;
-constexpr std::size_t kBias = 2;
 constexpr float kDefaultEpsilon = 1e-5F;  ///< of BatchNormalization
 
 /// A linear node's weight seen as a matrix of channels, whatever its layout.
@@ -84,7 +83,7 @@ Tensor spread_inputs(const ir::Node& node, const WeightLayout& layout, const Ten
 /// The bias as float64 vector with Gemm's beta applied; zeros when there is none, nothing when it
 /// is not one constant an output channel.
 std::optional<Tensor> bias_of(const ir::Node& node, std::int64_t outputs) {
-  const ir::Value* value = node.input(kBias);
+  const ir::Value* value = node.input(kBiasInput);
   if (value == nullptr) return at::zeros({outputs}, at::kDouble);
   const Tensor* constant = constant_of(value);
   if (constant == nullptr || !at::isFloatingType(constant->scalar_type())) return std::nullopt;
@@ -105,11 +104,11 @@ bool store(ir::Graph& graph, ir::Node& node, const Tensor& weight, const Tensor&
   if (!typed_weight.isfinite().all().item<bool>()) return false;
   if (!typed_bias.isfinite().all().item<bool>()) return false;
   replace_constant(graph, node, kWeight, typed_weight);
-  if (node.input(kBias) != nullptr) {
-    replace_constant(graph, node, kBias, typed_bias);
+  if (node.input(kBiasInput) != nullptr) {
+    replace_constant(graph, node, kBiasInput, typed_bias);
   } else {
     const std::string name = graph.unique_value_name(node.name() + "_bias");
-    graph.set_input(node, kBias, &graph.add_initializer(name, typed_bias));
+    graph.set_input(node, kBiasInput, &graph.add_initializer(name, typed_bias));
   }
   if (node.is("Gemm") && node.has("beta")) node.set("beta", 1.0F);
   return true;
@@ -121,10 +120,11 @@ bool fold_into_batch_norm(ir::Graph& graph, ir::Node& bn, const ChannelAffine& a
   if (!present || present->scale.numel() != affine.scale.numel()) return false;
   const at::ScalarType type = constant_of(bn.input(kWeight))->scalar_type();
   const Tensor gamma = constant_of(bn.input(kWeight))->to(at::kDouble) * affine.scale;
-  const Tensor beta = constant_of(bn.input(kBias))->to(at::kDouble) * affine.scale + affine.shift;
+  const Tensor beta =
+      constant_of(bn.input(kBiasInput))->to(at::kDouble) * affine.scale + affine.shift;
   if (!(gamma.to(type) + beta.to(type)).isfinite().all().item<bool>()) return false;
   replace_constant(graph, bn, kWeight, gamma.to(type));
-  replace_constant(graph, bn, kBias, beta.to(type));
+  replace_constant(graph, bn, kBiasInput, beta.to(type));
   return true;
 }
 

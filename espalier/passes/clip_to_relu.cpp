@@ -19,7 +19,7 @@ bool is_relu(const ir::Node& clip) {
   return limit && *limit >= largest;
 }
 
-std::size_t apply(ir::Graph& graph) {
+std::size_t clip_to_relu_in(ir::Graph& graph) {
   std::size_t changes = 0;
   for (ir::Node* node : graph.nodes()) {
     if (!is_relu(*node)) continue;
@@ -34,7 +34,7 @@ std::size_t apply(ir::Graph& graph) {
 }  // namespace
 
 Pass clip_to_relu() {
-  return {.name = "clip_to_relu", .apply = apply};
+  return {.name = "clip_to_relu", .apply = clip_to_relu_in};
 }
 
 }  // namespace espalier::passes

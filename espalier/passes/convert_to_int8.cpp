@@ -44,7 +44,7 @@ bool convert(ir::Graph& graph, ir::Node& layer) {
   return true;
 }
 
-std::size_t apply(ir::Graph& graph) {
+std::size_t convert_to_int8_in(ir::Graph& graph) {
   std::size_t changes = 0;
   for (ir::Node* node : graph.nodes()) {
     if (convert(graph, *node)) ++changes;
@@ -62,7 +62,7 @@ std::size_t apply(ir::Graph& graph) {
 }  // namespace
 
 Pass convert_to_int8() {
-  return {.name = "convert_to_int8", .apply = apply};
+  return {.name = "convert_to_int8", .apply = convert_to_int8_in};
 }
 
 }  // namespace espalier::passes

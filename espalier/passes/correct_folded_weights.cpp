@@ -3,6 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/tensor.h>
+#include <fmt/format.h>
 
 #include "espalier/base/error.h"
 #include "espalier/ops/estimator.h"
@@ -15,7 +16,6 @@ namespace espalier::passes {
 namespace {
 
 constexpr std::size_t kWeight = 1;
-constexpr std::size_t kBias = 2;
 constexpr std::size_t kGamma = 1;
 constexpr std::size_t kMean = 3;
 constexpr std::size_t kVariance = 4;
@@ -46,8 +46,8 @@ class Builder {
                      std::string_view suffix) {
     ir::Ints sizes(static_cast<std::size_t>(rank), 1);
     sizes[static_cast<std::size_t>(axis)] = -1;
-    const std::string name = std::string(suffix) + "_shape";
-    return node(place, "Reshape", {vector, constant(name, at::tensor(sizes))}, suffix);
+    return node(place, "Reshape",
+                {vector, constant(fmt::format("{}_shape", suffix), at::tensor(sizes))}, suffix);
   }
 
  private:
@@ -65,17 +65,18 @@ void check_gamma(const ir::Node& bn) {
 
 /// BatchNorm(y + b) with mean m is BatchNorm(y) with mean m - b.
 void move_bias(ir::Graph& graph, ir::Node& layer, ir::Node& bn) {
-  const Tensor* bias = constant_of(layer.input(kBias));
+  const Tensor* bias = constant_of(layer.input(kBiasInput));
   if (bias == nullptr) return;
   replace_constant(graph, bn, kMean, bn.input(kMean)->constant() - bias->reshape({-1}));
-  graph.truncate_inputs(layer, kBias);
+  graph.truncate_inputs(layer, kBiasInput);
 }
 
 bool is_correctable(const ir::Node& layer) {
   if (!layer.is("Conv") && !layer.is("Gemm")) return false;
   const ir::Node* quantizer = fake_quantize_behind(layer.input(kWeight));
   if (quantizer == nullptr || quantizer->get_string("role", "") != "weight") return false;
-  if (layer.input(kBias) != nullptr && constant_of(layer.input(kBias)) == nullptr) return false;
+  if (layer.input(kBiasInput) != nullptr && constant_of(layer.input(kBiasInput)) == nullptr)
+    return false;
   return quantizer->output()->uses().size() == 1 && joined_batch_norm(layer) != nullptr;
 }
 
@@ -105,7 +106,7 @@ void correct(ir::Graph& graph, ir::Node& layer) {
   graph.set_input(bn, 0, restored);
 }
 
-std::size_t apply(ir::Graph& graph) {
+std::size_t correct_folded_weights_in(ir::Graph& graph) {
   std::size_t changes = 0;
   for (ir::Node* node : graph.nodes()) {
     if (!is_correctable(*node)) continue;
@@ -118,7 +119,7 @@ std::size_t apply(ir::Graph& graph) {
 }  // namespace
 
 Pass correct_folded_weights() {
-  return {.name = "correct_folded_weights", .apply = apply};
+  return {.name = "correct_folded_weights", .apply = correct_folded_weights_in};
 }
 
 }  // namespace espalier::passes

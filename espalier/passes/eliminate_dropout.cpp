@@ -13,7 +13,7 @@ bool is_off(const ir::Node& dropout) {
   return training != nullptr && training->count_nonzero().item<std::int64_t>() == 0;
 }
 
-std::size_t apply(ir::Graph& graph) {
+std::size_t eliminate_dropout_in(ir::Graph& graph) {
   std::size_t changes = 0;
   for (ir::Node* node : graph.nodes()) {
     if (is_off(*node) && bypass(graph, *node, *node->input(0))) ++changes;
@@ -25,7 +25,7 @@ std::size_t apply(ir::Graph& graph) {
 }  // namespace
 
 Pass eliminate_dropout() {
-  return {.name = "eliminate_dropout", .apply = apply};
+  return {.name = "eliminate_dropout", .apply = eliminate_dropout_in};
 }
 
 }  // namespace espalier::passes

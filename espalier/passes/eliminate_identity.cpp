@@ -157,7 +157,7 @@ bool gives_back_input(const ir::Node& node) {
   return rule != kRules.end() && rule->gives_back_input(node);
 }
 
-std::size_t apply(ir::Graph& graph) {
+std::size_t eliminate_identity_in(ir::Graph& graph) {
   std::size_t changes = 0;
   for (ir::Node* node : graph.nodes()) {
     if (gives_back_input(*node) && bypass(graph, *node, *node->input(0))) ++changes;
@@ -169,7 +169,7 @@ std::size_t apply(ir::Graph& graph) {
 }  // namespace
 
 Pass eliminate_identity() {
-  return {.name = "eliminate_identity", .apply = apply, .to_fixed_point = true};
+  return {.name = "eliminate_identity", .apply = eliminate_identity_in, .to_fixed_point = true};
 }
 
 }  // namespace espalier::passes

@@ -18,7 +18,7 @@ std::vector<std::string> computed_values(const ir::Graph& graph) {
   return names;
 }
 
-std::size_t apply(ir::Graph& graph, const std::vector<std::string>& names) {
+std::size_t expose_values_in(ir::Graph& graph, const std::vector<std::string>& names) {
   std::size_t changes = 0;
   for (const std::string& name : names) {
     ir::Value* value = graph.find_value(name);
@@ -41,7 +41,7 @@ std::size_t apply(ir::Graph& graph, const std::vector<std::string>& names) {
 Pass expose_values(std::span<const std::string> names) {
   return {.name = "expose_values",
           .apply = [names = std::vector<std::string>(names.begin(), names.end())](
-                       ir::Graph& graph) { return apply(graph, names); }};
+                       ir::Graph& graph) { return expose_values_in(graph, names); }};
 }
 
 }  // namespace espalier::passes

@@ -26,7 +26,7 @@ bool fold(ir::Graph& graph, ir::Node& bn, Side side) {
   return folded && bypass(graph, bn, *input);
 }
 
-std::size_t apply(ir::Graph& graph, Side side) {
+std::size_t fold_batch_norm_in(ir::Graph& graph, Side side) {
   std::size_t changes = 0;
   for (ir::Node* node : graph.nodes()) {
     if (node->is("BatchNormalization") && fold(graph, *node, side)) ++changes;
@@ -39,12 +39,12 @@ std::size_t apply(ir::Graph& graph, Side side) {
 
 Pass fold_batch_norm() {
   return {.name = "fold_batch_norm",
-          .apply = [](ir::Graph& graph) { return apply(graph, Side::Both); }};
+          .apply = [](ir::Graph& graph) { return fold_batch_norm_in(graph, Side::Both); }};
 }
 
 Pass fold_leading_batch_norm() {
   return {.name = "fold_leading_batch_norm",
-          .apply = [](ir::Graph& graph) { return apply(graph, Side::After); }};
+          .apply = [](ir::Graph& graph) { return fold_batch_norm_in(graph, Side::After); }};
 }
 
 }  // namespace espalier::passes

@@ -188,7 +188,7 @@ std::optional<std::int64_t> fold(ir::Graph& graph, ir::Node& node, std::int64_t 
   return bytes_of(*typed) - before;
 }
 
-std::size_t apply(ir::Graph& graph, const FoldConstantsOptions& options) {
+std::size_t fold_constants_in(ir::Graph& graph, const FoldConstantsOptions& options) {
   std::size_t changes = 0;
   std::int64_t growth = 0;
   for (ir::Node* node : graph.nodes()) {
@@ -207,7 +207,7 @@ std::size_t apply(ir::Graph& graph, const FoldConstantsOptions& options) {
 
 Pass fold_constants(const FoldConstantsOptions& options) {
   return {.name = "fold_constants",
-          .apply = [options](ir::Graph& graph) { return apply(graph, options); }};
+          .apply = [options](ir::Graph& graph) { return fold_constants_in(graph, options); }};
 }
 
 }  // namespace espalier::passes

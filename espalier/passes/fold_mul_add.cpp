@@ -113,7 +113,7 @@ bool fold(ir::Graph& graph, ir::Node& node) {
   return affine && fold_before(graph, *after, *affine) && bypass(graph, node, *operands->value);
 }
 
-std::size_t apply(ir::Graph& graph) {
+std::size_t fold_mul_add_in(ir::Graph& graph) {
   std::size_t changes = 0;
   for (ir::Node* node : graph.nodes()) {
     if (fold(graph, *node)) ++changes;
@@ -125,7 +125,7 @@ std::size_t apply(ir::Graph& graph) {
 }  // namespace
 
 Pass fold_mul_add() {
-  return {.name = "fold_mul_add", .apply = apply, .to_fixed_point = true};
+  return {.name = "fold_mul_add", .apply = fold_mul_add_in, .to_fixed_point = true};
 }
 
 }  // namespace espalier::passes

@@ -121,7 +121,7 @@ bool fold(ir::Graph& graph, ir::Node& layer, const Follower& follower) {
   return true;
 }
 
-std::size_t apply(ir::Graph& graph) {
+std::size_t fold_quantized_batch_norm_in(ir::Graph& graph) {
   // Folding erases quantizers and BatchNormalization, never a layer.
   std::vector<ir::Node*> layers;
   for (ir::Node* node : graph.nodes()) {
@@ -139,7 +139,7 @@ std::size_t apply(ir::Graph& graph) {
 }  // namespace
 
 Pass fold_quantized_batch_norm() {
-  return {.name = "fold_quantized_batch_norm", .apply = apply};
+  return {.name = "fold_quantized_batch_norm", .apply = fold_quantized_batch_norm_in};
 }
 
 }  // namespace espalier::passes

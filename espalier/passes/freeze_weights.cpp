@@ -12,8 +12,6 @@
 namespace espalier::passes {
 namespace {
 
-constexpr std::size_t kBias = 2;
-
 [[noreturn]] void refuse(const ir::Node& node, std::string got) {
   throw base::UnsupportedError({.what = "cannot freeze a quantized weight",
                                 .where = node.label(),
@@ -64,14 +62,14 @@ void freeze(ir::Graph& graph, ir::Node& layer, ir::Node& quantizer, std::size_t 
   const std::int64_t groups = layer.is("ConvTranspose") ? layer.get_int("group", 1) : 1;
   const bool repeats = params.scale.numel() != 1;
   const Tensor scale = over_output(params.scale.repeat({repeats ? groups : 1}), layer, codes.dim());
-  const Tensor* bias = layer.is("MatMul") ? nullptr : constant_of(layer.input(kBias));
-  if (bias == nullptr && !layer.is("MatMul") && layer.input(kBias) != nullptr) {
+  const Tensor* bias = layer.is("MatMul") ? nullptr : constant_of(layer.input(kBiasInput));
+  if (bias == nullptr && !layer.is("MatMul") && layer.input(kBiasInput) != nullptr) {
     refuse(layer, "a computed bias");
   }
   const Tensor shift = bias == nullptr ? Tensor() : over_output(*bias, layer, codes.dim());
   ir::Value& frozen = graph.add_initializer(graph.unique_value_name(stem + "_frozen"), codes);
   graph.set_input(layer, port, &frozen);
-  if (bias != nullptr) graph.truncate_inputs(layer, kBias);
+  if (bias != nullptr) graph.truncate_inputs(layer, kBiasInput);
   // The uses of the layer's result move to the end of the new chain.
   ir::Value& result = *layer.output();
   const std::string name = result.name();
@@ -91,7 +89,7 @@ void freeze(ir::Graph& graph, ir::Node& layer, ir::Node& quantizer, std::size_t 
   graph.rename(*last->output(), name);
 }
 
-std::size_t apply(ir::Graph& graph) {
+std::size_t freeze_weights_in(ir::Graph& graph) {
   std::size_t changes = 0;
   for (ir::Node* node : graph.nodes()) {
     const auto port = ops::weight_port(*node);
@@ -108,7 +106,7 @@ std::size_t apply(ir::Graph& graph) {
 }  // namespace
 
 Pass freeze_weights() {
-  return {.name = "freeze_weights", .apply = apply};
+  return {.name = "freeze_weights", .apply = freeze_weights_in};
 }
 
 }  // namespace espalier::passes

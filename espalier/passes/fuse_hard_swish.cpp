@@ -82,7 +82,7 @@ ir::Value* divided_input(const ir::Node& node) {
   return nullptr;
 }
 
-std::size_t apply(ir::Graph& graph) {
+std::size_t fuse_hard_swish_in(ir::Graph& graph) {
   std::size_t changes = 0;
   const bool has_hard_swish = opset_of(graph) >= kHardSwishOpset;
   for (ir::Node* node : graph.nodes()) {
@@ -101,7 +101,7 @@ std::size_t apply(ir::Graph& graph) {
 }  // namespace
 
 Pass fuse_hard_swish() {
-  return {.name = "fuse_hard_swish", .apply = apply};
+  return {.name = "fuse_hard_swish", .apply = fuse_hard_swish_in};
 }
 
 }  // namespace espalier::passes

@@ -80,7 +80,7 @@ bool fuse(ir::Graph& graph, ir::Node& node) {
   return true;
 }
 
-std::size_t apply(ir::Graph& graph) {
+std::size_t fuse_pad_into_conv_in(ir::Graph& graph) {
   std::size_t changes = 0;
   for (ir::Node* node : graph.nodes()) {
     if (fuse(graph, *node)) ++changes;
@@ -92,7 +92,7 @@ std::size_t apply(ir::Graph& graph) {
 }  // namespace
 
 Pass fuse_pad_into_conv() {
-  return {.name = "fuse_pad_into_conv", .apply = apply};
+  return {.name = "fuse_pad_into_conv", .apply = fuse_pad_into_conv_in};
 }
 
 }  // namespace espalier::passes

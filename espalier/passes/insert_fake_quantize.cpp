@@ -214,7 +214,8 @@ void round_bias(ir::Graph& graph, ir::Node& node, const std::string& bias_name) 
   replace_constant(graph, node, port, rounded);
 }
 
-std::size_t apply(ir::Graph& graph, const quant::QuantPlan& plan, const InsertOptions& options) {
+std::size_t insert_fake_quantize_in(ir::Graph& graph, const quant::QuantPlan& plan,
+                                    const InsertOptions& options) {
   check_model(graph, plan);
   correct_biases(graph, plan);
   const FakeQuantized quantized = quantize_activations(graph, plan);
@@ -230,8 +231,9 @@ std::size_t apply(ir::Graph& graph, const quant::QuantPlan& plan, const InsertOp
 }  // namespace
 
 Pass insert_fake_quantize(const quant::QuantPlan& plan, const InsertOptions& options) {
-  return {.name = "insert_fake_quantize",
-          .apply = [plan, options](ir::Graph& graph) { return apply(graph, plan, options); }};
+  return {.name = "insert_fake_quantize", .apply = [plan, options](ir::Graph& graph) {
+            return insert_fake_quantize_in(graph, plan, options);
+          }};
 }
 
 }  // namespace espalier::passes

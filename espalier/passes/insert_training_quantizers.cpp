@@ -26,7 +26,7 @@
 namespace espalier::passes {
 namespace {
 
-void check_model(const ir::Graph& graph, const quant::QuantPlan& plan) {
+void check_trained_model(const ir::Graph& graph, const quant::QuantPlan& plan) {
   if (plan.model_id.empty()) return;
   ir::Graph prepared = graph.clone();
   run(prepared, prepare_for_quantization());
@@ -205,14 +205,14 @@ class Trainer {
   std::vector<bool> matched_;
 };
 
-std::size_t apply(ir::Graph& graph, const quant::QuantPlan& plan,
-                  const TrainingQuantizers& options) {
+std::size_t insert_training_quantizers_in(ir::Graph& graph, const quant::QuantPlan& plan,
+                                          const TrainingQuantizers& options) {
   if (options.window < 1) {
     throw base::UserError({.what = "bad window of range_abs_max",
                            .got = fmt::format("{}", options.window),
                            .expected = "at least 1 batch"});
   }
-  check_model(graph, plan);
+  check_trained_model(graph, plan);
   name_as_folded().apply(graph);
   quant::QuantPlan start = plan;
   start.model_id.clear();
@@ -230,8 +230,9 @@ std::size_t apply(ir::Graph& graph, const quant::QuantPlan& plan,
 }  // namespace
 
 Pass insert_training_quantizers(const quant::QuantPlan& plan, const TrainingQuantizers& options) {
-  return {.name = "insert_training_quantizers",
-          .apply = [plan, options](ir::Graph& graph) { return apply(graph, plan, options); }};
+  return {.name = "insert_training_quantizers", .apply = [plan, options](ir::Graph& graph) {
+            return insert_training_quantizers_in(graph, plan, options);
+          }};
 }
 
 }  // namespace espalier::passes

@@ -272,7 +272,7 @@ void share_zero_points(ir::Graph& graph, const std::set<const ir::Node*>& before
   }
 }
 
-std::size_t apply(ir::Graph& graph, const quant::QuantPlan& plan) {
+std::size_t lower_to_qdq_in(ir::Graph& graph, const quant::QuantPlan& plan) {
   const std::set<const ir::Node*> before = qdq_nodes(graph);
   std::size_t changes = 0;
   for (ir::Node* node : graph.nodes()) {
@@ -299,7 +299,8 @@ std::size_t apply(ir::Graph& graph, const quant::QuantPlan& plan) {
 }  // namespace
 
 Pass lower_to_qdq(const quant::QuantPlan& plan) {
-  return {.name = "lower_to_qdq", .apply = [plan](ir::Graph& graph) { return apply(graph, plan); }};
+  return {.name = "lower_to_qdq",
+          .apply = [plan](ir::Graph& graph) { return lower_to_qdq_in(graph, plan); }};
 }
 
 }  // namespace espalier::passes

@@ -42,7 +42,7 @@ bool rewrite(ir::Graph& graph, ir::Node& add) {
   return bypass(graph, add, *product->output());
 }
 
-std::size_t apply(ir::Graph& graph) {
+std::size_t matmul_add_to_gemm_in(ir::Graph& graph) {
   std::size_t changes = 0;
   for (ir::Node* node : graph.nodes()) {
     if (rewrite(graph, *node)) ++changes;
@@ -54,7 +54,7 @@ std::size_t apply(ir::Graph& graph) {
 }  // namespace
 
 Pass matmul_add_to_gemm() {
-  return {.name = "matmul_add_to_gemm", .apply = apply};
+  return {.name = "matmul_add_to_gemm", .apply = matmul_add_to_gemm_in};
 }
 
 }  // namespace espalier::passes

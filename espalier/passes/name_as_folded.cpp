@@ -21,7 +21,7 @@ bool rename(ir::Graph& graph, ir::Node& layer) {
   return true;
 }
 
-std::size_t apply(ir::Graph& graph) {
+std::size_t name_as_folded_in(ir::Graph& graph) {
   std::size_t changes = 0;
   for (ir::Node* node : graph.nodes()) changes += rename(graph, *node) ? 1U : 0U;
   return changes;
@@ -38,7 +38,7 @@ ir::Node* joined_batch_norm(const ir::Node& layer) {
 }
 
 Pass name_as_folded() {
-  return {.name = "name_as_folded", .apply = apply};
+  return {.name = "name_as_folded", .apply = name_as_folded_in};
 }
 
 }  // namespace espalier::passes

@@ -48,7 +48,7 @@ bool normalize(ir::Graph& graph, ir::Node& gemm) {
   return true;
 }
 
-std::size_t apply(ir::Graph& graph) {
+std::size_t normalize_gemm_in(ir::Graph& graph) {
   std::size_t changes = 0;
   for (ir::Node* node : graph.nodes()) {
     if (normalize(graph, *node)) ++changes;
@@ -59,7 +59,7 @@ std::size_t apply(ir::Graph& graph) {
 }  // namespace
 
 Pass normalize_gemm() {
-  return {.name = "normalize_gemm", .apply = apply};
+  return {.name = "normalize_gemm", .apply = normalize_gemm_in};
 }
 
 }  // namespace espalier::passes

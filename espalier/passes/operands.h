@@ -6,6 +6,9 @@
 
 namespace espalier::passes {
 
+/// Number of the input that is the bias of Conv, ConvTranspose, Gemm and BatchNormalization.
+inline constexpr std::size_t kBiasInput = 2;
+
 /// The tensor of an initializer; null for anything else, and for null.
 [[nodiscard]] const Tensor* constant_of(const ir::Value* value);
 

@@ -24,12 +24,12 @@
 #include "espalier/base/random.h"
 #include "espalier/exec/program.h"
 #include "espalier/passes/layer_patches.h"
+#include "espalier/passes/operands.h"
 
 namespace espalier::passes {
 namespace {
 
 constexpr std::size_t kWeight = 1;
-constexpr std::size_t kBias = 2;
 
 /// Sums behind the least-squares problem of every group of a layer.
 struct NormalEquations {
@@ -193,14 +193,14 @@ class Reconstruction {
 
   /// True when the bias is the layer's own, one number a filter.
   static bool owns_bias(const ir::Node& node, std::int64_t filters) {
-    const ir::Value* bias = node.input(kBias);
+    const ir::Value* bias = node.input(kBiasInput);
     return bias != nullptr && bias->is_initializer() && bias->uses().size() == 1 &&
            bias->constant().dim() == 1 && bias->constant().numel() == filters;
   }
 
   std::optional<LayerReconstruction> reconstruct(ir::Node& node, const LinearLayer& layer,
                                                  std::string& reason) {
-    const ir::Value* bias = node.input(kBias);
+    const ir::Value* bias = node.input(kBiasInput);
     const Tensor weight = node.input(kWeight)->constant();
     const bool with_bias = owns_bias(node, weight.size(layer.filter_axis));
     if (bias != nullptr && !with_bias) {
@@ -232,7 +232,7 @@ class Reconstruction {
                         from_matrix(layer, solution->narrow(1, 0, elements), weight));
     if (with_bias) {
       const Tensor row = solution->narrow(1, elements, 1).reshape({-1});
-      graph_.set_constant(*node.input(kBias), row.to(bias->constant().scalar_type()));
+      graph_.set_constant(*node.input(kBiasInput), row.to(bias->constant().scalar_type()));
     }
     return LayerReconstruction{.node = node.name(),
                                .error_before = equations.error(present),

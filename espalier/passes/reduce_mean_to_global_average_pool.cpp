@@ -49,7 +49,7 @@ void rewrite(ir::Graph& graph, ir::Node& node) {
   output.set_type({.dtype = flat_type.dtype, .shape = std::move(pooled)});
 }
 
-std::size_t apply(ir::Graph& graph) {
+std::size_t reduce_mean_to_global_average_pool_in(ir::Graph& graph) {
   std::size_t changes = 0;
   for (ir::Node* node : graph.nodes()) {
     if (!reduces_all_spatial(*node)) continue;
@@ -63,7 +63,8 @@ std::size_t apply(ir::Graph& graph) {
 }  // namespace
 
 Pass reduce_mean_to_global_average_pool() {
-  return {.name = "reduce_mean_to_global_average_pool", .apply = apply};
+  return {.name = "reduce_mean_to_global_average_pool",
+          .apply = reduce_mean_to_global_average_pool_in};
 }
 
 }  // namespace espalier::passes

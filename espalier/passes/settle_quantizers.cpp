@@ -75,7 +75,7 @@ void settle(ir::Graph& graph, ir::Node& node) {
   for (const char* attribute : {"estimator", "role", "rate", "symmetric"}) node.remove(attribute);
 }
 
-std::size_t apply(ir::Graph& graph) {
+std::size_t settle_quantizers_in(ir::Graph& graph) {
   const c10::AutoGradMode no_gradients(false);
   std::size_t changes = 0;
   for (ir::Node* node : graph.nodes()) {
@@ -90,7 +90,7 @@ std::size_t apply(ir::Graph& graph) {
 }  // namespace
 
 Pass settle_quantizers() {
-  return {.name = "settle_quantizers", .apply = apply};
+  return {.name = "settle_quantizers", .apply = settle_quantizers_in};
 }
 
 }  // namespace espalier::passes

@@ -15,7 +15,7 @@ ir::Value* bias_of(const ir::Node& node) {
   return bias != nullptr && bias->is_initializer() ? bias : nullptr;
 }
 
-std::size_t apply(ir::Graph& graph) {
+std::size_t split_shared_biases_in(ir::Graph& graph) {
   std::size_t changes = 0;
   std::vector<ir::Node*> nodes = graph.nodes();
   for (auto place = nodes.rbegin(); place != nodes.rend(); ++place) {
@@ -33,7 +33,7 @@ std::size_t apply(ir::Graph& graph) {
 }  // namespace
 
 Pass split_shared_biases() {
-  return {.name = "split_shared_biases", .apply = apply};
+  return {.name = "split_shared_biases", .apply = split_shared_biases_in};
 }
 
 }  // namespace espalier::passes

@@ -15,7 +15,7 @@ bool is_vector(const ir::Value& value) {
          });
 }
 
-std::size_t apply(ir::Graph& graph) {
+std::size_t split_shared_vectors_in(ir::Graph& graph) {
   std::size_t changes = 0;
   std::vector<ir::Node*> nodes = graph.nodes();
   // From the end, so that the first user is the one that keeps the initializer.
@@ -39,7 +39,7 @@ std::size_t apply(ir::Graph& graph) {
 }  // namespace
 
 Pass split_shared_vectors() {
-  return {.name = "split_shared_vectors", .apply = apply};
+  return {.name = "split_shared_vectors", .apply = split_shared_vectors_in};
 }
 
 }  // namespace espalier::passes

@@ -21,7 +21,7 @@ void rewrite(ir::Graph& graph, ir::Node& sum) {
   graph.truncate_inputs(sum, 2);
 }
 
-std::size_t apply(ir::Graph& graph) {
+std::size_t sum_to_add_in(ir::Graph& graph) {
   std::size_t changes = 0;
   for (ir::Node* node : graph.nodes()) {
     if (!node->is("Sum") || node->inputs().size() < 2) continue;
@@ -34,7 +34,7 @@ std::size_t apply(ir::Graph& graph) {
 }  // namespace
 
 Pass sum_to_add() {
-  return {.name = "sum_to_add", .apply = apply};
+  return {.name = "sum_to_add", .apply = sum_to_add_in};
 }
 
 }  // namespace espalier::passes

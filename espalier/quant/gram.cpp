@@ -200,8 +200,8 @@ LayerMoments in_weight_order(const Geometry& geometry, LayerMoments moments) {
           .mean = moments.mean.index_select(1, order)};
 }
 
-/// Sums of one layer in one lane.
-struct Sums {
+/// MomentSums of one layer in one lane.
+struct MomentSums {
   Tensor products;  ///< [groups, k, k]
   Tensor sum;       ///< [groups, k]
   std::int64_t positions = 0;
@@ -299,7 +299,7 @@ class Collector {
     ready_.notify_all();
   }
 
-  void add(Sums& sums, std::size_t layer, const Tensor& tensor) const {
+  void add(MomentSums& sums, std::size_t layer, const Tensor& tensor) const {
     const Tensor rows = rows_of(layers_[layer].second, tensor.to(at::kFloat), options_.positions);
     if (!sums.products.defined()) {
       sums.products = at::zeros({rows.size(0), rows.size(2), rows.size(2)}, rows.options());
@@ -311,9 +311,9 @@ class Collector {
   }
 
   LayerMoments finish(std::size_t layer) {
-    Sums total;
+    MomentSums total;
     for (auto& lane : lanes_) {
-      const Sums& part = lane[layer];
+      const MomentSums& part = lane[layer];
       if (part.positions == 0) continue;
       total.products =
           total.products.defined() ? total.products.add_(part.products) : part.products;
@@ -333,7 +333,7 @@ class Collector {
   std::map<std::string, std::vector<std::size_t>, std::less<>> by_input_;
   exec::Program program_;
   MicroBatches batches_;
-  std::array<std::vector<Sums>, kLanes> lanes_;
+  std::array<std::vector<MomentSums>, kLanes> lanes_;
   std::array<std::size_t, kLanes> turn_{};
   std::mutex mutex_;
   std::condition_variable ready_;

@@ -26,13 +26,6 @@ constexpr std::int64_t kAnyInteger = std::numeric_limits<std::int32_t>::max();
 
 // --- writing ---------------------------------------------------------------------------------
 
-/// Names of the model are never taken for numbers or words of YAML.
-YamlValue name_text(const std::string& name) {
-  YamlValue value = yaml_text(name);
-  value.quoted = true;
-  return value;
-}
-
 /// The shortest digits that read back as the same float through a double.
 YamlValue float_number(float number) {
   std::string text = fmt::format("{}", number);
@@ -67,7 +60,7 @@ YamlValue params_map(const tensor::QuantParams& params) {
 }
 
 YamlValue activation_map(const std::string& name, const quant::ActivationPlan& plan) {
-  return yaml_map({{"value", name_text(name)},
+  return yaml_map({{"value", yaml_quoted(name)},
                    {"params", params_map(plan.params)},
                    {"method", yaml_text(plan.method)},
                    {"low", yaml_number(plan.low)},
@@ -98,26 +91,18 @@ std::string rounding_text(const std::vector<std::int8_t>& rounding) {
 }
 
 YamlValue weight_map(const std::string& name, const quant::WeightPlan& plan) {
-  Entries entries{{"initializer", name_text(name)},
+  Entries entries{{"initializer", yaml_quoted(name)},
                   {"params", params_map(plan.params)},
                   {"sqnr_db", yaml_number(plan.sqnr_db)},
                   {"channels_at_limit", yaml_integer(plan.channels_at_limit)}};
   if (!plan.rounding.empty()) {
     entries.emplace_back("elements", yaml_integer(static_cast<std::int64_t>(plan.rounding.size())));
-    entries.emplace_back("rounding", name_text(rounding_text(plan.rounding)));
+    entries.emplace_back("rounding", yaml_quoted(rounding_text(plan.rounding)));
   }
   return yaml_map(std::move(entries));
 }
 
 // --- reading ---------------------------------------------------------------------------------
-
-[[noreturn]] void refuse(const YamlValue& place, std::string what, std::string got,
-                         std::string expected) {
-  throw base::UserError({.what = std::move(what),
-                         .where = place.where(),
-                         .got = std::move(got),
-                         .expected = std::move(expected)});
-}
 
 double number_of(MapReader& reader, std::string_view key) {
   return reader.number(key, 0.0, {.low = -kAnyNumber, .high = kAnyNumber});
@@ -127,26 +112,28 @@ double number_of(MapReader& reader, std::string_view key) {
 /// some.
 /// Entries of a list; none where the key is missing, which parse_plan refuses in the end.
 void check_params(const tensor::QuantParams& params, const YamlValue& place) {
-  if (params.scale.empty()) refuse(place, "bad 'params'", "no scale", "at least one");
+  if (params.scale.empty()) refuse_value(place, "bad 'params'", "no scale", "at least one");
   if (params.scale.size() != params.zero_point.size()) {
-    refuse(
+    refuse_value(
         place, "bad 'params'",
         fmt::format("{} scales and {} zero points", params.scale.size(), params.zero_point.size()),
         "as many zero points as scales");
   }
   if (!params.per_channel() && params.scale.size() != 1) {
-    refuse(place, "bad 'params'", fmt::format("{} scales without an axis", params.scale.size()),
-           "one scale, or an axis");
+    refuse_value(place, "bad 'params'",
+                 fmt::format("{} scales without an axis", params.scale.size()),
+                 "one scale, or an axis");
   }
   for (const float scale : params.scale) {
     // Engines flush subnormal numbers to zero, and x / 0 is no code.
     if (std::isnormal(scale) && scale > 0) continue;
-    refuse(place, "bad 'params'", fmt::format("scale {}", scale), "a positive normal float32");
+    refuse_value(place, "bad 'params'", fmt::format("scale {}", scale),
+                 "a positive normal float32");
   }
   for (const std::int32_t zero : params.zero_point) {
     if (zero >= params.grid.qmin() && zero <= params.grid.qmax()) continue;
-    refuse(place, "bad 'params'", fmt::format("zero point {}", zero),
-           fmt::format("{}..{}", params.grid.qmin(), params.grid.qmax()));
+    refuse_value(place, "bad 'params'", fmt::format("zero point {}", zero),
+                 fmt::format("{}..{}", params.grid.qmin(), params.grid.qmax()));
   }
 }
 
@@ -163,7 +150,7 @@ tensor::QuantParams read_params(const YamlValue& value) {
   }
   if (const YamlValue* zeros = reader.find("zero_point")) {
     if (zeros->kind != YamlValue::Kind::List) {
-      refuse(*zeros, "bad value of 'zero_point'", zeros->describe(), "a list of integers");
+      refuse_value(*zeros, "bad value of 'zero_point'", zeros->describe(), "a list of integers");
     }
     for (const YamlValue& zero : zeros->items) {
       params.zero_point.push_back(
@@ -192,7 +179,7 @@ void read_activations(MapReader& reader, quant::QuantPlan& plan) {
     activation.clipped = entry.number("clipped", 0.0, {.low = 0, .high = 1});
     entry.finish();
     if (plan.activations.emplace(name, std::move(activation)).second) continue;
-    refuse(item, "a value is listed twice in 'activations'", fmt::format("'{}'", name), "");
+    refuse_value(item, "a value is listed twice in 'activations'", fmt::format("'{}'", name), "");
   }
 }
 
@@ -201,15 +188,15 @@ std::vector<std::int8_t> read_rounding(MapReader& entry) {
       static_cast<std::size_t>(entry.integer("elements", 0, {.low = 0, .high = kAnyInteger}));
   const std::string text = entry.text("rounding", "");
   if (text.size() != (elements + kPerLetter - 1) / kPerLetter) {
-    refuse(entry.map(), "bad value of 'rounding'", fmt::format("{} letters", text.size()),
-           fmt::format("one letter for three of {} elements", elements));
+    refuse_value(entry.map(), "bad value of 'rounding'", fmt::format("{} letters", text.size()),
+                 fmt::format("one letter for three of {} elements", elements));
   }
   std::vector<std::int8_t> rounding;
   rounding.reserve(elements);
   for (const char letter : text) {
     std::size_t code = kLetters.find(letter);
     if (code == std::string_view::npos) {
-      refuse(entry.map(), "bad value of 'rounding'", fmt::format("'{}'", letter), "a-z or A");
+      refuse_value(entry.map(), "bad value of 'rounding'", fmt::format("'{}'", letter), "a-z or A");
     }
     for (std::size_t part = 0; part < kPerLetter && rounding.size() < elements; ++part) {
       rounding.push_back(static_cast<std::int8_t>(static_cast<int>(code % 3) - 1));
@@ -231,7 +218,8 @@ void read_weights(MapReader& reader, quant::QuantPlan& plan) {
     weight.rounding = read_rounding(entry);
     entry.finish();
     if (plan.weights.emplace(name, std::move(weight)).second) continue;
-    refuse(item, "an initializer is listed twice in 'weights'", fmt::format("'{}'", name), "");
+    refuse_value(item, "an initializer is listed twice in 'weights'", fmt::format("'{}'", name),
+                 "");
   }
 }
 
@@ -245,8 +233,8 @@ void read_edges(MapReader& reader, quant::QuantPlan& plan) {
     edge.index = static_cast<std::size_t>(entry.integer(key, 0, {.low = 0, .high = kAnyInteger}));
     entry.finish();
     if (is_output != edge.node.empty()) {
-      refuse(item, "bad entry of 'edges'", item.describe(),
-             "'node' and 'input', or 'output' alone");
+      refuse_value(item, "bad entry of 'edges'", item.describe(),
+                   "'node' and 'input', or 'output' alone");
     }
     plan.edges.push_back(std::move(edge));
   }
@@ -266,7 +254,7 @@ void read_biases(MapReader& reader, quant::QuantPlan& plan) {
     for (const double number : entry.numbers("add", {})) {
       added.push_back(static_cast<float>(number));
       if (!std::isfinite(added.back())) {
-        refuse(item, "bad value of 'add'", fmt::format("{}", number), "float32 numbers");
+        refuse_value(item, "bad value of 'add'", fmt::format("{}", number), "float32 numbers");
       }
     }
     entry.finish();
@@ -296,27 +284,27 @@ std::string print_plan(const quant::QuantPlan& plan) {
   for (const auto& [name, entry] : plan.weights) weights.push_back(weight_map(name, entry));
   std::vector<YamlValue> biases;
   for (const auto& [node, bias] : plan.biases) {
-    biases.push_back(yaml_map({{"node", name_text(node)}, {"initializer", name_text(bias)}}));
+    biases.push_back(yaml_map({{"node", yaml_quoted(node)}, {"initializer", yaml_quoted(bias)}}));
   }
   std::vector<YamlValue> corrections;
   for (const auto& [name, values] : plan.bias_corrections) {
     corrections.push_back(
-        yaml_map({{"initializer", name_text(name)}, {"add", list_of(values, float_number)}}));
+        yaml_map({{"initializer", yaml_quoted(name)}, {"add", list_of(values, float_number)}}));
   }
   const auto edge_map = [](const quant::EdgeKey& edge) {
     const YamlValue index = yaml_integer(static_cast<std::int64_t>(edge.index));
     if (edge.node.empty()) return yaml_map({{"output", index}});
-    return yaml_map({{"node", name_text(edge.node)}, {"input", index}});
+    return yaml_map({{"node", yaml_quoted(edge.node)}, {"input", index}});
   };
   const auto float_map = [](const quant::FloatNode& node) {
-    return yaml_map({{"node", name_text(node.node)},
-                     {"op", name_text(node.op)},
-                     {"reason", name_text(node.reason)}});
+    return yaml_map({{"node", yaml_quoted(node.node)},
+                     {"op", yaml_quoted(node.op)},
+                     {"reason", yaml_quoted(node.reason)}});
   };
   return print_yaml(yaml_map({{"version", yaml_integer(plan.version)},
                               {"target", yaml_text(plan.target)},
-                              {"model_id", name_text(plan.model_id)},
-                              {"calibration", name_text(plan.calibration)},
+                              {"model_id", yaml_quoted(plan.model_id)},
+                              {"calibration", yaml_quoted(plan.calibration)},
                               {"activations", yaml_list(std::move(activations))},
                               {"edges", list_of(plan.edges, edge_map)},
                               {"weights", yaml_list(std::move(weights))},
@@ -330,8 +318,8 @@ namespace {
 void check_target(const std::string& name, const YamlValue& place) {
   const std::vector<std::string> known = quant::target_names();
   if (std::ranges::find(known, name) != known.end()) return;
-  refuse(place, "unknown target of a plan", fmt::format("'{}'", name),
-         fmt::format("{}", fmt::join(known, ", ")));
+  refuse_value(place, "unknown target of a plan", fmt::format("'{}'", name),
+               fmt::format("{}", fmt::join(known, ", ")));
 }
 
 }  // namespace

@@ -63,7 +63,7 @@ std::size_t PrefixCache::fill(std::size_t first, const std::vector<std::string>&
   for (std::size_t batch = last; batch < batches_.size(); ++batch) held_[batch].clear();
   // Each thread touches the entry of its own batch alone.
   tensor::for_each_index(first + 1, last, threads,
-                 [&](std::size_t batch) { held_[batch] = advance(batch, values); });
+                         [&](std::size_t batch) { held_[batch] = advance(batch, values); });
   return last;
 }
 

@@ -20,12 +20,6 @@ constexpr std::string_view kKind = "prune_plan";
 /// Ranges are short texts for long lists: no document may unfold to more than this.
 constexpr std::size_t kMostPositions = std::size_t{1} << 24;
 
-YamlValue name_text(const std::string& name) {
-  YamlValue value = yaml_text(name);
-  value.quoted = true;
-  return value;
-}
-
 std::string ranges_text(const Positions& positions) {
   std::string text;
   for (std::size_t first = 0; first < positions.size();) {
@@ -37,14 +31,6 @@ std::string ranges_text(const Positions& positions) {
     first = last + 1;
   }
   return text;
-}
-
-[[noreturn]] void refuse(const YamlValue& place, std::string what, std::string got,
-                         std::string expected) {
-  throw base::UserError({.what = std::move(what),
-                         .where = place.where(),
-                         .got = std::move(got),
-                         .expected = std::move(expected)});
 }
 
 /// Collects ascending positions of one entry.
@@ -61,7 +47,8 @@ class PositionReader {
     } else {
       read_ranges(read_text(place_, "removed"));
     }
-    if (positions_.empty()) refuse(place_, "bad value of 'removed'", "no position", "at least one");
+    if (positions_.empty())
+      refuse_value(place_, "bad value of 'removed'", "no position", "at least one");
     return std::move(positions_);
   }
 
@@ -90,8 +77,8 @@ class PositionReader {
     const auto [stop, error] = std::from_chars(digits.data(), end, value);
     if (digits.empty() || error != std::errc() || stop != end || value < 0 ||
         value >= prune::kLongestAxis) {
-      refuse(place_, "bad value of 'removed'", fmt::format("'{}'", part),
-             "positions and ranges such as \"0-3, 7\"");
+      refuse_value(place_, "bad value of 'removed'", fmt::format("'{}'", part),
+                   "positions and ranges such as \"0-3, 7\"");
     }
     return value;
   }
@@ -99,13 +86,14 @@ class PositionReader {
   void add(std::int64_t first, std::int64_t last) {
     const std::int64_t before = positions_.empty() ? -1 : positions_.back();
     if (last < first || first <= before) {
-      refuse(place_, "bad value of 'removed'",
-             fmt::format("{} behind {}", first, last < first ? last : before),
-             "positions that ascend");
+      refuse_value(place_, "bad value of 'removed'",
+                   fmt::format("{} behind {}", first, last < first ? last : before),
+                   "positions that ascend");
     }
     total_ += static_cast<std::size_t>(last - first) + 1;
     if (total_ > kMostPositions) {
-      refuse(place_, "too many removed positions", fmt::format("more than {}", kMostPositions), "");
+      refuse_value(place_, "too many removed positions",
+                   fmt::format("more than {}", kMostPositions), "");
     }
     for (std::int64_t position = first; position <= last; ++position) {
       positions_.push_back(position);
@@ -133,15 +121,15 @@ prune::GroupCut read_cut(const YamlValue& item, std::size_t& total) {
 std::string print_prune_plan(const prune::PrunePlan& plan) {
   std::vector<YamlValue> cuts;
   for (const prune::GroupCut& cut : plan.cuts) {
-    cuts.push_back(yaml_map({{"group", name_text(cut.group)},
-                             {"initializer", name_text(cut.initializer)},
+    cuts.push_back(yaml_map({{"group", yaml_quoted(cut.group)},
+                             {"initializer", yaml_quoted(cut.initializer)},
                              {"axis", yaml_integer(cut.axis)},
-                             {"removed", name_text(ranges_text(cut.removed))}}));
+                             {"removed", yaml_quoted(ranges_text(cut.removed))}}));
   }
   return print_yaml(yaml_map({{"version", yaml_integer(kVersion)},
                               {"kind", yaml_text(std::string(kKind))},
-                              {"model_id", name_text(plan.model_id)},
-                              {"criterion", name_text(plan.criterion)},
+                              {"model_id", yaml_quoted(plan.model_id)},
+                              {"criterion", yaml_quoted(plan.criterion)},
                               {"cuts", yaml_list(std::move(cuts))}}));
 }
 
@@ -151,14 +139,14 @@ prune::PrunePlan parse_prune_plan(std::string_view text, const std::string& sour
   static_cast<void>(read_integer(reader.require("version"), "version", kVersion, kVersion));
   const YamlValue& kind = reader.require("kind");
   if (read_text(kind, "kind") != kKind) {
-    refuse(kind, "this is no pruning plan", kind.describe(), fmt::format("kind: {}", kKind));
+    refuse_value(kind, "this is no pruning plan", kind.describe(), fmt::format("kind: {}", kKind));
   }
   prune::PrunePlan plan;
   plan.model_id = reader.text("model_id", "");
   plan.criterion = reader.text("criterion", "");
   const YamlValue& cuts = reader.require("cuts");
   if (cuts.kind != YamlValue::Kind::List && cuts.kind != YamlValue::Kind::Null) {
-    refuse(cuts, "bad value of 'cuts'", cuts.describe(), "a list of maps");
+    refuse_value(cuts, "bad value of 'cuts'", cuts.describe(), "a list of maps");
   }
   std::size_t total = 0;
   std::set<std::pair<std::string, std::int64_t>> seen;
@@ -166,9 +154,9 @@ prune::PrunePlan parse_prune_plan(std::string_view text, const std::string& sour
     plan.cuts.push_back(read_cut(item, total));
     const prune::GroupCut& cut = plan.cuts.back();
     if (seen.emplace(cut.initializer, cut.axis).second) continue;
-    refuse(item, "an axis is listed twice in 'cuts'",
-           fmt::format("axis {} of '{}'", cut.axis, cut.initializer),
-           "one entry with all positions");
+    refuse_value(item, "an axis is listed twice in 'cuts'",
+                 fmt::format("axis {} of '{}'", cut.axis, cut.initializer),
+                 "one entry with all positions");
   }
   reader.finish();
   return plan;

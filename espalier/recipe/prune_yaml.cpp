@@ -15,7 +15,7 @@ namespace espalier::recipe {
 namespace {
 
 /// Learning rate of a fine-tuning that says nothing of its own.
-constexpr double kDefaultRate = 0.01;
+constexpr double kFineTuningRate = 0.01;
 
 /// A key that says how much stays (or goes).
 struct BudgetKey {
@@ -154,7 +154,7 @@ PruneStage parse_prune_stage(const YamlValue& map, const Recipe& recipe) {
            .hint = "put a stage 'quantize' behind it"});
     }
     if (value->find("schedule") == nullptr) {
-      stage.fine_tune->options.schedule.shape = train::CosineSchedule{.lr = kDefaultRate};
+      stage.fine_tune->options.schedule.shape = train::CosineSchedule{.lr = kFineTuningRate};
     }
   }
   stage.check = reader.flag("check", false);

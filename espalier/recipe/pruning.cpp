@@ -226,9 +226,9 @@ class Pruning {
     for (const Tensor& batch : at::concat(all).split(kBatch)) inputs.push_back({batch});
     ir::Graph free = graph_.clone();
     const ir::TypeInfo type = free.inputs()[0]->type();
-    ir::TypeInfo open = type;
-    open.shape->front() = {};
-    free.inputs()[0]->set_type(open);
+    tensor::Shape open = *type.shape;
+    open.front() = {};
+    free.inputs()[0]->set_type({.dtype = type.dtype, .shape = open});
     try {
       const train::ReestimateResult result = train::reestimate_norms(free, next_inputs);
       free.inputs()[0]->set_type(type);

@@ -13,7 +13,7 @@ namespace {
 
 /// Rate of a fine-tuning that says nothing of its own: what a float training starts with would
 /// forget the float weights.
-constexpr double kDefaultRate = 0.001;
+constexpr double kQatRate = 0.001;
 
 passes::EstimatorChoice choice_of(std::string_view name, quant::QuantizerRole role) {
   const quant::QuantizerName& row = quant::find_quantizer(name, role);
@@ -79,7 +79,7 @@ QatConfig parse_qat(MapReader& stage, const Recipe& recipe) {
   const YamlValue& training = stage.require("train");
   config.train = parse_train_stage(training, recipe);
   if (training.find("schedule") == nullptr) {
-    config.train.options.schedule.shape = train::CosineSchedule{.lr = kDefaultRate};
+    config.train.options.schedule.shape = train::CosineSchedule{.lr = kQatRate};
   }
   const QuantizerKeys keys = read_quantizers(stage);
   config.quantizers = keys.quantizers;

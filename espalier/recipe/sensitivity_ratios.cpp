@@ -59,12 +59,13 @@ SensitivityRatios ratios_for_cost(const SensitivityStore& store, const CostReque
   check_same_measurement(store.header, expected, "the file of sensitivities");
   const prune::ChannelMap map(graph);
   const auto scores = prune::score_channels(map, scores_for(store.header));
-  const prune::BudgetResult budget = prune::meet_budget(graph, map, scores,
-                                                        {.kind = request.kind,
-                                                         .remaining = request.remaining,
-                                                         .strategy = prune::Strategy::Sensitivity,
-                                                         .limits = {.align = request.align},
-                                                         .curves = to_curves(store)});
+  prune::BudgetOptions options;
+  options.kind = request.kind;
+  options.remaining = request.remaining;
+  options.strategy = prune::Strategy::Sensitivity;
+  options.limits.align = request.align;
+  options.curves = to_curves(store);
+  const prune::BudgetResult budget = prune::meet_budget(graph, map, scores, options);
   SensitivityRatios result{
       .remaining = budget.remaining, .reached = budget.reached, .reason = budget.reason};
   for (const std::string& name : groups_of(store)) {

@@ -276,6 +276,12 @@ YamlValue yaml_text(std::string text) {
   return value;
 }
 
+YamlValue yaml_quoted(std::string text) {
+  YamlValue value = yaml_text(std::move(text));
+  value.quoted = true;
+  return value;
+}
+
 YamlValue yaml_number(double number) {
   return yaml_text(fmt::format("{}", number));
 }
@@ -300,6 +306,13 @@ YamlValue yaml_map(std::vector<std::pair<std::string, YamlValue>> entries) {
   value.kind = Kind::Map;
   value.entries = std::move(entries);
   return value;
+}
+
+void refuse_value(const YamlValue& value, std::string what, std::string got, std::string expected) {
+  throw base::UserError({.what = std::move(what),
+                         .where = value.where(),
+                         .got = std::move(got),
+                         .expected = std::move(expected)});
 }
 
 void override_yaml(YamlValue& document, const std::string& assignment) {

@@ -55,12 +55,18 @@ inline constexpr std::size_t kMaxYamlValues = 1'000'000;
 /// @name Making values
 /// @{
 [[nodiscard]] YamlValue yaml_text(std::string text);
+/// Never taken for a number or a word of YAML, as names of a model must not be.
+[[nodiscard]] YamlValue yaml_quoted(std::string text);
 [[nodiscard]] YamlValue yaml_number(double number);
 [[nodiscard]] YamlValue yaml_integer(std::int64_t number);
 [[nodiscard]] YamlValue yaml_flag(bool flag);
 [[nodiscard]] YamlValue yaml_list(std::vector<YamlValue> items);
 [[nodiscard]] YamlValue yaml_map(std::vector<std::pair<std::string, YamlValue>> entries);
 /// @}
+
+/// Throws UserError at the place of a value.
+[[noreturn]] void refuse_value(const YamlValue& value, std::string what, std::string got,
+                               std::string expected);
 
 /// Applies `a.b.0.c=value` to a document: the value is parsed as YAML, missing keys are created,
 /// list indices must exist. Throws UserError.

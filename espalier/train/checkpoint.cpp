@@ -58,9 +58,9 @@ std::string encode_graph(const ir::Graph& graph) {
 }
 
 /// Reads the sections of one container; every refusal names it.
-class Reader {
+class CheckpointReader {
  public:
-  Reader(std::string_view bytes, std::string_view source)
+  CheckpointReader(std::string_view bytes, std::string_view source)
       : container_(decode_container(bytes, source)), source_(source) {}
 
   Checkpoint read() {
@@ -168,7 +168,7 @@ std::string encode_checkpoint(const Checkpoint& checkpoint) {
 }
 
 Checkpoint decode_checkpoint(std::string_view bytes, std::string_view source) {
-  return Reader(bytes, source).read();
+  return CheckpointReader(bytes, source).read();
 }
 
 Checkpoint read_checkpoint(const std::filesystem::path& path) {

@@ -51,9 +51,10 @@ bool is_name(std::string_view name) {
 }
 
 /// Reads one container; every refusal names it.
-class Reader {
+class ContainerReader {
  public:
-  Reader(std::string_view bytes, std::string_view source) : bytes_(bytes), source_(source) {}
+  ContainerReader(std::string_view bytes, std::string_view source)
+      : bytes_(bytes), source_(source) {}
 
   Container read() {
     const std::uint32_t count = check_fixed_part();
@@ -168,7 +169,7 @@ std::string encode_container(const std::vector<Section>& sections) {
 }
 
 Container decode_container(std::string_view bytes, std::string_view source) {
-  return Reader(bytes, source).read();
+  return ContainerReader(bytes, source).read();
 }
 
 }  // namespace espalier::train

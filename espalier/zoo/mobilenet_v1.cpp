@@ -11,28 +11,28 @@ namespace espalier::zoo {
 namespace {
 
 /// One depthwise separable block at width 1.
-struct Block {
+struct MobileNetV1Block {
   std::string_view name;
   std::int64_t channels;
   std::int64_t stride;
 };
 
-constexpr std::int64_t kStem = 32;
-constexpr std::array<Block, 13> kBlocks = {{{"conv2_1", 64, 1},
-                                            {"conv2_2", 128, 2},
-                                            {"conv3_1", 128, 1},
-                                            {"conv3_2", 256, 2},
-                                            {"conv4_1", 256, 1},
-                                            {"conv4_2", 512, 2},
-                                            {"conv5_1", 512, 1},
-                                            {"conv5_2", 512, 1},
-                                            {"conv5_3", 512, 1},
-                                            {"conv5_4", 512, 1},
-                                            {"conv5_5", 512, 1},
-                                            {"conv5_6", 1024, 2},
-                                            {"conv6", 1024, 1}}};
+constexpr std::int64_t kMobileNetV1Stem = 32;
+constexpr std::array<MobileNetV1Block, 13> kBlocks = {{{"conv2_1", 64, 1},
+                                                       {"conv2_2", 128, 2},
+                                                       {"conv3_1", 128, 1},
+                                                       {"conv3_2", 256, 2},
+                                                       {"conv4_1", 256, 1},
+                                                       {"conv4_2", 512, 2},
+                                                       {"conv5_1", 512, 1},
+                                                       {"conv5_2", 512, 1},
+                                                       {"conv5_3", 512, 1},
+                                                       {"conv5_4", 512, 1},
+                                                       {"conv5_5", 512, 1},
+                                                       {"conv5_6", 1024, 2},
+                                                       {"conv6", 1024, 1}}};
 
-Flow conv_bn(const Flow& input, ConvOptions options) {
+Flow conv_bn_relu(const Flow& input, ConvOptions options) {
   options.weight = options.name + "_weights";
   const std::string bn = options.name + "_bn";
   return input.conv(options)
@@ -54,14 +54,16 @@ ir::Graph mobilenet_v1(const ZooOptions& options) {
   Builder builder("MobileNetV1", options.seed);
   Flow flow = builder.image("image", options.channels, options.image_size, options.image_size);
   const std::int64_t stride = options.stem == Stem::Cifar ? 1 : 2;
-  flow = conv_bn(flow, {.name = "conv1", .channels = scaled(kStem), .stride = stride});
-  for (const Block& block : kBlocks) {
+  flow =
+      conv_bn_relu(flow, {.name = "conv1", .channels = scaled(kMobileNetV1Stem), .stride = stride});
+  for (const MobileNetV1Block& block : kBlocks) {
     const std::string name(block.name);
-    flow = conv_bn(flow, {.name = name + "_dw",
-                          .channels = flow.channels(),
-                          .stride = block.stride,
-                          .groups = flow.channels()});
-    flow = conv_bn(flow, {.name = name + "_sep", .channels = scaled(block.channels), .kernel = 1});
+    flow = conv_bn_relu(flow, {.name = name + "_dw",
+                               .channels = flow.channels(),
+                               .stride = block.stride,
+                               .groups = flow.channels()});
+    flow = conv_bn_relu(flow,
+                        {.name = name + "_sep", .channels = scaled(block.channels), .kernel = 1});
   }
   flow = flow.global_average_pool().flatten().gemm(
       {.name = "fc7", .outputs = options.classes, .weight = "fc7_weights", .bias = "fc7_offset"});

@@ -20,7 +20,7 @@ struct Group {
   std::int64_t stride;  ///< of the first block
 };
 
-constexpr std::int64_t kStem = 32;
+constexpr std::int64_t kMobileNetV2Stem = 32;
 constexpr std::int64_t kLast = 1280;
 constexpr std::array<Group, 7> kGroups = {{{"conv2", 1, 16, 1, 1},
                                            {"conv3", 6, 24, 2, 2},
@@ -32,7 +32,7 @@ constexpr std::array<Group, 7> kGroups = {{{"conv2", 1, 16, 1, 1},
 /// The group whose stride the CIFAR form leaves out beside the stem's.
 constexpr std::string_view kGentleGroup = "conv3";
 
-Flow conv_bn(const Flow& input, ConvOptions options) {
+Flow linear_conv(const Flow& input, ConvOptions options) {
   options.weight = options.name + "_weights";
   const std::string bn = options.name + "_bn";
   return input.conv(options).batch_norm({.name = bn,
@@ -53,12 +53,12 @@ struct Block {
 
 Flow inverted_residual(const Flow& input, const Block& block) {
   const std::int64_t width = input.channels() * block.expansion;
-  Flow flow = conv_bn(input, {.name = block.name + "_expand", .channels = width, .kernel = 1});
-  flow = conv_bn(
+  Flow flow = linear_conv(input, {.name = block.name + "_expand", .channels = width, .kernel = 1});
+  flow = linear_conv(
       flow.relu6(),
       {.name = block.name + "_dwise", .channels = width, .stride = block.stride, .groups = width});
-  flow = conv_bn(flow.relu6(),
-                 {.name = block.name + "_linear", .channels = block.channels, .kernel = 1});
+  flow = linear_conv(flow.relu6(),
+                     {.name = block.name + "_linear", .channels = block.channels, .kernel = 1});
   return block.shortcut ? input.add(flow, block.name + "_add") : flow;
 }
 
@@ -72,8 +72,10 @@ ir::Graph mobilenet_v2(const ZooOptions& options) {
   const bool cifar = options.stem == Stem::Cifar;
   Builder builder("MobileNetV2", options.seed);
   Flow flow = builder.image("image", options.channels, options.image_size, options.image_size);
-  flow = conv_bn(flow, {.name = "conv1_1", .channels = scaled(kStem), .stride = cifar ? 1 : 2})
-             .relu6();
+  flow =
+      linear_conv(
+          flow, {.name = "conv1_1", .channels = scaled(kMobileNetV2Stem), .stride = cifar ? 1 : 2})
+          .relu6();
   for (const Group& group : kGroups) {
     const bool gentle = cifar && group.name == kGentleGroup;
     for (int index = 0; index < group.blocks; ++index) {
@@ -86,7 +88,7 @@ ir::Graph mobilenet_v2(const ZooOptions& options) {
     }
   }
   const std::int64_t last = options.scale > 1 ? scaled(kLast) : kLast;
-  flow = conv_bn(flow, {.name = "conv9", .channels = last, .kernel = 1}).relu6();
+  flow = linear_conv(flow, {.name = "conv9", .channels = last, .kernel = 1}).relu6();
   flow = flow.global_average_pool().flatten().gemm({.name = "fc10",
                                                     .outputs = options.classes,
                                                     .weight = "fc10_weights",

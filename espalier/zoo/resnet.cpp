@@ -19,13 +19,13 @@ struct Depth {
 };
 
 constexpr std::int64_t kBottleneckExpansion = 4;
-constexpr std::int64_t kStem = 64;
+constexpr std::int64_t kResNetStem = 64;
 
 std::string bn_name(const std::string& conv) {
   return conv == "conv1" ? "bn_conv1" : "bn" + conv.substr(3);
 }
 
-Flow conv_bn(const Flow& input, ConvOptions options) {
+Flow resnet_conv(const Flow& input, ConvOptions options) {
   options.weight = options.name + "_weights";
   const std::string bn = bn_name(options.name);
   return input.conv(options).batch_norm({.name = bn,
@@ -41,16 +41,18 @@ Flow residual_block(const Flow& input, const std::string& name, const Depth& dep
   const std::int64_t channels = depth.bottleneck ? width * kBottleneckExpansion : width;
   Flow flow = input;
   if (depth.bottleneck) {
-    flow = conv_bn(flow, {.name = name + "_branch2a", .channels = width, .kernel = 1}).relu();
-    flow = conv_bn(flow, {.name = name + "_branch2b", .channels = width, .stride = stride}).relu();
-    flow = conv_bn(flow, {.name = name + "_branch2c", .channels = channels, .kernel = 1});
+    flow = resnet_conv(flow, {.name = name + "_branch2a", .channels = width, .kernel = 1}).relu();
+    flow =
+        resnet_conv(flow, {.name = name + "_branch2b", .channels = width, .stride = stride}).relu();
+    flow = resnet_conv(flow, {.name = name + "_branch2c", .channels = channels, .kernel = 1});
   } else {
-    flow = conv_bn(flow, {.name = name + "_branch2a", .channels = width, .stride = stride}).relu();
-    flow = conv_bn(flow, {.name = name + "_branch2b", .channels = width});
+    flow =
+        resnet_conv(flow, {.name = name + "_branch2a", .channels = width, .stride = stride}).relu();
+    flow = resnet_conv(flow, {.name = name + "_branch2b", .channels = width});
   }
   Flow shortcut = input;
   if (first) {
-    shortcut = conv_bn(
+    shortcut = resnet_conv(
         input, {.name = name + "_branch1", .channels = channels, .kernel = 1, .stride = stride});
   }
   return shortcut.add(flow, name + "_add").relu();
@@ -60,16 +62,18 @@ ir::Graph resnet(const Depth& depth, const ZooOptions& options) {
   Builder builder(std::string(depth.name), options.seed);
   Flow flow = builder.image("image", options.channels, options.image_size, options.image_size);
   if (options.stem == Stem::Cifar) {
-    flow = conv_bn(flow, {.name = "conv1", .channels = kStem}).relu();
+    flow = resnet_conv(flow, {.name = "conv1", .channels = kResNetStem}).relu();
   } else {
-    flow = conv_bn(flow, {.name = "conv1", .channels = kStem, .kernel = 7, .stride = 2}).relu();
+    flow = resnet_conv(flow, {.name = "conv1", .channels = kResNetStem, .kernel = 7, .stride = 2})
+               .relu();
     flow = flow.max_pool({.kernel = 3, .stride = 2, .padding = 1, .name = "pool1"});
   }
   for (int stage = 0; stage < 4; ++stage) {
     for (int block = 0; block < depth.blocks[static_cast<std::size_t>(stage)]; ++block) {
       const bool first = block == 0;
       const std::string name = fmt::format("res{}{}", stage + 2, static_cast<char>('a' + block));
-      flow = residual_block(flow, name, depth, kStem << stage, first && stage > 0 ? 2 : 1, first);
+      flow = residual_block(flow, name, depth, kResNetStem << stage, first && stage > 0 ? 2 : 1,
+                            first);
     }
   }
   flow = flow.global_average_pool().flatten().gemm(

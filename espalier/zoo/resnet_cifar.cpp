@@ -9,7 +9,7 @@ namespace espalier::zoo {
 namespace {
 
 constexpr int kBlocksPerStage = 3;
-constexpr std::int64_t kStem = 16;
+constexpr std::int64_t kResNetCifarStem = 16;
 
 Flow conv_bn(const Flow& input, const ConvOptions& options) {
   return input.conv(options).batch_norm({.name = options.name + "_bn"});
@@ -32,11 +32,11 @@ Flow residual_block(const Flow& input, const std::string& name, std::int64_t cha
 ir::Graph resnet20(const ZooOptions& options) {
   Builder builder("ResNet20", options.seed);
   Flow flow = builder.image("image", options.channels, options.image_size, options.image_size);
-  flow = conv_bn(flow, {.name = "conv1", .channels = kStem}).relu();
+  flow = conv_bn(flow, {.name = "conv1", .channels = kResNetCifarStem}).relu();
   for (int stage = 0; stage < 3; ++stage) {
     for (int block = 0; block < kBlocksPerStage; ++block) {
       flow = residual_block(flow, fmt::format("stage{}_block{}", stage + 1, block + 1),
-                            kStem << stage, stage > 0 && block == 0 ? 2 : 1);
+                            kResNetCifarStem << stage, stage > 0 && block == 0 ? 2 : 1);
     }
   }
   flow = flow.global_average_pool().flatten().gemm({.name = "head", .outputs = options.classes});

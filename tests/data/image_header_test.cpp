@@ -10,7 +10,7 @@ namespace {
 
 using kit::expect_user_error;
 
-const Picture kPicture{.height = 20, .width = 30};
+const Picture kImageHeaderPicture{.height = 20, .width = 30};
 
 struct Case {
   const char* extension;
@@ -20,7 +20,7 @@ struct Case {
 class EveryFormat : public testing::TestWithParam<Case> {};
 
 TEST_P(EveryFormat, IsRecognizedByContent) {
-  const ImageHeader header = check_image_header(kPicture.encode(GetParam().extension));
+  const ImageHeader header = check_image_header(kImageHeaderPicture.encode(GetParam().extension));
   EXPECT_EQ(header.format, GetParam().format);
   EXPECT_EQ(header.width, 30);
   EXPECT_EQ(header.height, 20);
@@ -33,7 +33,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{".ppm", ImageFormat::Netpbm}, Case{".tiff", ImageFormat::Tiff}));
 
 TEST(ImageHeader, FindsWhereAJpegIsCutOff) {
-  const std::string whole = kPicture.encode(".jpg");
+  const std::string whole = kImageHeaderPicture.encode(".jpg");
   for (std::size_t size = 3; size + 1 < whole.size(); ++size) {
     expect_user_error([&] { (void)check_image_header(whole.substr(0, size)); },
                       "the image file is cut off");
@@ -44,7 +44,7 @@ TEST(ImageHeader, FindsWhereAJpegIsCutOff) {
 }
 
 TEST(ImageHeader, FindsWhereAPngIsCutOff) {
-  const std::string whole = kPicture.encode(".png");
+  const std::string whole = kImageHeaderPicture.encode(".png");
   for (std::size_t size = 8; size + 4 < whole.size(); size += 3) {
     expect_user_error([&] { (void)check_image_header(whole.substr(0, size)); },
                       "without the end of the PNG data");
@@ -61,7 +61,7 @@ TEST(ImageHeader, RefusesWhatIsNoImage) {
 }
 
 TEST(ImageHeader, RefusesSizesThatASmallFileOnlyClaims) {
-  std::string png = kPicture.encode(".png");
+  std::string png = kImageHeaderPicture.encode(".png");
   png.replace(16, 8, std::string("\x7f\xff\xff\xff\x7f\xff\xff\xff", 8));
   expect_user_error([&] { (void)check_image_header(png); },
                     "the image has an impossible size: got 2147483647 x 2147483647");
@@ -74,7 +74,7 @@ TEST(ImageHeader, RefusesSizesThatASmallFileOnlyClaims) {
   // One directory with width and height, big-endian, 32 bits each.
   const std::string tiff("MM\0*\0\0\0\10\0\2\1\0\0\4\0\0\0\1\0\1\0\0\1\1\0\4\0\0\0\1\0\1\0\0", 34);
   expect_user_error([&] { (void)check_image_header(tiff); }, "got 65536 x 65536");
-  std::string bmp = kPicture.encode(".bmp");
+  std::string bmp = kImageHeaderPicture.encode(".bmp");
   bmp.replace(22, 4, std::string("\x00\x00\x00\x80", 4));
   expect_user_error([&] { (void)check_image_header(bmp); }, "impossible size: got 30 x 2147483648");
 }

@@ -10,10 +10,10 @@ namespace {
 
 using kit::expect_user_error;
 
-const Picture kPicture{.height = 5, .width = 6};
+const Picture kTransformChainPicture{.height = 5, .width = 6};
 
 TEST(TransformChain, WritesPlanes) {
-  const Planes planes = run_transforms({}, kPicture);
+  const Planes planes = run_transforms({}, kTransformChainPicture);
   EXPECT_EQ(planes.shape, (ImageShape{.channels = 3, .height = 5, .width = 6}));
   for (std::int64_t channel = 0; channel < 3; ++channel) {
     for (std::int64_t y = 0; y < 5; ++y) {
@@ -26,7 +26,7 @@ TEST(TransformChain, WritesPlanes) {
 }
 
 TEST(TransformChain, DoesNotTouchThePixelsOfTheDataSet) {
-  Sample sample{.storage = kPicture.pixels()};
+  Sample sample{.storage = kTransformChainPicture.pixels()};
   sample.pixels = {.height = 5, .width = 6, .channels = 3, .bytes = sample.storage};
   const TransformChain chain({{.name = "RandFlipImage"},
                               {.name = "PaddedRandCrop"},
@@ -39,24 +39,25 @@ TEST(TransformChain, DoesNotTouchThePixelsOfTheDataSet) {
     base::Random random(seed);
     chain.write(chain.run(sample, random), planes);
   }
-  EXPECT_EQ(sample.storage, kPicture.pixels());
+  EXPECT_EQ(sample.storage, kTransformChainPicture.pixels());
 }
 
 TEST(TransformChain, IsAFunctionOfTheRandomStream) {
   const std::vector<TransformConfig> configs{
       {.name = "RandCropImage", .parameters = {{"size", whole(4)}}}, {.name = "RandFlipImage"}};
-  EXPECT_EQ(run_transforms(configs, kPicture, 3).values,
-            run_transforms(configs, kPicture, 3).values);
-  EXPECT_NE(run_transforms(configs, kPicture, 3).values,
-            run_transforms(configs, kPicture, 4).values);
+  EXPECT_EQ(run_transforms(configs, kTransformChainPicture, 3).values,
+            run_transforms(configs, kTransformChainPicture, 3).values);
+  EXPECT_NE(run_transforms(configs, kTransformChainPicture, 3).values,
+            run_transforms(configs, kTransformChainPicture, 4).values);
 }
 
 TEST(TransformChain, GivesTheSameNumbersInEveryOrderOfTheLastSteps) {
-  const std::vector<float> expected = run_transforms({{.name = "NormalizeImage"}}, kPicture).values;
+  const std::vector<float> expected =
+      run_transforms({{.name = "NormalizeImage"}}, kTransformChainPicture).values;
   const TransformConfig last{.name = "NormalizeImage",
                              .parameters = {{"order", std::string("chw")}}};
   std::vector<TransformConfig> configs{{.name = "ToCHWImage"}, last};
-  Sample sample{.storage = kPicture.pixels()};
+  Sample sample{.storage = kTransformChainPicture.pixels()};
   sample.pixels = {.height = 5, .width = 6, .channels = 3, .bytes = sample.storage};
   const TransformChain chain(configs);
   base::Random random(1);
@@ -89,14 +90,14 @@ TEST(TransformChain, TakesChannelsFirstFromTheDecoder) {
       {{.name = "DecodeImage", .parameters = {{"channel_first", true}}},
        {.name = "NormalizeImage", .parameters = {{"order", std::string("chw")}}}});
   base::Random random(1);
-  const Sample sample{.encoded = kPicture.encode(".png")};
+  const Sample sample{.encoded = kTransformChainPicture.encode(".png")};
   std::vector<float> planes(90);
   chain.write(chain.run(sample, random), planes);
-  EXPECT_EQ(planes, run_transforms({{.name = "NormalizeImage"}}, kPicture).values);
+  EXPECT_EQ(planes, run_transforms({{.name = "NormalizeImage"}}, kTransformChainPicture).values);
 }
 
 TEST(TransformChain, RefusesFilesThatNothingDecodes) {
-  expect_user_error([] { (void)run_transforms({}, kPicture.encode(".png")); },
+  expect_user_error([] { (void)run_transforms({}, kTransformChainPicture.encode(".png")); },
                     "the sample is a file: put DecodeImage first");
 }
 

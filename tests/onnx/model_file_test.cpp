@@ -8,14 +8,14 @@
 namespace espalier::onnx {
 namespace {
 
-constexpr std::string_view kText = "agraph (float[N] x) => (float[N] y) { y = Relu (x) }";
+constexpr std::string_view kModelFileText = "agraph (float[N] x) => (float[N] y) { y = Relu (x) }";
 
 void parse_bytes(const std::string& bytes) {
   static_cast<void>(parse_model(bytes, "a.onnx"));
 }
 
 std::string changed(const std::function<void(::onnx::ModelProto&)>& change) {
-  return raw_bytes(kText, 17, change);
+  return raw_bytes(kModelFileText, 17, change);
 }
 
 TEST(ModelFile, OtherContainersAreNamed) {
@@ -39,7 +39,7 @@ TEST(ModelFile, DamagedFilesAreRefused) {
   kit::expect_user_error([] { parse_bytes(""); },
                          "cannot read the model 'a.onnx': got an empty file");
   kit::expect_user_error([] { parse_bytes("hello, world"); }, "12 bytes that are no ONNX model");
-  const std::string bytes = raw_bytes(kText);
+  const std::string bytes = raw_bytes(kModelFileText);
   kit::expect_user_error([&] { parse_bytes(bytes.substr(0, bytes.size() - 3)); },
                          "truncated or damaged");
 }
@@ -51,7 +51,7 @@ TEST(ModelFile, AClaimOfTwoGigabytesIsRefusedAtOnce) {
 }
 
 TEST(ModelFile, DeepNestingIsRefused) {
-  ::onnx::ModelProto model = raw_model(kText);
+  ::onnx::ModelProto model = raw_model(kModelFileText);
   for (int level = 0; level < 200; ++level) {
     ::onnx::GraphProto inner = model.graph();
     auto& node = *model.mutable_graph();
@@ -74,8 +74,9 @@ TEST(ModelFile, VersionsOutsideAreUnsupported) {
   kit::expect_unsupported(
       [] { parse_bytes(changed([](auto& model) { model.set_ir_version(99); })); },
       "IR version 99, expected at most");
-  kit::expect_unsupported([] { parse_bytes(raw_bytes(kText, 24)); }, "opset 24, expected 1 to 23");
-  kit::expect_unsupported([] { parse_bytes(raw_bytes(kText, -1)); }, "opset -1");
+  kit::expect_unsupported([] { parse_bytes(raw_bytes(kModelFileText, 24)); },
+                          "opset 24, expected 1 to 23");
+  kit::expect_unsupported([] { parse_bytes(raw_bytes(kModelFileText, -1)); }, "opset -1");
 }
 
 TEST(ModelFile, OpsetImportsMustBeWholeAndUnique) {

@@ -107,10 +107,10 @@ INSTANTIATE_TEST_SUITE_P(ChannelAffine, EveryLayer, testing::ValuesIn(layers()),
                          [](const auto& row) { return row.param.name; });
 
 TEST(ChannelAffine, RefusesShiftsBeforeAPaddedConv) {
-  constexpr std::string_view kText =
+  constexpr std::string_view kChannelAffineText =
       "g (float[2,6,5,5] x, float[4,6,3,3] w) => (float[2,4,5,5] y)"
       " { y = Conv<pads=[1,1,1,1]>(x, w) }";
-  ir::Graph graph = passes_test::graph_of(kText);
+  ir::Graph graph = passes_test::graph_of(kChannelAffineText);
   ChannelAffine affine = random_affine(6);
   EXPECT_FALSE(fold_before(graph, *graph.nodes()[0], affine));
   affine.shift.zero_();

@@ -16,12 +16,12 @@ namespace {
 
 using passes_test::apply;
 
-constexpr std::string_view kText =
+constexpr std::string_view kConvertToInt8Text =
     "g (float[N,3,6,6] x, float[4,3,3,3] w, float[4] b) => (float[N,4,4,4] y)"
     " { [conv] y = Conv(x, w, b) }";
 
 TEST(ConvertToInt8, StoresFrozenWeightsAsBytes) {
-  ir::Graph graph = passes_test::graph_of(kText);
+  ir::Graph graph = passes_test::graph_of(kConvertToInt8Text);
   apply(insert_fake_quantize(passes_test::plan_for(graph, {.values = {"x"}})), graph);
   apply(freeze_weights(), graph);
   const ir::Graph frozen = graph.clone();
@@ -36,7 +36,7 @@ TEST(ConvertToInt8, StoresFrozenWeightsAsBytes) {
 }
 
 TEST(ConvertToInt8, RefusesGraphsThatAreNotFrozen) {
-  ir::Graph graph = passes_test::graph_of(kText);
+  ir::Graph graph = passes_test::graph_of(kConvertToInt8Text);
   kit::expect_user_error([&] { apply(convert_to_int8(), graph); },
                          "got no frozen weight of at most 8 bits");
 }

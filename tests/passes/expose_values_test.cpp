@@ -9,11 +9,11 @@
 namespace espalier::passes {
 namespace {
 
-constexpr std::string_view kText =
+constexpr std::string_view kExposeValuesText =
     "g (float[2] x, float[2] w) => (float[2] y) { sum = Add(x, w) y = Relu(sum) }";
 
 TEST(ExposeValues, AppendsOutputs) {
-  ir::Graph graph = passes_test::graph_of(kText);
+  ir::Graph graph = passes_test::graph_of(kExposeValuesText);
   const std::vector<std::string> names{"sum", "y"};
   EXPECT_EQ(passes_test::apply(expose_values(names), graph), 1U);
   ASSERT_EQ(graph.outputs().size(), 2U);
@@ -22,7 +22,7 @@ TEST(ExposeValues, AppendsOutputs) {
 
 TEST(ExposeValues, RefusesWhatNoNodeComputes) {
   for (const char* name : {"summ", "x", "w"}) {
-    ir::Graph graph = passes_test::graph_of(kText);
+    ir::Graph graph = passes_test::graph_of(kExposeValuesText);
     const std::vector<std::string> names{name};
     const std::string text =
         kit::expect_user_error([&] { passes_test::apply(expose_values(names), graph); },

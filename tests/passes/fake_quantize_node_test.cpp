@@ -10,7 +10,7 @@
 namespace espalier::passes {
 namespace {
 
-constexpr std::string_view kText =
+constexpr std::string_view kFakeQuantizeNodeText =
     "g (float[N,2] x, float[3,2] w) => (float[N,3] y) { y = Gemm<transB=1>(x, w) }";
 
 tensor::QuantParams per_tensor() {
@@ -25,7 +25,7 @@ tensor::QuantParams per_channel() {
 }
 
 TEST(FakeQuantizeNode, ComputesTensorFakeQuantize) {
-  ir::Graph graph = passes_test::graph_of(kText);
+  ir::Graph graph = passes_test::graph_of(kFakeQuantizeNodeText);
   ir::Value& weight = *graph.find_value("w");
   ir::Node& node = add_fake_quantize(graph, weight, per_channel());
   graph.add_output(*node.output());
@@ -43,7 +43,7 @@ TEST(FakeQuantizeNode, ComputesTensorFakeQuantize) {
 }
 
 TEST(FakeQuantizeNode, GivesTheCodesOfTensorQuantize) {
-  ir::Graph graph = passes_test::graph_of(kText);
+  ir::Graph graph = passes_test::graph_of(kFakeQuantizeNodeText);
   ir::Value& weight = *graph.find_value("w");
   const ir::Node& node = add_fake_quantize(graph, weight, per_channel());
   const FakeQuantizeParams params = fake_quantize_params(node);
@@ -92,7 +92,7 @@ TEST(FakeQuantizeNode, RefusesBadParameters) {
        "got a computed scale"},
   };
   for (const BadNode& row : rows) {
-    ir::Graph graph = passes_test::graph_of(kText);
+    ir::Graph graph = passes_test::graph_of(kFakeQuantizeNodeText);
     ir::Node& node = add_fake_quantize(graph, *graph.find_value("w"), per_channel());
     row.spoil(graph, node);
     const std::string text =

@@ -70,10 +70,10 @@ TEST(FoldConstants, LeavesWhatWouldGrowTheModel) {
 }
 
 TEST(FoldConstants, ObeysItsLimits) {
-  constexpr std::string_view kText =
+  constexpr std::string_view kFoldConstantsText =
       "g (float[64] x, float[1] w) => (float[64] y) {"
       " n = Constant<value = int64[1] {64}>() a = Expand(w, n) y = Add(x, a) }";
-  ir::Graph tight = graph_of(kText);
+  ir::Graph tight = graph_of(kFoldConstantsText);
   EXPECT_EQ(apply(fold_constants({.max_result_bytes = 255}), tight), 0U);
   EXPECT_EQ(apply(fold_constants({.max_growth_bytes = 200}), tight), 0U);
   EXPECT_EQ(apply(fold_constants({.max_result_bytes = 256}), tight), 1U);

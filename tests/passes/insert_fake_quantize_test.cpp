@@ -21,12 +21,12 @@ using passes_test::apply;
 using passes_test::graph_of;
 using passes_test::plan_for;
 
-constexpr std::string_view kText =
+constexpr std::string_view kInsertFakeQuantizeText =
     "g (float[N,3,6,6] x, float[4,3,3,3] w, float[4] b) => (float[N,4,6,6] y)"
     " { [conv] a = Conv<pads=[1,1,1,1]>(x, w, b) [relu] r = Relu(a) [neg] y = Neg(r) }";
 
 TEST(InsertFakeQuantize, BuildsTheSimulatedGraph) {
-  ir::Graph graph = graph_of(kText);
+  ir::Graph graph = graph_of(kInsertFakeQuantizeText);
   const quant::QuantPlan plan = plan_for(graph, {.values = {"x"}, .non_negative = {"r"}});
   EXPECT_EQ(apply(insert_fake_quantize(plan), graph), 3U);
   EXPECT_EQ(kit::to_text(graph),
@@ -41,7 +41,7 @@ TEST(InsertFakeQuantize, BuildsTheSimulatedGraph) {
 }
 
 TEST(InsertFakeQuantize, ComputesWhatThePlanSays) {
-  ir::Graph graph = graph_of(kText);
+  ir::Graph graph = graph_of(kInsertFakeQuantizeText);
   const quant::QuantPlan plan = plan_for(graph, {.values = {"x"}, .non_negative = {"r"}});
   ir::Graph expected = graph.clone();
   ir::Value& weight = *expected.find_value("w");
@@ -78,7 +78,7 @@ TEST(InsertFakeQuantize, QuantizesAValueOnceAndOnlyItsEdges) {
 }
 
 TEST(InsertFakeQuantize, QuantizesAGraphOutputUnderItsName) {
-  ir::Graph graph = graph_of(kText);
+  ir::Graph graph = graph_of(kInsertFakeQuantizeText);
   quant::QuantPlan plan = plan_for(graph, {.values = {"x", "y"}});
   plan.edges.push_back({.node = "", .index = 0});
   apply(insert_fake_quantize(plan), graph);
@@ -88,7 +88,7 @@ TEST(InsertFakeQuantize, QuantizesAGraphOutputUnderItsName) {
 }
 
 TEST(InsertFakeQuantize, AddsCorrectionsBeforeRounding) {
-  ir::Graph graph = graph_of(kText);
+  ir::Graph graph = graph_of(kInsertFakeQuantizeText);
   quant::QuantPlan plan = plan_for(graph, {.values = {"x"}});
   const Tensor before = graph.find_value("b")->constant();
   plan.bias_corrections["b"] = {1, 2, 3, 4};
@@ -103,7 +103,7 @@ TEST(InsertFakeQuantize, AddsCorrectionsBeforeRounding) {
 }
 
 TEST(InsertFakeQuantize, LeavesBiasesForTraining) {
-  ir::Graph graph = graph_of(kText);
+  ir::Graph graph = graph_of(kInsertFakeQuantizeText);
   const Tensor before = graph.find_value("b")->constant();
   const quant::QuantPlan plan = plan_for(graph, {.values = {"x"}});
   apply(insert_fake_quantize(plan, {.round_biases = false}), graph);
@@ -111,10 +111,10 @@ TEST(InsertFakeQuantize, LeavesBiasesForTraining) {
 }
 
 TEST(InsertFakeQuantize, TakesTheModelItWasMadeForOnly) {
-  ir::Graph graph = graph_of(kText);
+  ir::Graph graph = graph_of(kInsertFakeQuantizeText);
   quant::QuantPlan plan = plan_for(graph, {.values = {"x"}});
   plan.model_id = analysis::model_id(graph);
-  ir::Graph other = graph_of(kText, /*seed=*/99);
+  ir::Graph other = graph_of(kInsertFakeQuantizeText, /*seed=*/99);
   const std::string text = kit::expect_user_error([&] { apply(insert_fake_quantize(plan), other); },
                                                   "cannot apply the quantization plan");
   EXPECT_THAT(text, testing::HasSubstr("expected model '" + plan.model_id + "'"));
@@ -162,7 +162,7 @@ TEST(InsertFakeQuantize, RefusesPlansThatDoNotFit) {
       {[](auto& plan) { plan.bias_corrections["y"] = {1}; }, "expected a constant bias"},
   };
   for (const BadPlan& row : rows) {
-    ir::Graph graph = graph_of(kText);
+    ir::Graph graph = graph_of(kInsertFakeQuantizeText);
     quant::QuantPlan plan = plan_for(graph, {.values = {"x"}});
     row.spoil(plan);
     const std::string text =

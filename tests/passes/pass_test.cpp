@@ -9,7 +9,7 @@
 namespace espalier::passes {
 namespace {
 
-constexpr std::string_view kText = "g (float[2] x) => (float[2] y) { y = Relu(x) }";
+constexpr std::string_view kPassText = "g (float[2] x) => (float[2] y) { y = Relu(x) }";
 
 Pass counting(std::string name, std::size_t& count, std::size_t changes) {
   return {.name = std::move(name), .apply = [&count, changes](ir::Graph&) {
@@ -19,7 +19,7 @@ Pass counting(std::string name, std::size_t& count, std::size_t changes) {
 }
 
 TEST(PassRunner, RunsInOrderAndRecordsChanges) {
-  ir::Graph graph = passes_test::graph_of(kText);
+  ir::Graph graph = passes_test::graph_of(kPassText);
   std::size_t first = 0;
   std::size_t second = 0;
   const auto records = run(graph, {counting("a", first, 3), counting("b", second, 0)});
@@ -33,7 +33,7 @@ TEST(PassRunner, RunsInOrderAndRecordsChanges) {
 }
 
 TEST(PassRunner, RepeatsToTheFixedPoint) {
-  ir::Graph graph = passes_test::graph_of(kText);
+  ir::Graph graph = passes_test::graph_of(kPassText);
   std::size_t rest = 5;
   const Pass pass{.name = "count_down",
                   .apply =
@@ -47,7 +47,7 @@ TEST(PassRunner, RepeatsToTheFixedPoint) {
 }
 
 TEST(PassRunner, EndlessPassIsABug) {
-  ir::Graph graph = passes_test::graph_of(kText);
+  ir::Graph graph = passes_test::graph_of(kPassText);
   const Pass pass{.name = "endless",
                   .apply = [](ir::Graph&) { return std::size_t{1}; },
                   .to_fixed_point = true};
@@ -55,7 +55,7 @@ TEST(PassRunner, EndlessPassIsABug) {
 }
 
 TEST(PassRunner, DisablesByName) {
-  ir::Graph graph = passes_test::graph_of(kText);
+  ir::Graph graph = passes_test::graph_of(kPassText);
   std::size_t first = 0;
   std::size_t second = 0;
   const auto records =
@@ -66,7 +66,7 @@ TEST(PassRunner, DisablesByName) {
 }
 
 TEST(PassRunner, UnknownDisabledNameIsAUserError) {
-  ir::Graph graph = passes_test::graph_of(kText);
+  ir::Graph graph = passes_test::graph_of(kPassText);
   std::size_t count = 0;
   const std::string text = kit::expect_user_error(
       [&] {
@@ -79,7 +79,7 @@ TEST(PassRunner, UnknownDisabledNameIsAUserError) {
 }
 
 TEST(PassRunner, CallsBackAfterChangesOnly) {
-  ir::Graph graph = passes_test::graph_of(kText);
+  ir::Graph graph = passes_test::graph_of(kPassText);
   std::size_t first = 0;
   std::size_t second = 0;
   std::vector<std::string> seen;
@@ -97,9 +97,9 @@ TEST(PassRunner, NamesThePassThatBrokeTheGraph) {
                     graph.set_input(*nodes.front(), 0, nodes.front()->output());
                     return std::size_t{1};
                   }};
-  ir::Graph graph = passes_test::graph_of(kText);
+  ir::Graph graph = passes_test::graph_of(kPassText);
   kit::expect_internal_error([&] { run(graph, {pass}); }, "pass 'breaker'");
-  ir::Graph unchecked = passes_test::graph_of(kText);
+  ir::Graph unchecked = passes_test::graph_of(kPassText);
   EXPECT_EQ(run(unchecked, {pass}, {.verify = false}).at(0).changes, 1U);
 }
 

@@ -12,14 +12,14 @@ namespace {
 
 using quant_test::graph_of;
 
-constexpr std::string_view kText =
+constexpr std::string_view kBiasCorrectionText =
     "g (float[N,4,5,5] x, float[6,2,1,1] w, float[6] b, float[3,150] u, float[3] d)"
     " => (float[N,3] y)"
     " { [conv] a = Conv<group=2>(x, w, b) [flat] f = Flatten(a)"
     "   [gemm] y = Gemm<transB=1>(f, u, d) }";
 
 struct QuantizedNet {
-  ir::Graph graph = graph_of(kText);
+  ir::Graph graph = graph_of(kBiasCorrectionText);
   Statistics statistics = quant_test::calibrated(graph, "generic");
   QuantPlan plan = make_plan(graph, statistics, {.target = "generic", .weight_bits = 4});
 };

@@ -17,7 +17,7 @@ namespace {
 using quant_test::graph_of;
 using quant_test::source_of;
 
-constexpr std::string_view kText =
+constexpr std::string_view kCalibratedText =
     "g (float[N,3,8,8] x, float[8,3,3,3] w, float[8] b, float[4,8] v) => (float[N,4] y)"
     " { [conv] a = Conv<pads=[1,1,1,1]>(x, w, b) [relu] r = Relu(a)"
     "   [pool] p = GlobalAveragePool(r) [flat] f = Flatten(p) [gemm] y = Gemm<transB=1>(f, v) }";
@@ -34,7 +34,7 @@ Statistics collect_from(const ir::Graph& graph, const Tensor& data, std::int64_t
 }
 
 TEST(Calibrate, GivesTheSameBytesForEveryNumberOfThreads) {
-  const ir::Graph graph = graph_of(kText);
+  const ir::Graph graph = graph_of(kCalibratedText);
   const Tensor data = images(21);
   const std::string bytes =
       to_bytes(collect_from(graph, data, 7, {.micro_batch = 4, .threads = 1}));
@@ -45,7 +45,7 @@ TEST(Calibrate, GivesTheSameBytesForEveryNumberOfThreads) {
 }
 
 TEST(Calibrate, DoesNotDependOnTheBatchesOfTheSource) {
-  const ir::Graph graph = graph_of(kText);
+  const ir::Graph graph = graph_of(kCalibratedText);
   const Tensor data = images(21);
   const Statistics once = collect_from(graph, data, 21, {.micro_batch = 4});
   EXPECT_EQ(collect_from(graph, data, 1, {.micro_batch = 4}), once);
@@ -53,7 +53,7 @@ TEST(Calibrate, DoesNotDependOnTheBatchesOfTheSource) {
 }
 
 TEST(Calibrate, FindsWhatTheProgramComputes) {
-  const ir::Graph graph = graph_of(kText);
+  const ir::Graph graph = graph_of(kCalibratedText);
   const Tensor data = images(6);
   const Statistics statistics = collect_from(graph, data, 6, {.micro_batch = 6});
   EXPECT_EQ(statistics.samples, 6U);
@@ -80,7 +80,7 @@ TEST(Calibrate, FindsWhatTheProgramComputes) {
 }
 
 TEST(Calibrate, CollectsMomentsOfTheInputsOfLayers) {
-  const ir::Graph graph = graph_of(kText);
+  const ir::Graph graph = graph_of(kCalibratedText);
   const Tensor data = images(9);
   const Statistics statistics = collect_from(graph, data, 9, {.micro_batch = 4});
   EXPECT_TRUE(statistics.channels.contains("x"));
@@ -98,12 +98,12 @@ TEST(Calibrate, CollectsMomentsOfTheInputsOfLayers) {
 }
 
 TEST(Calibrate, LeavesMomentsOutOnRequest) {
-  const ir::Graph graph = graph_of(kText);
+  const ir::Graph graph = graph_of(kCalibratedText);
   EXPECT_TRUE(collect_from(graph, images(3), 3, {.channel_moments = false}).channels.empty());
 }
 
 TEST(Calibrate, StopsAtTheNumberOfSamples) {
-  const ir::Graph graph = graph_of(kText);
+  const ir::Graph graph = graph_of(kCalibratedText);
   const Tensor data = images(20);
   const Statistics first = collect_from(graph, data, 3, {.samples = 10, .micro_batch = 4});
   EXPECT_EQ(first.samples, 10U);
@@ -111,7 +111,7 @@ TEST(Calibrate, StopsAtTheNumberOfSamples) {
 }
 
 TEST(Calibrate, TellsItsProgress) {
-  const ir::Graph graph = graph_of(kText);
+  const ir::Graph graph = graph_of(kCalibratedText);
   std::vector<std::size_t> done;
   (void)collect_from(graph, images(10), 10,
                      {.micro_batch = 4, .progress = [&](std::size_t n) { done.push_back(n); }});
@@ -119,7 +119,7 @@ TEST(Calibrate, TellsItsProgress) {
 }
 
 TEST(Calibrate, NamesTheValueThatIsNotFinite) {
-  const ir::Graph graph = graph_of(kText);
+  const ir::Graph graph = graph_of(kCalibratedText);
   Tensor data = images(4);
   data[2][0][0][0] = std::numeric_limits<float>::quiet_NaN();
   const std::string text =
@@ -128,7 +128,7 @@ TEST(Calibrate, NamesTheValueThatIsNotFinite) {
 }
 
 TEST(Calibrate, RefusesWhatItCannotSee) {
-  const ir::Graph graph = graph_of(kText);
+  const ir::Graph graph = graph_of(kCalibratedText);
   const auto refused = [&](const std::vector<std::string>& values, std::string_view text) {
     kit::expect_user_error([&] { (void)collect(graph, values, source_of({images(2)}, 2), {}); },
                            text);
@@ -140,7 +140,7 @@ TEST(Calibrate, RefusesWhatItCannotSee) {
 }
 
 TEST(Calibrate, PassesOnWhatTheSourceThrows) {
-  const ir::Graph graph = graph_of(kText);
+  const ir::Graph graph = graph_of(kCalibratedText);
   const BatchSource broken = []() -> std::vector<Tensor> {
     throw base::UserError("the image 'a.jpg' is damaged");
   };
@@ -149,7 +149,7 @@ TEST(Calibrate, PassesOnWhatTheSourceThrows) {
 }
 
 TEST(Calibrate, MergesDisjointSamples) {
-  const ir::Graph graph = graph_of(kText);
+  const ir::Graph graph = graph_of(kCalibratedText);
   const Tensor data = images(12);
   const Statistics all = collect_from(graph, data, 12, {.micro_batch = 4});
   const Statistics first = collect_from(graph, data.narrow(0, 0, 8), 8, {.micro_batch = 4});

@@ -9,7 +9,7 @@
 namespace espalier::quant {
 namespace {
 
-Histogram histogram_of(const std::vector<float>& values) {
+Histogram filled_histogram(const std::vector<float>& values) {
   Histogram histogram;
   histogram.add(values);
   return histogram;
@@ -18,7 +18,7 @@ Histogram histogram_of(const std::vector<float>& values) {
 TEST(Distribution, IntegratesWhatLiesBelow) {
   for (const auto& set : quant_test::raw_data_sets()) {
     SCOPED_TRACE(set.name);
-    const Histogram histogram = histogram_of(set.values);
+    const Histogram histogram = filled_histogram(set.values);
     const Distribution distribution(histogram);
     EXPECT_EQ(distribution.count(), static_cast<double>(set.values.size()));
     for (const double share : {0.05, 0.3, 0.77, 1.0}) {
@@ -48,7 +48,7 @@ TEST(Distribution, IntegratesWhatLiesBelow) {
 TEST(Distribution, FindsQuantiles) {
   for (const auto& set : quant_test::raw_data_sets()) {
     SCOPED_TRACE(set.name);
-    const Distribution distribution(histogram_of(set.values));
+    const Distribution distribution(filled_histogram(set.values));
     for (const double share : {0.001, 0.25, 0.5, 0.9, 0.9999, 1.0}) {
       EXPECT_NEAR(distribution.quantile(share), quant_test::exact_quantile(set.values, share),
                   distribution.width());
@@ -62,7 +62,7 @@ TEST(Distribution, FindsQuantiles) {
 
 TEST(Distribution, CountsWhatIsOutside) {
   for (const auto& set : quant_test::raw_data_sets()) {
-    const Distribution distribution(histogram_of(set.values));
+    const Distribution distribution(filled_histogram(set.values));
     const Range range{.low = -0.7, .high = 1.3};
     double outside = 0;
     double near = 0;
@@ -81,7 +81,7 @@ TEST(Distribution, CountsWhatIsOutside) {
 // The whole point: the error of a quantizer from the histogram is that of the raw data.
 TEST(Distribution, PredictsSquaredErrors) {
   for (const auto& set : quant_test::raw_data_sets()) {
-    const Distribution distribution(histogram_of(set.values));
+    const Distribution distribution(filled_histogram(set.values));
     for (const auto& grid : quant_test::grid_cases()) {
       for (const double share : {1.0, 0.7, 0.3}) {
         SCOPED_TRACE(set.name + ", " + grid.name);
@@ -97,7 +97,7 @@ TEST(Distribution, PredictsSquaredErrors) {
 
 TEST(Distribution, SplitsErrorsIntoRoundingAndClipping) {
   const std::vector<float> values{0.5F, 0.25F, 10.0F, -4.0F};
-  const Distribution distribution(histogram_of(values));
+  const Distribution distribution(filled_histogram(values));
   const tensor::QuantGrid grid{.bits = 8};
   const tensor::ScaleAndZero params{1.0F / 64.0F, 128};  // represents [-2, 127/64]
   const auto errors = distribution.errors(params, grid);
@@ -110,13 +110,13 @@ TEST(Distribution, KnowsNothingOfNoValues) {
   const Distribution distribution{Histogram()};
   EXPECT_EQ(distribution.count(), 0);
   EXPECT_EQ(distribution.energy(), 0);
-  const Distribution zeros(histogram_of({0.0F, 0.0F}));
+  const Distribution zeros(filled_histogram({0.0F, 0.0F}));
   EXPECT_EQ(zeros.squared_error({1.0F, 0}, {.bits = 8}), 0);
   EXPECT_EQ(zeros.quantile(0.5), 0);
 }
 
 TEST(Distribution, HandlesAValueOnANegativeBinEdge) {
-  const Distribution distribution(histogram_of({-4096.0F, 1.0F}));
+  const Distribution distribution(filled_histogram({-4096.0F, 1.0F}));
   EXPECT_NEAR(distribution.below(-4096.0 + 2).zeroth, 1, 1e-9);
   EXPECT_NEAR(distribution.energy(), 4096.0 * 4096.0, 0.01 * 4096.0 * 4096.0);
 }
@@ -127,7 +127,7 @@ TEST(Distribution, KeepsWhatLiesOnTheLowestEdge) {
   for (int index = 0; index < 1000; ++index) {
     values.push_back(-1.0F + static_cast<float>(index) * 0.002F);
   }
-  const Distribution distribution(histogram_of(values));
+  const Distribution distribution(filled_histogram(values));
   EXPECT_NEAR(distribution.outside({.low = -0.99, .high = 2}), 106, 2);
   EXPECT_NEAR(distribution.below(5).zeroth, 1099, 1) << "all but the zero";
 }

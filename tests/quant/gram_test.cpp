@@ -79,12 +79,12 @@ TEST(Gram, PredictsTheOutputsOfLayers) {
       "g (float[N,6] x, float[6,4] w) => (float[N,4] y) { [layer] y = MatMul(x, w) }", {40, 6});
 }
 
-constexpr std::string_view kText =
+constexpr std::string_view kTwoLayers =
     "g (float[N,3,8,8] x, float[4,3,3,3] w, float[2,4,1,1] v) => (float[N,2,6,6] y)"
     " { [c1] a = Conv(x, w) [relu] r = Relu(a) [c2] y = Conv(r, v) }";
 
 TEST(Gram, GivesTheSameBitsForEveryNumberOfThreads) {
-  const ir::Graph graph = graph_of(kText);
+  const ir::Graph graph = graph_of(kTwoLayers);
   const Tensor data = kit::random_tensor({23, 3, 8, 8}, 4, {.normal = true});
   const std::vector<std::string> nodes{"c1", "c2"};
   const auto collect_with = [&](int threads, std::int64_t batch) {
@@ -102,7 +102,7 @@ TEST(Gram, GivesTheSameBitsForEveryNumberOfThreads) {
 }
 
 TEST(Gram, LooksAtFewPositionsOnRequest) {
-  const ir::Graph graph = graph_of(kText);
+  const ir::Graph graph = graph_of(kTwoLayers);
   const Tensor data = kit::random_tensor({40, 3, 8, 8}, 4, {.normal = true});
   const std::vector<std::string> nodes{"c1"};
   const auto all = collect_moments(graph, nodes, source_of({data}, 40), {}).at("c1");
@@ -120,8 +120,8 @@ TEST(Gram, KnowsWhichLayersItCovers) {
   EXPECT_FALSE(has_moments(*graph.find_node("conv")));
   EXPECT_FALSE(has_moments(*graph.find_node("add")));
   EXPECT_FALSE(has_moments(*graph.find_node("odd")));
-  EXPECT_TRUE(has_moments(*graph_of(kText).find_node("c1")));
-  EXPECT_EQ(moment_bytes(*graph_of(kText).find_node("c1")), 3U * 27 * 27 * 4);
+  EXPECT_TRUE(has_moments(*graph_of(kTwoLayers).find_node("c1")));
+  EXPECT_EQ(moment_bytes(*graph_of(kTwoLayers).find_node("c1")), 3U * 27 * 27 * 4);
   const std::vector<std::string> nodes{"conv"};
   kit::expect_user_error([&] { (void)collect_moments(graph, nodes, source_of({}, 1), {}); },
                          "cannot collect moments of the node 'conv'");

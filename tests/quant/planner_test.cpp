@@ -15,7 +15,7 @@ namespace {
 using quant_test::calibrated;
 using quant_test::graph_of;
 
-constexpr std::string_view kText =
+constexpr std::string_view kPlannerText =
     "g (float[N,3,8,8] x, float[8,3,3,3] w, float[8] b, float[8,8,1,1] v, float[8] c,"
     "   float[4,8] u, float[4] d) => (float[N,4] y)"
     " { [c1] a = Conv<pads=[1,1,1,1]>(x, w, b) [r1] r = Relu(a)"
@@ -23,17 +23,17 @@ constexpr std::string_view kText =
     "   [pool] p = GlobalAveragePool(t) [flat] f = Flatten(p) [gemm] y = Gemm<transB=1>(f, u, d) }";
 
 QuantPlan plan_with(const PlanOptions& options) {
-  const ir::Graph graph = graph_of(kText);
+  const ir::Graph graph = graph_of(kPlannerText);
   return make_plan(graph, calibrated(graph, options.target), options);
 }
 
 TEST(Planner, ObservesWhatItNeeds) {
-  EXPECT_THAT(values_to_observe(graph_of(kText), {}),
+  EXPECT_THAT(values_to_observe(graph_of(kPlannerText), {}),
               testing::ElementsAre("x", "r", "e", "t", "f", "p"))
       << "p takes the place of f when the last layer is spared";
-  EXPECT_THAT(values_to_observe(graph_of(kText), {.float_mac_share = 0}),
+  EXPECT_THAT(values_to_observe(graph_of(kPlannerText), {.float_mac_share = 0}),
               testing::ElementsAre("x", "r", "e", "t", "f"));
-  EXPECT_THAT(values_to_observe(graph_of(kText), {.target = "generic"}),
+  EXPECT_THAT(values_to_observe(graph_of(kPlannerText), {.target = "generic"}),
               testing::ElementsAre("x", "r", "f"));
 }
 
@@ -183,7 +183,7 @@ TEST(Planner, SparesAnEndLayerThatPays) {
 }
 
 TEST(Planner, WidensWeightsForLargeBiases) {
-  ir::Graph graph = graph_of(kText);
+  ir::Graph graph = graph_of(kPlannerText);
   Tensor bias = graph.find_value("c")->constant().clone();
   bias[3] = 1e8F;
   graph.set_constant(*graph.find_value("c"), bias);
@@ -194,21 +194,21 @@ TEST(Planner, WidensWeightsForLargeBiases) {
 }
 
 TEST(Planner, RefusesStatisticsOfAnotherModel) {
-  const ir::Graph graph = graph_of(kText);
-  const Statistics statistics = calibrated(graph_of(kText, 99), "x86");
+  const ir::Graph graph = graph_of(kPlannerText);
+  const Statistics statistics = calibrated(graph_of(kPlannerText, 99), "x86");
   kit::expect_user_error([&] { (void)make_plan(graph, statistics, {}); },
                          "the statistics belong to another model");
 }
 
 TEST(Planner, RefusesStatisticsForAnotherTarget) {
-  const ir::Graph graph = graph_of(kText);
+  const ir::Graph graph = graph_of(kPlannerText);
   const Statistics statistics = calibrated(graph, "generic");
   kit::expect_user_error([&] { (void)make_plan(graph, statistics, {}); },
                          "value 'e': got no statistics");
 }
 
 TEST(Planner, RefusesABiasThatIsNoNumber) {
-  const ir::Graph graph = graph_of(kText);
+  const ir::Graph graph = graph_of(kPlannerText);
   Statistics statistics = calibrated(graph, "x86");
   statistics.model_id.clear();  // any model's
   Tensor bias = graph.find_value("b")->constant();
@@ -218,7 +218,7 @@ TEST(Planner, RefusesABiasThatIsNoNumber) {
 }
 
 TEST(Planner, RefusesBadOptions) {
-  const ir::Graph graph = graph_of(kText);
+  const ir::Graph graph = graph_of(kPlannerText);
   const auto refused = [&](const PlanOptions& options, std::string_view text) {
     kit::expect_user_error([&] { (void)values_to_observe(graph, options); }, text);
   };

@@ -134,7 +134,7 @@ TEST(Rounding, KeepsTheLayoutOfTheWeight) {
   }
 }
 
-constexpr std::string_view kText =
+constexpr std::string_view kRoundingText =
     "g (float[N,3,8,8] x, float[8,3,3,3] w, float[8] b, float[4,8,3,3] v, float[4] c)"
     " => (float[N,4,6,6] y)"
     " { [c1] a = Conv<pads=[1,1,1,1]>(x, w, b) [relu] r = Relu(a) [c2] y = Conv(r, v, c) }";
@@ -155,7 +155,7 @@ double output_error(const ir::Graph& graph, const QuantPlan& plan, const Tensor&
 }
 
 TEST(Rounding, LowersTheErrorOfTheOutputs) {
-  const ir::Graph graph = graph_of(kText);
+  const ir::Graph graph = graph_of(kRoundingText);
   const Tensor data = kit::random_tensor({64, 3, 8, 8}, 12, {.normal = true});
   QuantPlan plan = make_plan(graph, quant_test::calibrated(graph, "x86"), {.weight_bits = 4});
   const double before = output_error(graph, plan, data);
@@ -170,7 +170,7 @@ TEST(Rounding, LowersTheErrorOfTheOutputs) {
 }
 
 TEST(Rounding, IsDeterministicAndKeepsToItsMemory) {
-  const ir::Graph graph = graph_of(kText);
+  const ir::Graph graph = graph_of(kRoundingText);
   const Tensor data = kit::random_tensor({20, 3, 8, 8}, 12, {.normal = true});
   const QuantPlan start = make_plan(graph, quant_test::calibrated(graph, "x86"), {});
   int opened = 0;

@@ -7,12 +7,12 @@
 namespace espalier::recipe {
 namespace {
 
-DataSplits parse(const std::string& text) {
+DataSplits splits_of(const std::string& text) {
   return parse_data(parse_yaml(text, "d.yaml"), "dir");
 }
 
 TEST(DataYaml, ReadsPaddleClasBlocks) {
-  const DataSplits splits = parse(R"(
+  const DataSplits splits = splits_of(R"(
 DataLoader:
   Train:
     dataset:
@@ -46,7 +46,7 @@ DataLoader:
 }
 
 TEST(DataYaml, OneBlockServesEveryPurpose) {
-  const DataSplits splits = parse("dataset: {name: Synthetic, count: 8}\n");
+  const DataSplits splits = splits_of("dataset: {name: Synthetic, count: 8}\n");
   EXPECT_EQ(splits.for_training().dataset.name, "Synthetic");
   EXPECT_EQ(splits.for_evaluation().dataset.name, "Synthetic");
   EXPECT_EQ(splits.for_judging().dataset.name, "Synthetic");
@@ -54,7 +54,7 @@ TEST(DataYaml, OneBlockServesEveryPurpose) {
 
 TEST(DataYaml, ReadsHeldOutParts) {
   const DataSplits splits =
-      parse("dataset: {name: Synthetic, held_out: {samples: 10, seed: 3, part: held_out}}\n");
+      splits_of("dataset: {name: Synthetic, held_out: {samples: 10, seed: 3, part: held_out}}\n");
   ASSERT_TRUE(splits.only->dataset.part.has_value());
   EXPECT_EQ(splits.only->dataset.part->samples, 10);
   EXPECT_EQ(splits.only->dataset.part->seed, 3U);
@@ -64,7 +64,7 @@ TEST(DataYaml, ReadsHeldOutParts) {
 
 TEST(DataYaml, RefusesWhatItDoesNotKnow) {
   const auto refused = [](const std::string& text, std::string_view message) {
-    kit::expect_user_error([&] { (void)parse(text); }, message);
+    kit::expect_user_error([&] { (void)splits_of(text); }, message);
   };
   refused("dataset: {name: X}\nsamplr: {}\n",
           "unknown key 'samplr' in the data block: d.yaml:2 (did you mean 'sampler')");
@@ -78,10 +78,10 @@ TEST(DataYaml, RefusesWhatItDoesNotKnow) {
   refused("dataset: {name: X, image_root: {a: 1}}\n", "bad value of 'image_root'");
   refused("dataset: {name: X}\nloader: {bad_samples: maybe}\n", "one of error, skip");
   refused("", "got nothing, expected a map");
-  kit::expect_unsupported([] { (void)parse("type: Dataset\ndataset_root: x\n"); },
+  kit::expect_unsupported([] { (void)splits_of("type: Dataset\ndataset_root: x\n"); },
                           "PaddleSeg data blocks");
   kit::expect_unsupported(
-      [] { (void)parse("dataset: {name: X, batch_transform_ops: [{MixupOperator: {}}]}\n"); },
+      [] { (void)splits_of("dataset: {name: X, batch_transform_ops: [{MixupOperator: {}}]}\n"); },
       "batch_transform_ops");
 }
 

@@ -7,12 +7,12 @@
 namespace espalier::recipe {
 namespace {
 
-std::vector<LossConfig> parse(const std::string& text) {
+std::vector<LossConfig> losses_of(const std::string& text) {
   return parse_losses(parse_yaml(text, "l.yaml"));
 }
 
 TEST(LossYaml, ReadsEveryTerm) {
-  const std::vector<LossConfig> losses = parse(R"(
+  const std::vector<LossConfig> losses = losses_of(R"(
 - cross_entropy: {smoothing: 0.1, weight: 0.5}
 - distil_kl: {temperature: 3}
 - distil_soft_label: {student_temperature: 2, teacher_temperature: 5, weight: 4}
@@ -32,12 +32,12 @@ TEST(LossYaml, ReadsEveryTerm) {
   EXPECT_EQ(losses[3].teacher, std::vector<std::string>{"b"});
   EXPECT_EQ(losses[4].teacher, (std::vector<std::string>{"a", "b"})) << "the same names";
   EXPECT_TRUE(needs_teacher(losses));
-  EXPECT_FALSE(needs_teacher(parse("[{cross_entropy: }]")));
+  EXPECT_FALSE(needs_teacher(losses_of("[{cross_entropy: }]")));
 }
 
 TEST(LossYaml, RefusesBadTerms) {
   const auto refused = [](const std::string& text, std::string_view message) {
-    kit::expect_user_error([&] { (void)parse(text); }, message);
+    kit::expect_user_error([&] { (void)losses_of(text); }, message);
   };
   refused("[]", "bad value of 'loss': l.yaml:1: got a list");
   refused("[{distil_kd: {}}]", "unknown loss 'distil_kd': l.yaml:1 (did you mean 'distil_kl')");

@@ -8,19 +8,20 @@
 namespace espalier::recipe {
 namespace {
 
-ModelConfig parse(const std::string& text) {
+ModelConfig model_of(const std::string& text) {
   return parse_model(parse_yaml(text, "m.yaml"), 4, ".");
 }
 
 TEST(ModelYaml, ReadsFamiliesAndFiles) {
   const auto model = std::get<ZooModel>(
-      parse("{zoo: MobileNetV2, scale: 0.5, classes: 10, image_size: 32, stem: cifar}").source);
+      model_of("{zoo: MobileNetV2, scale: 0.5, classes: 10, image_size: 32, stem: cifar}").source);
   EXPECT_EQ(model.name, "MobileNetV2");
   EXPECT_EQ(model.options.stem, zoo::Stem::Cifar);
   EXPECT_EQ(model.options.seed, 4U);
-  EXPECT_EQ(std::get<ZooModel>(parse("{zoo: ResNet34}").source).options.stem, zoo::Stem::ImageNet);
-  EXPECT_EQ(std::get<ModelFile>(parse("{onnx: a.onnx}").source).path, "a.onnx");
-  EXPECT_EQ(parse("{onnx: a.onnx, weights: w.bin}").weights, "w.bin");
+  EXPECT_EQ(std::get<ZooModel>(model_of("{zoo: ResNet34}").source).options.stem,
+            zoo::Stem::ImageNet);
+  EXPECT_EQ(std::get<ModelFile>(model_of("{onnx: a.onnx}").source).path, "a.onnx");
+  EXPECT_EQ(model_of("{onnx: a.onnx, weights: w.bin}").weights, "w.bin");
 }
 
 TEST(ModelYaml, TriesPathsInTheFolder) {
@@ -31,10 +32,10 @@ TEST(ModelYaml, TriesPathsInTheFolder) {
 }
 
 TEST(ModelYaml, RefusesWhatIsNoModel) {
-  kit::expect_user_error([] { (void)parse("{scale: 1}"); },
+  kit::expect_user_error([] { (void)model_of("{scale: 1}"); },
                          "'model' needs one of the keys 'zoo' and 'onnx': m.yaml:1");
-  kit::expect_user_error([] { (void)parse("{zoo: MobileNetV2, stem: large}"); }, "cifar");
-  kit::expect_user_error([] { (void)parse("{onnx: x, stem: cifar}"); }, "unknown key 'stem'");
+  kit::expect_user_error([] { (void)model_of("{zoo: MobileNetV2, stem: large}"); }, "cifar");
+  kit::expect_user_error([] { (void)model_of("{onnx: x, stem: cifar}"); }, "unknown key 'stem'");
 }
 
 }  // namespace

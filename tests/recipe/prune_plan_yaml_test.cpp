@@ -9,7 +9,7 @@
 namespace espalier::recipe {
 namespace {
 
-prune::PrunePlan some_plan() {
+prune::PrunePlan some_prune_plan() {
   return {.model_id = "0123456789012345",
           .criterion = "fpgm",
           .cuts = {{.group = "conv1: \"a\"", .initializer = "null", .removed = {0, 1, 2, 3, 7}},
@@ -25,7 +25,7 @@ std::string entry(const std::string& removed) {
 }
 
 TEST(PrunePlanYaml, ReadsBackTheSamePlanAndBytes) {
-  const prune::PrunePlan plan = some_plan();
+  const prune::PrunePlan plan = some_prune_plan();
   const std::string text = print_prune_plan(plan);
   EXPECT_THAT(text, testing::HasSubstr("\"0-3, 7\""));
   EXPECT_EQ(parse_prune_plan(text, "p.yaml"), plan);

@@ -7,14 +7,14 @@
 namespace espalier::recipe {
 namespace {
 
-PruneStage parse(const std::string& text) {
+PruneStage prune_stage_of(const std::string& text) {
   Recipe recipe;
   recipe.seed = 7;
   return parse_prune_stage(parse_yaml(text, "r.yaml"), recipe);
 }
 
 TEST(PruneYaml, ReadsEveryKey) {
-  const PruneStage stage = parse(
+  const PruneStage stage = prune_stage_of(
       "{target_params: 0.4, criterion: fpgm, strategy: annealing, reduction: max,\n"
       " scaling: global_mean, annealing: {iterations: 5, temperature: 2, cooling: 0.5},\n"
       " align: 8, min_width: 4, max_removed: 0.6, skip: [a*, b], keep_first: true,\n"
@@ -50,16 +50,16 @@ TEST(PruneYaml, ReadsEveryKey) {
 }
 
 TEST(PruneYaml, HasDefaultsAndOtherBudgets) {
-  const PruneStage stage = parse("{pruned_ratio: 0.3}");
+  const PruneStage stage = prune_stage_of("{pruned_ratio: 0.3}");
   EXPECT_EQ(stage.budget.kind, prune::BudgetKind::Filters);
   EXPECT_DOUBLE_EQ(stage.budget.remaining, 0.7);
   EXPECT_EQ(stage.budget.limits.align, 16);
   EXPECT_EQ(stage.scores.criterion, "l1");
   EXPECT_FALSE(stage.reestimate_norms.has_value());
   EXPECT_FALSE(stage.fine_tune.has_value());
-  EXPECT_EQ(parse("{target_bytes: 1}").budget.kind, prune::BudgetKind::Bytes);
-  EXPECT_TRUE(parse("{target_macs: 0.5, mask: true}").mask);
-  EXPECT_EQ(parse("{plan: p.yaml}").plan.filename(), "p.yaml");
+  EXPECT_EQ(prune_stage_of("{target_bytes: 1}").budget.kind, prune::BudgetKind::Bytes);
+  EXPECT_TRUE(prune_stage_of("{target_macs: 0.5, mask: true}").mask);
+  EXPECT_EQ(prune_stage_of("{plan: p.yaml}").plan.filename(), "p.yaml");
 }
 
 struct Refused {
@@ -72,7 +72,7 @@ class PruneYamlRefuses : public testing::TestWithParam<Refused> {};
 
 TEST_P(PruneYamlRefuses, WithItsPlace) {
   const std::string text =
-      kit::expect_user_error([] { (void)parse(GetParam().text); }, GetParam().message);
+      kit::expect_user_error([] { (void)prune_stage_of(GetParam().text); }, GetParam().message);
   EXPECT_NE(text.find("r.yaml:1"), std::string::npos) << text;
 }
 

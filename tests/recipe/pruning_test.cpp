@@ -135,7 +135,7 @@ std::string recipe_text(const std::string& last) {
          last;
 }
 
-RunOptions quiet(const std::filesystem::path& output, bool resume = false) {
+RunOptions quiet_pruning(const std::filesystem::path& output, bool resume = false) {
   return {.output = output,
           .resume = resume,
           .threads = 2,
@@ -150,14 +150,14 @@ TEST(Pruning, PrunesThenQuantizesInOneRunAndResumes) {
                              " max_drop: 50, min_agreement: 0.5}}\n"),
                  "r.yaml"),
       ".");
-  const RunResult result = run_recipe(recipe, quiet(folder.path() / "run"));
+  const RunResult result = run_recipe(recipe, quiet_pruning(folder.path() / "run"));
   EXPECT_TRUE(result.passed) << result.text;
   EXPECT_LE(result.report.at("pruning").at("shares").at("macs").as_number(), 0.5);
   for (const report::Json& engine : result.report.at("engines").items()) {
     EXPECT_GE(engine.at("integer_mac_share").as_number(), 0.98);
   }
   const std::string bytes = folder.read("run/model.onnx");
-  const RunResult again = run_recipe(recipe, quiet(folder.path() / "run", true));
+  const RunResult again = run_recipe(recipe, quiet_pruning(folder.path() / "run", true));
   EXPECT_EQ(folder.read("run/model.onnx"), bytes);
   EXPECT_EQ(again.report.at("pruning").at("shares"), result.report.at("pruning").at("shares"));
   EXPECT_THAT(folder.read("run/log.txt"),
@@ -171,7 +171,7 @@ TEST(Pruning, PrunesThenTrainsWithQuantizers) {
                              "allow_slower: true, latency_rounds: 2, max_drop: 50}}\n"),
                  "r.yaml"),
       ".");
-  const RunResult result = run_recipe(recipe, quiet(folder.path() / "run"));
+  const RunResult result = run_recipe(recipe, quiet_pruning(folder.path() / "run"));
   EXPECT_TRUE(result.passed) << result.text;
 }
 

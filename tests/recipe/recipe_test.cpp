@@ -10,16 +10,16 @@ namespace {
 
 constexpr const char* kHead = "version: 1\nmodel: {zoo: FashionCNN}\n";
 
-Recipe parse(const std::string& text) {
+Recipe recipe_of(const std::string& text) {
   return parse_recipe(parse_yaml(text, "r.yaml"), ".");
 }
 
 void refused(const std::string& text, std::string_view message) {
-  kit::expect_user_error([&] { (void)parse(text); }, message);
+  kit::expect_user_error([&] { (void)recipe_of(text); }, message);
 }
 
 TEST(Recipe, ReadsAllParts) {
-  const Recipe recipe = parse(R"(
+  const Recipe recipe = recipe_of(R"(
 version: 1
 seed: 7
 model: {zoo: MobileNetV1, scale: 0.5, classes: 10, image_size: 32}
@@ -58,7 +58,7 @@ TEST(Recipe, CodesOfMoreThan8BitsNeedALaterOpset) {
               "        - quantize: {bits: [{match: a, activations: 16}]}\n"
               "  - export: {opset: 21}\n",
           "got 16 bits at opset 17");
-  EXPECT_EQ(export_opset(parse(std::string(kHead) + fine + "  - export: {opset: 21}\n")), 21);
+  EXPECT_EQ(export_opset(recipe_of(std::string(kHead) + fine + "  - export: {opset: 21}\n")), 21);
 }
 
 TEST(Recipe, NamesMisspeltKeysWithLine) {
@@ -77,7 +77,7 @@ TEST(Recipe, NamesMisspeltKeysWithLine) {
 }
 
 TEST(Recipe, SaysWhatDoesNotExistYet) {
-  kit::expect_unsupported([] { (void)parse(std::string(kHead) + "stages:\n  - distil: {}\n"); },
+  kit::expect_unsupported([] { (void)recipe_of(std::string(kHead) + "stages:\n  - distil: {}\n"); },
                           "stage 'distil' is not supported");
 }
 

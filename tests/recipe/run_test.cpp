@@ -18,7 +18,7 @@
 namespace espalier::recipe {
 namespace {
 
-RunOptions quiet(const std::filesystem::path& output, bool resume = false) {
+RunOptions quiet_training(const std::filesystem::path& output, bool resume = false) {
   return {.output = output,
           .resume = resume,
           .threads = 2,
@@ -26,13 +26,14 @@ RunOptions quiet(const std::filesystem::path& output, bool resume = false) {
           .progress = report::ProgressStyle::Quiet};
 }
 
-Recipe parse(const std::string& text) {
+Recipe run_of(const std::string& text) {
   return parse_recipe(parse_yaml(text, "r.yaml"), ".");
 }
 
 TEST(Run, TrainsQuantizesAndProves) {
   const kit::TemporaryFolder folder;
-  const RunResult result = run_recipe(parse(small_recipe()), quiet(folder.path() / "run"));
+  const RunResult result =
+      run_recipe(run_of(small_recipe()), quiet_training(folder.path() / "run"));
   EXPECT_TRUE(result.passed) << result.text;
   for (const char* name : {"model.onnx", "float.onnx", "plan.yaml", "report.json", "report.html",
                            "config.yaml", "log.txt"}) {
@@ -54,9 +55,9 @@ TEST(Run, TrainsWithQuantizersAndProves) {
   const kit::TemporaryFolder folder;
   const std::string names[] = {"{}", "{weights: channel_wise_lsq_weight, activations: lsq_act}"};
   for (const std::string& quantizers : names) {
-    RunOptions options = quiet(folder.path() / "run");
+    RunOptions options = quiet_training(folder.path() / "run");
     options.overwrite = true;
-    const RunResult result = run_recipe(parse(small_qat_recipe(quantizers)), options);
+    const RunResult result = run_recipe(run_of(small_qat_recipe(quantizers)), options);
     EXPECT_TRUE(result.passed) << quantizers << "\n" << result.text;
     const report::Json& engines = result.report.at("engines");
     ASSERT_EQ(engines.items().size(), 2U);
@@ -72,15 +73,15 @@ TEST(Run, TrainsWithQuantizersAndProves) {
 
 TEST(Run, QuantizedTrainingResumesToTheSameBytes) {
   const kit::TemporaryFolder folder;
-  Recipe recipe = parse(small_qat_recipe("{activations: pact}"));
+  Recipe recipe = run_of(small_qat_recipe("{activations: pact}"));
   std::get<TrainStage>(recipe.stages[0]).options.epochs = 1;
   auto& stage = std::get<QuantizeStage>(recipe.stages[1]);
   stage.verify = {.latency_rounds = 0, .samples = 8, .engines = {}};
   stage.qat->train.options.epochs = 1;
-  static_cast<void>(run_recipe(recipe, quiet(folder.path() / "a")));
-  static_cast<void>(run_recipe(recipe, quiet(folder.path() / "b")));
+  static_cast<void>(run_recipe(recipe, quiet_training(folder.path() / "a")));
+  static_cast<void>(run_recipe(recipe, quiet_training(folder.path() / "b")));
   EXPECT_EQ(folder.read("a/model.onnx"), folder.read("b/model.onnx"));
-  static_cast<void>(run_recipe(recipe, quiet(folder.path() / "a", true)));
+  static_cast<void>(run_recipe(recipe, quiet_training(folder.path() / "a", true)));
   EXPECT_NE(folder.read("a/log.txt").find("stage 1 (quantize) was finished before"),
             std::string::npos);
   EXPECT_EQ(folder.read("a/model.onnx"), folder.read("b/model.onnx"));
@@ -89,19 +90,19 @@ TEST(Run, QuantizedTrainingResumesToTheSameBytes) {
 
 TEST(Run, SameSeedSameBytesAndResumeRepeatsNothing) {
   const kit::TemporaryFolder folder;
-  Recipe recipe = parse(small_recipe());
+  Recipe recipe = run_of(small_recipe());
   // The engines have their say in the test above.
   std::get<TrainStage>(recipe.stages[0]).options.epochs = 1;
   std::get<QuantizeStage>(recipe.stages[1]).verify = {
       .latency_rounds = 0, .samples = 8, .engines = {}};
   recipe.calibration = {.samples = 8, .micro_batch = 2};
-  static_cast<void>(run_recipe(recipe, quiet(folder.path() / "a")));
-  static_cast<void>(run_recipe(recipe, quiet(folder.path() / "b")));
+  static_cast<void>(run_recipe(recipe, quiet_training(folder.path() / "a")));
+  static_cast<void>(run_recipe(recipe, quiet_training(folder.path() / "b")));
   EXPECT_EQ(folder.read("a/model.onnx"), folder.read("b/model.onnx"));
   EXPECT_EQ(folder.read("a/plan.yaml"), folder.read("b/plan.yaml"));
   EXPECT_EQ(folder.read("a/checkpoints/stage-0.espalier"),
             folder.read("b/checkpoints/stage-0.espalier"));
-  static_cast<void>(run_recipe(recipe, quiet(folder.path() / "a", true)));
+  static_cast<void>(run_recipe(recipe, quiet_training(folder.path() / "a", true)));
   EXPECT_NE(folder.read("a/log.txt").find("was finished before"), std::string::npos);
   EXPECT_EQ(folder.read("a/model.onnx"), folder.read("b/model.onnx"));
 }
@@ -120,9 +121,10 @@ std::string short_training(const std::string& keys) {
 
 TEST(Run, AnEditedRecipeWinsOnResume) {
   const kit::TemporaryFolder folder;
-  static_cast<void>(run_recipe(parse(short_training("epochs: 1")), quiet(folder.path() / "run")));
-  const Recipe edited = parse(short_training("epochs: 2, ema: {decay: 0.9}"));
-  const RunResult result = run_recipe(edited, quiet(folder.path() / "run", true));
+  static_cast<void>(
+      run_recipe(run_of(short_training("epochs: 1")), quiet_training(folder.path() / "run")));
+  const Recipe edited = run_of(short_training("epochs: 2, ema: {decay: 0.9}"));
+  const RunResult result = run_recipe(edited, quiet_training(folder.path() / "run", true));
   EXPECT_EQ(result.report.at("training").at("epochs").items().size(), 2U);
   const std::string log = folder.read("run/log.txt");
   for (const char* line :
@@ -132,7 +134,7 @@ TEST(Run, AnEditedRecipeWinsOnResume) {
         "resumed at epoch 2, step 2"}) {
     EXPECT_NE(log.find(line), std::string::npos) << line;
   }
-  static_cast<void>(run_recipe(edited, quiet(folder.path() / "run", true)));
+  static_cast<void>(run_recipe(edited, quiet_training(folder.path() / "run", true)));
   EXPECT_NE(folder.read("run/log.txt").find("stage 0 (train) was finished before"),
             std::string::npos);
 }
@@ -149,8 +151,8 @@ std::map<std::string, std::string> contents(const std::filesystem::path& run) {
 
 TEST(Run, AFinishedTrainingIsReplacedOnlyOnRequest) {
   const kit::TemporaryFolder folder;
-  const Recipe recipe = parse(short_training("epochs: 1"));
-  RunOptions options = quiet(folder.path() / "run");
+  const Recipe recipe = run_of(short_training("epochs: 1"));
+  RunOptions options = quiet_training(folder.path() / "run");
   static_cast<void>(run_recipe(recipe, options));
   const auto before = contents(options.output);
   kit::expect_user_error(
@@ -164,51 +166,51 @@ TEST(Run, AFinishedTrainingIsReplacedOnlyOnRequest) {
 
 TEST(Run, DataThatDoesNotFitReplacesNothing) {
   const kit::TemporaryFolder folder;
-  RunOptions options = quiet(folder.path() / "run");
+  RunOptions options = quiet_training(folder.path() / "run");
   options.overwrite = true;
-  static_cast<void>(run_recipe(parse(short_training("epochs: 1")), options));
+  static_cast<void>(run_recipe(run_of(short_training("epochs: 1")), options));
   const auto before = contents(options.output);
   std::string text = short_training("epochs: 2");
   for (std::size_t place = 0; (place = text.find("channels: 1", place)) != std::string::npos;) {
     text.replace(place, 11, "channels: 3");
   }
-  kit::expect_user_error([&] { (void)run_recipe(parse(text), options); },
+  kit::expect_user_error([&] { (void)run_recipe(run_of(text), options); },
                          "got float32[8, 3, 28, 28]");
   EXPECT_EQ(contents(options.output), before);
   options.output = folder.path() / "new";
-  kit::expect_user_error([&] { (void)run_recipe(parse(text), options); },
+  kit::expect_user_error([&] { (void)run_recipe(run_of(text), options); },
                          "got float32[8, 3, 28, 28]");
   EXPECT_TRUE(contents(options.output).empty());
 }
 
 TEST(Run, ATrainingThatStartedAnewIsNotFinished) {
   const kit::TemporaryFolder folder;
-  RunOptions options = quiet(folder.path() / "run");
-  static_cast<void>(run_recipe(parse(short_training("epochs: 1")), options));
+  RunOptions options = quiet_training(folder.path() / "run");
+  static_cast<void>(run_recipe(run_of(short_training("epochs: 1")), options));
   folder.write("run/checkpoints/stage-3.espalier", "of an earlier recipe");
   folder.write("run/checkpoints/stage-3/best.espalier", "of an earlier recipe");
   options.overwrite = true;
   const std::string diverging =
       "epochs: 9, schedule: {constant: {lr: 1.0e+6}}, optimizer: {sgd: {weight_decay: 1}}";
-  kit::expect_user_error([&] { (void)run_recipe(parse(short_training(diverging)), options); },
+  kit::expect_user_error([&] { (void)run_recipe(run_of(short_training(diverging)), options); },
                          "not a finite number");
   for (const char* name : {"stage-0.espalier", "stage-3.espalier", "stage-3"}) {
     EXPECT_FALSE(std::filesystem::exists(folder.path() / "run/checkpoints" / name)) << name;
   }
   static_cast<void>(
-      run_recipe(parse(short_training("epochs: 1")), quiet(folder.path() / "run", true)));
+      run_recipe(run_of(short_training("epochs: 1")), quiet_training(folder.path() / "run", true)));
   EXPECT_EQ(folder.read("run/log.txt").find("was finished before"), std::string::npos);
 }
 
 TEST(Run, ABatchLargerThanTheDataIsNamed) {
   const kit::TemporaryFolder folder;
-  Recipe recipe = parse(small_recipe());
+  Recipe recipe = run_of(small_recipe());
   for (auto* split : {&recipe.data.only, &recipe.data.train}) {
     if (!*split) continue;
     (*split)->sampler.batch_size = 100'000;
     (*split)->sampler.drop_last = true;
   }
-  kit::expect_user_error([&] { (void)run_recipe(recipe, quiet(folder.path() / "run")); },
+  kit::expect_user_error([&] { (void)run_recipe(recipe, quiet_training(folder.path() / "run")); },
                          "expected at least batch_size 100000, or drop_last: false");
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "run" / "config.yaml"));
 }
@@ -217,18 +219,18 @@ TEST(Run, ResumingNothingIsSaid) {
   const kit::TemporaryFolder folder;
   testing::internal::CaptureStderr();
   static_cast<void>(
-      run_recipe(parse(short_training("epochs: 1")), quiet(folder.path() / "run", true)));
+      run_recipe(run_of(short_training("epochs: 1")), quiet_training(folder.path() / "run", true)));
   EXPECT_NE(testing::internal::GetCapturedStderr().find("nothing to resume: there is no folder"),
             std::string::npos);
 }
 
 TEST(Run, StrategiesActInTheirEpochs) {
   const kit::TemporaryFolder folder;
-  const Recipe recipe = parse(short_training(
+  const Recipe recipe = run_of(short_training(
       "epochs: 2, clip: {global_norm: 1}, optimizer: {adamw: {weight_decay: 0.01}}, strategies: [\n"
       "  {distil: {end_epoch: 0, loss: [{distil_kl: {weight: 0.5}}]}},\n"
       "  {freeze: {start_epoch: 1, match: ['*.mean']}}, {export: {end_epoch: 0}}]"));
-  const RunResult result = run_recipe(recipe, quiet(folder.path() / "run"));
+  const RunResult result = run_recipe(recipe, quiet_training(folder.path() / "run"));
   EXPECT_TRUE(std::filesystem::exists(folder.path() / "run/epoch-0.onnx"));
   const std::string log = folder.read("run/log.txt");
   EXPECT_NE(log.find("epoch 1: distil, epochs 0 to 0"), std::string::npos);
@@ -240,24 +242,24 @@ TEST(Run, StrategiesActInTheirEpochs) {
 TEST(Run, RefusesStagesAfterQuantization) {
   const kit::TemporaryFolder folder;
   const Recipe recipe =
-      parse("version: 1\nmodel: {zoo: FashionCNN}\nstages:\n  - quantize: {}\n  - train: {}\n");
-  kit::expect_unsupported([&] { (void)run_recipe(recipe, quiet(folder.path() / "run")); },
+      run_of("version: 1\nmodel: {zoo: FashionCNN}\nstages:\n  - quantize: {}\n  - train: {}\n");
+  kit::expect_unsupported([&] { (void)run_recipe(recipe, quiet_training(folder.path() / "run")); },
                           "stage 'train' cannot follow 'quantize'");
   EXPECT_TRUE(folder.files().empty()) << "no partial output";
 }
 
 TEST(Run, AMissingModelLeavesNoFolder) {
   const kit::TemporaryFolder folder;
-  const Recipe recipe = parse("version: 1\nmodel: {onnx: missing.onnx}\nstages:\n  - export:\n");
-  kit::expect_user_error([&] { (void)run_recipe(recipe, quiet(folder.path() / "run")); },
+  const Recipe recipe = run_of("version: 1\nmodel: {onnx: missing.onnx}\nstages:\n  - export:\n");
+  kit::expect_user_error([&] { (void)run_recipe(recipe, quiet_training(folder.path() / "run")); },
                          "missing.onnx");
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "run"));
 }
 
 TEST(Run, ExportAloneWritesTheModel) {
   const kit::TemporaryFolder folder;
-  const Recipe recipe = parse("version: 1\nmodel: {zoo: FashionCNN}\nstages:\n  - export:\n");
-  EXPECT_TRUE(run_recipe(recipe, quiet(folder.path() / "run")).passed);
+  const Recipe recipe = run_of("version: 1\nmodel: {zoo: FashionCNN}\nstages:\n  - export:\n");
+  EXPECT_TRUE(run_recipe(recipe, quiet_training(folder.path() / "run")).passed);
   EXPECT_FALSE(folder.read("run/model.onnx").empty());
 }
 
@@ -353,7 +355,7 @@ TEST(Quantization, ErrorsAreThoseOfScoresWhereTheModelGivesClassNumbers) {
 
 TEST(Quantization, PlansDoNotDependOnThreads) {
   const kit::TemporaryFolder folder;
-  const Recipe recipe = parse(
+  const Recipe recipe = run_of(
       "version: 1\nmodel: {zoo: FashionCNN, classes: 4}\nstages:\n"
       "  - quantize: {verify: {latency_rounds: 0, engines: []}}\n");
   const ir::Graph graph = zoo::build("FashionCNN", {.classes = 4});

@@ -7,12 +7,12 @@
 namespace espalier::recipe {
 namespace {
 
-std::vector<StrategyConfig> parse(const std::string& text) {
+std::vector<StrategyConfig> strategies_of(const std::string& text) {
   return parse_strategies(parse_yaml(text, "s.yaml"), 10, Recipe{});
 }
 
 TEST(StrategyYaml, ReadsEveryStrategy) {
-  const std::vector<StrategyConfig> strategies = parse(R"(
+  const std::vector<StrategyConfig> strategies = strategies_of(R"(
 - distil: {end_epoch: 4, loss: [{distil_kl: {}}]}
 - freeze: {start_epoch: 5, match: ["*.mean", "*.variance"]}
 - export: {end_epoch: 7, opset: 18}
@@ -31,8 +31,8 @@ TEST(StrategyYaml, ReadsEveryStrategy) {
 }
 
 TEST(StrategyYaml, ReadsWhatFreezesObservedValues) {
-  const auto strategies =
-      parse("[{freeze_batch_norm: {start_epoch: 7}}, {freeze_quantizers: {start_epoch: 8}}]");
+  const auto strategies = strategies_of(
+      "[{freeze_batch_norm: {start_epoch: 7}}, {freeze_quantizers: {start_epoch: 8}}]");
   EXPECT_EQ(std::get<FreezeObservedConfig>(strategies[0].what).what,
             FreezeObservedConfig::What::BatchNorm);
   EXPECT_EQ(strategies[0].span.start, 7);
@@ -42,7 +42,7 @@ TEST(StrategyYaml, ReadsWhatFreezesObservedValues) {
 }
 
 TEST(StrategyYaml, QuantizeHasTheKeysOfItsStage) {
-  const auto strategies = parse(R"(
+  const auto strategies = strategies_of(R"(
 - quantize: {start_epoch: 4, end_epoch: 8, target: generic, weights: {bits: 4}, skip: ["head*"],
     quantizers: {weights: abs_max, activations: pact, batch_norm: frozen},
     verify: {max_drop: 3}, file: int8.onnx, opset: 18}
@@ -64,14 +64,14 @@ TEST(StrategyYaml, QuantizeHasTheKeysOfItsStage) {
             FreezeObservedConfig::What::BatchNorm);
   EXPECT_EQ(strategies[1].span.start, 4);
   EXPECT_EQ(strategies[1].span.end, 9) << "quantizers stay behind the end, and so does this";
-  const auto plain = parse("[{quantize: {end_epoch: 5}}]");
+  const auto plain = strategies_of("[{quantize: {end_epoch: 5}}]");
   ASSERT_EQ(plain.size(), 1U);
   EXPECT_EQ(std::get<TrainQuantizeConfig>(plain[0].what).file, "epoch-5-int8.onnx");
 }
 
 TEST(StrategyYaml, RefusesBadStrategies) {
   const auto refused = [](const std::string& text, std::string_view message) {
-    kit::expect_user_error([&] { (void)parse(text); }, message);
+    kit::expect_user_error([&] { (void)strategies_of(text); }, message);
   };
   refused("[{freze: {}}]", "unknown strategy 'freze': s.yaml:1 (did you mean 'freeze')");
   refused("[{freeze: {start_epoch: 10, match: [a]}}]", "an integer from 0 to 9");
@@ -88,7 +88,7 @@ TEST(StrategyYaml, RefusesBadStrategies) {
   refused("[{quantize: {activations: {bits: 1}}}]", "an integer from 2 to 16");
   refused("[{quantize: {activations: {bits: 40}}}]", "an integer from 2 to 16");
   refused("[{quantize: {quantizers: {weights: lsq_wight}}}]", "bad value of 'weights'");
-  kit::expect_unsupported([] { (void)parse("[{prune: {}}]"); },
+  kit::expect_unsupported([] { (void)strategies_of("[{prune: {}}]"); },
                           "strategy 'prune' inside a training is not supported");
 }
 

@@ -27,14 +27,14 @@ struct Reference {
   }
 };
 
-struct Case {
+struct SgdCase {
   std::string name;
   SgdOptions options;
   at::ScalarType type;
   double tolerance;
 };
 
-class SgdUpdate : public ::testing::TestWithParam<Case> {};
+class SgdUpdate : public ::testing::TestWithParam<SgdCase> {};
 
 TEST_P(SgdUpdate, FollowsItsFormula) {
   // Larger than one piece, so that several threads share a parameter.
@@ -58,10 +58,10 @@ TEST_P(SgdUpdate, FollowsItsFormula) {
 
 INSTANTIATE_TEST_SUITE_P(
     Variants, SgdUpdate,
-    ::testing::Values(Case{"Momentum", {.momentum = 0.9}, at::kFloat, 1e-5},
-                      Case{"Nesterov", {.momentum = 0.8, .nesterov = true}, at::kFloat, 1e-5},
-                      Case{"Plain", {.momentum = 0}, at::kFloat, 1e-5},
-                      Case{"Double", {.momentum = 0.9, .nesterov = true}, at::kDouble, 1e-13}),
+    ::testing::Values(SgdCase{"Momentum", {.momentum = 0.9}, at::kFloat, 1e-5},
+                      SgdCase{"Nesterov", {.momentum = 0.8, .nesterov = true}, at::kFloat, 1e-5},
+                      SgdCase{"Plain", {.momentum = 0}, at::kFloat, 1e-5},
+                      SgdCase{"Double", {.momentum = 0.9, .nesterov = true}, at::kDouble, 1e-13}),
     [](const auto& one) { return one.param.name; });
 
 TEST(Sgd, GivesTheSameBitsOnAnyNumberOfThreads) {

@@ -144,14 +144,14 @@ void refuse_blocks(ir::Graph&, ir::Node& node) {
   if (node.get_int("block_size", 0) != 0) refuse_below(node, 21, "a block_size");
 }
 
-void rename_grid_modes(ir::Graph&, ir::Node& node) {
+void restore_grid_modes(ir::Graph&, ir::Node& node) {
   const std::string mode = node.get_string("mode", "linear");
   if (rank_of(node.input(0)).value_or(4) != 4) refuse_below(node, 20, "a volume");
   if (mode == "linear") node.set("mode", std::string("bilinear"));
   if (mode == "cubic") node.set("mode", std::string("bicubic"));
 }
 
-void keep_roi_pixels(ir::Graph&, ir::Node& node) {
+void refuse_half_pixels(ir::Graph&, ir::Node& node) {
   if (node.get_string("coordinate_transformation_mode", "half_pixel") != "output_half_pixel") {
     refuse_below(node, 16, "half-pixel coordinates");
   }
@@ -167,7 +167,7 @@ constexpr std::array kDowngrades{
     Adapter{"DequantizeLinear", 21, refuse_blocks},
     Adapter{"GroupNormalization", 21, decompose_channel_group_norm},
     Adapter{"Gelu", 20, decompose_gelu},
-    Adapter{"GridSample", 20, rename_grid_modes},
+    Adapter{"GridSample", 20, restore_grid_modes},
     Adapter{"Cast", 19, drop_saturate},
     Adapter{"CastLike", 19, drop_saturate},
     Adapter{"QuantizeLinear", 19, drop_saturate},
@@ -191,7 +191,7 @@ constexpr std::array kDowngrades{
     Adapter{"ScatterND", 18, refuse_scatter_reduction},
     Adapter{"Mish", 18, decompose_mish},
     Adapter{"GroupNormalization", 18, decompose_group_norm},
-    Adapter{"RoiAlign", 16, keep_roi_pixels},
+    Adapter{"RoiAlign", 16, refuse_half_pixels},
     Adapter{"BatchNormalization", 14, refuse_training},
     Adapter{"HardSwish", 14, decompose_hard_swish},
 };

@@ -11,7 +11,7 @@ void fix_all(const RuleCall& call, std::string_view reason) {
 }
 
 /// Attribute `axis`, or nothing after a veto.
-std::optional<std::size_t> axis_of(const RuleCall& call, std::int64_t fallback) {
+std::optional<std::size_t> flattening_axis(const RuleCall& call, std::int64_t fallback) {
   const auto axis = RuleCall::wrap(call.node.get_int("axis", fallback), call.rank(call.input(0)));
   if (!axis) fix_all(call, "its axis does not exist");
   return axis;
@@ -81,14 +81,14 @@ void relate_per_axis(const RuleCall& call) {
 
 void relate_along_axis(const RuleCall& call) {
   call.same_axes(call.input(0), call.output());
-  if (const auto axis = axis_of(call, -1)) call.fix({call.input(0), *axis});
+  if (const auto axis = flattening_axis(call, -1)) call.fix({call.input(0), *axis});
 }
 
 void relate_select_along_axis(const RuleCall& call) {
   const ir::Value* data = call.input(0);
   const bool keeps_axis = call.rank(call.output()) == call.rank(data);
   const bool is_top = call.node.outputs().size() > 1 || call.node.inputs().size() > 1;
-  const auto axis = axis_of(call, is_top ? -1 : 0);
+  const auto axis = flattening_axis(call, is_top ? -1 : 0);
   if (!axis) return;
   call.fix({data, *axis});
   for (const ir::Value* output : call.node.outputs()) {
@@ -119,7 +119,7 @@ void relate_zero_neutral_axis(const RuleCall& call) {
 
 void relate_trailing_axes(const RuleCall& call) {
   const ir::Value* data = call.input(0);
-  const auto axis = axis_of(call, -1);
+  const auto axis = flattening_axis(call, -1);
   if (!axis) return;
   call.same_axes(data, call.output());
   for (std::size_t fixed = *axis; fixed < call.rank(data); ++fixed) call.fix({data, fixed});

@@ -14,22 +14,22 @@ namespace {
 
 using kit::expect_user_error;
 
-const Picture kPicture{.height = 12, .width = 17};
+const Picture kDecodeImagePicture{.height = 12, .width = 17};
 
 Planes decode(const std::string& encoded, const Parameters& parameters = {}) {
   return run_transforms({{.name = "DecodeImage", .parameters = parameters}}, encoded);
 }
 
 TEST(DecodeImage, GivesRgb) {
-  const Planes expected = run_transforms({}, kPicture);
+  const Planes expected = run_transforms({}, kDecodeImagePicture);
   for (const char* extension : {".png", ".bmp", ".ppm", ".tiff"}) {
-    EXPECT_EQ(decode(kPicture.encode(extension)).values, expected.values) << extension;
+    EXPECT_EQ(decode(kDecodeImagePicture.encode(extension)).values, expected.values) << extension;
   }
 }
 
 TEST(DecodeImage, GivesBgrOnRequest) {
-  const Planes planes = decode(kPicture.encode(".png"), {{"to_rgb", false}});
-  const Planes expected = run_transforms({}, kPicture);
+  const Planes planes = decode(kDecodeImagePicture.encode(".png"), {{"to_rgb", false}});
+  const Planes expected = run_transforms({}, kDecodeImagePicture);
   EXPECT_EQ(planes.plane(0), expected.plane(2));
   EXPECT_EQ(planes.plane(2), expected.plane(0));
 }
@@ -39,7 +39,7 @@ TEST(DecodeImage, GivesOneChannelOnRequest) {
   EXPECT_EQ(decode(grey.encode(".png"), {{"to_gray", true}}).values,
             run_transforms({}, grey).values);
   EXPECT_EQ(decode(grey.encode(".png")).shape.channels, 3) << "as cv2 does";
-  EXPECT_EQ(decode(kPicture.encode(".png"), {{"to_gray", true}}).shape.channels, 1);
+  EXPECT_EQ(decode(kDecodeImagePicture.encode(".png"), {{"to_gray", true}}).shape.channels, 1);
 }
 
 TEST(DecodeImage, DecodesLossyFilesClosely) {
@@ -58,24 +58,26 @@ TEST(DecodeImage, ConvertsPixelsOfADataSet) {
   const auto convert = [](const Parameters& parameters, const Picture& picture) {
     return run_transforms({{.name = "DecodeImage", .parameters = parameters}}, picture);
   };
-  EXPECT_EQ(convert({}, kPicture).values, run_transforms({}, kPicture).values);
-  EXPECT_EQ(convert({{"to_rgb", false}}, kPicture).plane(0), run_transforms({}, kPicture).plane(2));
-  EXPECT_EQ(convert({{"to_gray", true}}, kPicture).shape.channels, 1);
+  EXPECT_EQ(convert({}, kDecodeImagePicture).values,
+            run_transforms({}, kDecodeImagePicture).values);
+  EXPECT_EQ(convert({{"to_rgb", false}}, kDecodeImagePicture).plane(0),
+            run_transforms({}, kDecodeImagePicture).plane(2));
+  EXPECT_EQ(convert({{"to_gray", true}}, kDecodeImagePicture).shape.channels, 1);
   EXPECT_EQ(convert({{"to_rgb", false}}, {.height = 2, .width = 2, .channels = 1}).shape.channels,
             1);
 }
 
 TEST(DecodeImage, NamesWhatIsWrongWithAFile) {
   expect_user_error([] { (void)decode("<html>"); }, "the file is no image: got unknown content");
-  const std::string jpeg = kPicture.encode(".jpg");
+  const std::string jpeg = kDecodeImagePicture.encode(".jpg");
   expect_user_error([&] { (void)decode(jpeg.substr(0, jpeg.size() / 2)); },
                     "the image file is cut off");
-  std::string png = kPicture.encode(".png");
+  std::string png = kDecodeImagePicture.encode(".png");
   for (std::size_t place = 45; place < 80; ++place) png[place] = '\x5a';
   expect_user_error(
       [&] { (void)decode(png); },
       "the image cannot be decoded: got damaged content (open it with an image viewer");
-  const std::string bmp = kPicture.encode(".bmp");
+  const std::string bmp = kDecodeImagePicture.encode(".bmp");
   expect_user_error([&] { (void)decode(bmp.substr(0, 60)); }, "the image");
 }
 

@@ -11,9 +11,9 @@ namespace {
 using kit::expect_unsupported;
 using kit::expect_user_error;
 
-const Picture kPicture{.height = 7, .width = 9};
+const Picture kNormalizeImagePicture{.height = 7, .width = 9};
 
-Planes normalize(const Parameters& parameters, const Picture& picture = kPicture) {
+Planes normalize(const Parameters& parameters, const Picture& picture = kNormalizeImagePicture) {
   return run_transforms({{.name = "NormalizeImage", .parameters = parameters}}, picture);
 }
 
@@ -37,7 +37,7 @@ TEST(NormalizeImage, GivesTheSameNumbersInTheMiddleOfTheChain) {
   const Planes middle =
       run_transforms({{.name = "NormalizeImage"},
                       {.name = "CropImage", .parameters = {{"size", std::vector<double>{9, 7}}}}},
-                     kPicture);
+                     kNormalizeImagePicture);
   EXPECT_EQ(last.values, middle.values);
 }
 
@@ -45,7 +45,7 @@ TEST(NormalizeImage, WorksOnFloatsToo) {
   const Parameters halve{{"scale", 0.5}, {"mean", 0.0}, {"std", 1.0}};
   const Planes planes = run_transforms({{.name = "NormalizeImage", .parameters = halve},
                                         {.name = "NormalizeImage", .parameters = halve}},
-                                       kPicture);
+                                       kNormalizeImagePicture);
   EXPECT_EQ(planes.values.back(), static_cast<float>(Picture::at(6, 8, 2)) / 4);
 }
 
@@ -63,7 +63,7 @@ TEST(NormalizeImage, AddsAPlaneOfZeros) {
   const Planes middle =
       run_transforms({{.name = "NormalizeImage", .parameters = {{"channel_num", whole(4)}}},
                       {.name = "CropImage", .parameters = {{"size", std::vector<double>{9, 7}}}}},
-                     kPicture);
+                     kNormalizeImagePicture);
   EXPECT_EQ(middle.values, planes.values);
 }
 

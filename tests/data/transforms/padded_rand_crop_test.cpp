@@ -10,10 +10,11 @@
 namespace espalier::data {
 namespace {
 
-const Picture kPicture{.height = 5, .width = 6};
+const Picture kPaddedRandCropPicture{.height = 5, .width = 6};
 
 Planes crop(const Parameters& parameters, std::uint64_t seed) {
-  return run_transforms({{.name = "PaddedRandCrop", .parameters = parameters}}, kPicture, seed);
+  return run_transforms({{.name = "PaddedRandCrop", .parameters = parameters}},
+                        kPaddedRandCropPicture, seed);
 }
 
 /// True when the planes show the picture moved by (left, top), with `fill` around it.

@@ -8,7 +8,7 @@
 namespace espalier::data {
 namespace {
 
-const Picture kPicture{.height = 3, .width = 4};
+const Picture kRandFlipImagePicture{.height = 3, .width = 4};
 
 class EveryCode : public testing::TestWithParam<int> {};
 
@@ -16,8 +16,9 @@ TEST_P(EveryCode, MirrorsHalfOfThePictures) {
   const int code = GetParam();
   int flipped = 0;
   for (std::uint64_t seed = 0; seed < 400; ++seed) {
-    const Planes planes = run_transforms(
-        {{.name = "RandFlipImage", .parameters = {{"flip_code", whole(code)}}}}, kPicture, seed);
+    const Planes planes =
+        run_transforms({{.name = "RandFlipImage", .parameters = {{"flip_code", whole(code)}}}},
+                       kRandFlipImagePicture, seed);
     const bool as_it_was = planes.values[0] == Picture::at(0, 0, 0);
     const std::int64_t x = !as_it_was && code != 0 ? 3 : 0;
     const std::int64_t y = !as_it_was && code != 1 ? 2 : 0;
