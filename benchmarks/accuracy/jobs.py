@@ -60,12 +60,13 @@ def training(epochs, rate):
     }
 
 
-def quantization(bits, types, arguments, ends=()):
+def quantization(bits, types, arguments, ends=(), batch_norm=None):
     """Stage `quantize`: the same bits from end to end, but for the layers `ends`, which have 8."""
     stage = {
         "mode": "qat",
         "train": training(arguments.epochs, arguments.rate),
-        "quantizers": {"weights": types[0], "activations": types[1]},
+        "quantizers": {"weights": types[0], "activations": types[1],
+                       **({"batch_norm": batch_norm} if batch_norm else {})},
         # Accuracy is judged by the intervals against the control.
         "verify": {"max_drop": 100, "min_integer_mac_share": 0, "allow_slower": True,
                    "latency_rounds": 0},
@@ -78,6 +79,19 @@ def quantization(bits, types, arguments, ends=()):
     return {"quantize": stage}
 
 
+def few_bits(network, seed, start, arguments):
+    """2 to 4 bits with and without 8-bit ends, and the ways of treating BatchNormalization."""
+    def job(kind, *how):
+        return Job(f"{network}/{kind}/s{seed}", seed,
+                   quantization(how[0], LOW_BITS, arguments, *how[1:]), start)
+
+    for bits in (4, 3, 2):
+        yield job(f"w{bits}a{bits}-ends8", bits, ENDS)
+        yield job(f"w{bits}a{bits}", bits)
+    for policy in ("folded", "frozen", "re_estimated"):
+        yield job(f"w4a4-ends8-{policy}", 4, ENDS, policy)
+
+
 def fine_tunings(network, start, arguments):
     """Controls and default type with three seeds, the other types with one."""
     jobs = []
@@ -87,10 +101,7 @@ def fine_tunings(network, start, arguments):
         jobs.append(Job(f"{network}/w8a8-default/s{seed}", seed,
                         quantization(8, TYPES["default"], arguments), start))
         if network == "resnet20":
-            jobs.extend(Job(f"{network}/w{bits}a{bits}{suffix}/s{seed}", seed,
-                            quantization(bits, LOW_BITS, arguments, ends), start)
-                        for bits in (4, 3, 2)
-                        for suffix, ends in (("-ends8", ENDS), ("", ())))
+            jobs.extend(few_bits(network, seed, start, arguments))
     jobs.extend(Job(f"{network}/w8a8-{name}/s1", 1, quantization(8, types, arguments), start)
                 for name, types in TYPES.items() if name != "default")
     return jobs

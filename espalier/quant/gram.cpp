@@ -5,13 +5,16 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <numeric>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
 #include "espalier/base/check.h"
@@ -89,6 +92,24 @@ std::array<std::int64_t, 4> pads_for(const Geometry& geometry, const Tensor& inp
   return pads;
 }
 
+/// At most `limit` different places of 0 to found - 1, evenly spread: multiples of the golden
+/// section, which share no period with the sides of images, as a fixed step would.
+std::vector<std::int64_t> spread_places(std::int64_t found, std::int64_t limit) {
+  std::vector<std::int64_t> places(static_cast<std::size_t>(std::min(found, limit)));
+  std::int64_t step = 1;
+  if (found > limit) {
+    constexpr double kGoldenSection = 0.6180339887498949;
+    step = static_cast<std::int64_t>(kGoldenSection * static_cast<double>(found));
+    while (std::gcd(step, found) != 1) ++step;
+  }
+  std::int64_t place = 0;
+  for (std::int64_t& each : places) {
+    each = place;
+    place = (place + step) % found;
+  }
+  return places;
+}
+
 /// Windows of an image tensor [samples, channels, height, width].
 class Windows {
  public:
@@ -149,16 +170,15 @@ class Windows {
 Tensor rows_of(const Geometry& geometry, const Tensor& input, std::int64_t limit) {
   if (!geometry.convolution) {
     const Tensor all = input.reshape({-1, geometry.columns});
-    const std::int64_t count = std::min(all.size(0), limit);
-    const Tensor places =
-        (at::arange(count, at::kLong) * all.size(0)).floor_divide(std::max<std::int64_t>(count, 1));
-    return all.index_select(0, places).unsqueeze(0);
+    return all.index_select(0, at::tensor(spread_places(all.size(0), limit))).unsqueeze(0);
   }
   const Windows windows(geometry, input);
-  const std::int64_t count = std::min(windows.size(), limit);
-  Tensor rows = at::empty({geometry.groups, count, geometry.columns}, input.options());
-  for (std::int64_t index = 0; index < count; ++index) {
-    windows.copy(index * windows.size() / count, index, rows);
+  const std::vector<std::int64_t> places = spread_places(windows.size(), limit);
+  Tensor rows =
+      at::empty({geometry.groups, static_cast<std::int64_t>(places.size()), geometry.columns},
+                input.options());
+  for (std::size_t index = 0; index < places.size(); ++index) {
+    windows.copy(places[index], static_cast<std::int64_t>(index), rows);
   }
   return rows;
 }
@@ -200,7 +220,7 @@ LayerMoments in_weight_order(const Geometry& geometry, LayerMoments moments) {
           .mean = moments.mean.index_select(1, order)};
 }
 
-/// MomentSums of one layer in one lane.
+/// Sums of one layer in one lane.
 struct MomentSums {
   Tensor products;  ///< [groups, k, k]
   Tensor sum;       ///< [groups, k]

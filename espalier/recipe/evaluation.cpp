@@ -60,12 +60,26 @@ void check_scores(const Tensor& scores, const EvaluationRequest& request) {
 }
 
 /// The batch size that the file fixes; nothing for files that only the engine can read.
-std::optional<std::int64_t> batch_of(const std::filesystem::path& model) {
+/// How a file wants its images.
+struct ImagesOfFile {
+  std::optional<std::int64_t> batch;
+  at::ScalarType dtype = at::kFloat;  ///< where that is a floating type
+};
+
+/// Nothing of it is known where a file can be run by engines alone.
+ImagesOfFile images_of_file(const std::filesystem::path& model) {
+  ImagesOfFile input;
   try {
-    return deploy::fixed_batch(train::load_model(model));
+    const ir::Graph graph = train::load_model(model);
+    input.batch = deploy::fixed_batch(graph);
+    const auto declared = graph.inputs().empty()
+                              ? std::nullopt
+                              : tensor::to_scalar_type(graph.inputs()[0]->type().dtype);
+    if (declared && at::isFloatingType(*declared)) input.dtype = *declared;
   } catch (const base::UnsupportedError&) {
-    return std::nullopt;
+    return {};
   }
+  return input;
 }
 
 void check_first_batch(const EvaluationRequest& request, const Tensor& images) {
@@ -129,8 +143,14 @@ Runner open_runner(const std::filesystem::path& model, const std::string& engine
   }
   std::shared_ptr<deploy::EngineModel> loaded =
       deploy::open_engine(engine).load(onnx_bytes(model), {.threads = threads});
-  return [loaded, batch = batch_of(model)](std::span<const Tensor> inputs) {
-    return deploy::run_batched(*loaded, inputs, batch);
+  return [loaded, input = images_of_file(model)](std::span<const Tensor> images) {
+    std::vector<Tensor> inputs;
+    for (const Tensor& image : images) inputs.push_back(image.to(input.dtype));
+    std::vector<Tensor> outputs = deploy::run_batched(*loaded, inputs, input.batch);
+    for (Tensor& output : outputs) {
+      if (output.is_floating_point()) output = output.to(at::kFloat);
+    }
+    return outputs;
   };
 }
 

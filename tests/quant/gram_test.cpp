@@ -1,6 +1,7 @@
 #include "espalier/quant/gram.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/conv2d.h>
 #include <gtest/gtest.h>
 
@@ -111,6 +112,18 @@ TEST(Gram, LooksAtFewPositionsOnRequest) {
   EXPECT_THAT(some.covariance,
               kit::IsCloseTo(all.covariance, kit::Tolerance{.absolute = 0.35, .relative = 0.0}));
   EXPECT_FALSE(kit::bit_difference(some.covariance, all.covariance).empty());
+}
+
+TEST(Gram, LooksAtAllColumnsOfAnImageAlike) {
+  // Values are those of the column: a fixed step of 8 would see the same four columns everywhere.
+  const ir::Graph graph = graph_of(
+      "g (float[N,1,32,32] x, float[1,1,1,1] w) => (float[N,1,32,32] y) { [c] y = Conv(x, w) }");
+  const Tensor data = at::arange(32, at::kFloat).repeat({8, 1, 32, 1});
+  const std::vector<std::string> nodes{"c"};
+  const auto moments =
+      collect_moments(graph, nodes, source_of({data}, 8), {.positions = 1024}).at("c");
+  EXPECT_NEAR(moments.mean.item<float>(), 15.5F, 0.1F);
+  EXPECT_NEAR(moments.covariance.item<float>(), (32 * 32 - 1) / 12.0F, 1.0F);
 }
 
 TEST(Gram, KnowsWhichLayersItCovers) {

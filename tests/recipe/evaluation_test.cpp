@@ -56,6 +56,21 @@ TEST(Evaluation, ScoresMayHaveDimensionsOfOne) {
   EXPECT_DOUBLE_EQ(result.metrics.at("top4"), 100);
 }
 
+TEST(Evaluation, EnginesGetImagesOfTheTypeThatTheFileDeclares) {
+  const kit::TemporaryFolder folder;
+  onnx::save(onnx::parse(R"(agraph (float16[N, 1, 28, 28] x) => (float16[N, 4, 1, 1] y)
+      <float[4, 1, 1, 1] v = {1, -1, 2, 0.5}> { w = Cast <to = 10> (v)
+      c = Conv (x, w) y = GlobalAveragePool (c) })"),
+             folder.path() / "half.onnx");
+  EvaluationRequest request = request_for(folder.path() / "half.onnx");
+  for (const char* engine : {"onnxruntime", "openvino"}) {
+    request.compare = engine;
+    const EvaluationResult result = evaluate_model(request);
+    EXPECT_EQ(result.images, 40);
+    EXPECT_LT(result.comparison->worst_difference, 1e-2) << engine;
+  }
+}
+
 TEST(Evaluation, FoldersOfOtherClassesAreNamed) {
   const kit::TemporaryFolder folder;
   const std::string picture = "P5\n28 28\n255\n" + std::string(28 * 28, 'x');
