@@ -7,7 +7,9 @@
 #include "espalier/base/error.h"
 #include "espalier/base/name_match.h"
 #include "espalier/exec/compile.h"
+#include "espalier/exec/kernels/trained_quantizer.h"
 #include "espalier/exec/run.h"
+#include "espalier/ops/estimator.h"
 
 namespace espalier::exec {
 namespace {
@@ -24,6 +26,19 @@ Tensor* find_owned(ProgramState& state, std::string_view name) {
     if (const auto place = map->find(name); place != map->end()) return &place->second;
   }
   return nullptr;
+}
+
+/// A scale that follows its weight is that of the weight as it is now, as evaluation has it.
+void follow_weight(ir::Graph& graph, const ir::Node& node, const QuantizerSettings& settings) {
+  const auto vector = [&](std::size_t port) {
+    return node.input(port)->constant().to(at::kFloat).reshape({-1}).clone();
+  };
+  const QuantizerTensors tensors{
+      .scale = vector(ops::kScale), .zero_point = vector(ops::kZeroPoint), .state = {}};
+  QuantizerStep step(settings, tensors, {.training = false});
+  (void)train_quantize(node.input(ops::kQuantizedValue)->constant(), step, /*want_codes=*/false);
+  ir::Value& scale = *node.input(ops::kScale);
+  graph.set_constant(scale, tensors.scale.reshape(scale.constant().sizes()));
 }
 
 void copy_into(Tensor& target, const std::string& name, const Tensor& source) {
@@ -102,6 +117,19 @@ void Program::write_back(ir::Graph& graph) const {
       const Tensor& old = value->constant();
       Tensor copy = tensor.detach().to(at::kCPU, old.scalar_type()).contiguous();
       graph.set_constant(*value, copy.is_alias_of(tensor) ? copy.clone() : copy);
+    }
+  }
+  for (ir::Node* node : graph.nodes()) {
+    if (ops::estimator_of(*node) == nullptr) continue;
+    const QuantizerSettings settings = quantizer_settings(*node);
+    if (state_->frozen_quantizers) {
+      node->set("frozen", std::int64_t{1});
+      continue;
+    }
+    node->remove("frozen");
+    const bool follows = settings.weight && settings.estimator->follows_weight;
+    if (follows && node->input(ops::kQuantizedValue)->is_initializer()) {
+      follow_weight(graph, *node, settings);
     }
   }
 }

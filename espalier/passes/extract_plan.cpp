@@ -9,6 +9,7 @@
 #include "espalier/ops/estimator.h"
 #include "espalier/ops/weight.h"
 #include "espalier/passes/fake_quantize_node.h"
+#include "espalier/quant/weights.h"
 
 namespace espalier::passes {
 namespace {
@@ -41,6 +42,7 @@ class Extractor {
     for (ir::Node* node : graph_.nodes()) {
       if (is_fake_quantize(*node)) take_out(*node);
     }
+    fit_biases();
     graph_.erase_dead();
     graph_.opsets.erase(std::string(ir::kEspalierDomain));
     std::sort(plan_.edges.begin(), plan_.edges.end());
@@ -58,6 +60,18 @@ class Extractor {
       const bool quantized = port && fake_quantize_behind(node->input(*port)) != nullptr &&
                              fake_quantize_behind(node->input(0)) != nullptr;
       if (bias != nullptr && quantized) plan_.biases[node->name()] = bias->name();
+    }
+  }
+
+  /// A channel whose scale became tiny gets the scale that its int32 bias needs.
+  void fit_biases() {
+    for (const auto& [name, bias] : plan_.biases) {
+      const ir::Node& node = *graph_.find_node(name);
+      const auto weight = plan_.weights.find(node.input(*ops::weight_port(node))->name());
+      const auto input = plan_.activations.find(node.input(0)->name());
+      if (weight == plan_.weights.end() || input == plan_.activations.end()) continue;
+      (void)quant::fit_bias(weight->second, graph_.find_value(bias)->constant(),
+                            input->second.params.scale.front());
     }
   }
 

@@ -129,6 +129,11 @@ FakeQuantizeParams fake_quantize_params(const ir::Node& node) {
   return params;
 }
 
+std::int64_t weight_headroom(const FakeQuantizeParams& params) {
+  if ((params.zero_point != 0).any().item<bool>()) return 1;
+  return tensor::code_headroom(params.qmin, params.qmax);
+}
+
 Tensor quantize_codes(const Tensor& values, const FakeQuantizeParams& params) {
   const Tensor scale = along_axis(params.scale, params.axis, values.dim());
   const Tensor zero = along_axis(params.zero_point, params.axis, values.dim());

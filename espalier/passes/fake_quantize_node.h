@@ -37,6 +37,9 @@ struct FakeQuantizeParams {
 /// of equal size, a scale is not positive and finite, or a zero point is outside of qmin..qmax.
 [[nodiscard]] FakeQuantizeParams fake_quantize_params(const ir::Node& node);
 
+/// tensor::code_headroom of a weight's quantizer; 1 where a zero point is not 0.
+[[nodiscard]] std::int64_t weight_headroom(const FakeQuantizeParams& params);
+
 /// clamp(round_half_even(values / scale) + zero_point, qmin, qmax) as int32, the arithmetic of
 /// tensor::quantize.
 [[nodiscard]] Tensor quantize_codes(const Tensor& values, const FakeQuantizeParams& params);

@@ -200,7 +200,8 @@ void round_bias(ir::Graph& graph, ir::Node& node, const std::string& bias_name) 
     refuse(node.label(), "a quantized bias", "quantized input and weight with it");
   }
   const Tensor input_scale = fake_quantize_params(*input).scale;
-  const Tensor weight_scale = fake_quantize_params(*weight).scale;
+  const FakeQuantizeParams weight_params = fake_quantize_params(*weight);
+  const Tensor weight_scale = weight_params.scale / weight_headroom(weight_params);
   if (input_scale.numel() != 1 || bias->numel() % weight_scale.numel() != 0) {
     refuse(node.label(), "per-channel input or a bias of another length",
            "one input scale, a bias value for each weight scale");

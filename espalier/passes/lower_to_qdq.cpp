@@ -114,7 +114,10 @@ void lower_weight(ir::Graph& graph, ir::Node& node) {
   ir::Value& weight = *node.input(0);
   const std::string stem = stem_of(node);
   typed_parameters(graph, node, params, type.type);
-  const Tensor codes = quantize_codes(weight.constant(), params).to(type.type).contiguous();
+  const std::int64_t room = weight_headroom(params);
+  if (room > 1) replace_constant(graph, node, 1, node.input(1)->constant() / room);
+  const Tensor codes =
+      (quantize_codes(weight.constant(), params) * room).to(type.type).contiguous();
   ir::Value& quantized = graph.add_initializer(graph.unique_value_name(stem + "_q"), codes);
   dequantize_in_place(graph, node, quantized, params, stem);
   erase_unused(graph, weight);

@@ -1,13 +1,10 @@
 #include "espalier/passes/settle_quantizers.h"
 
-#include <cmath>
-
 #include <c10/core/GradMode.h>
 
 #include "espalier/base/error.h"
 #include "espalier/exec/kernels/trained_quantizer.h"
 #include "espalier/ops/estimator.h"
-#include "espalier/ops/facts.h"
 #include "espalier/passes/fake_quantize_node.h"
 #include "espalier/passes/operands.h"
 
@@ -34,24 +31,11 @@ exec::QuantizerTensors tensors_of(const ir::Node& node) {
   return tensors;
 }
 
-/// The scale that keeps the largest code within the bounds of what comes before.
-float bounded_scale(const ir::Node& node, const exec::QuantizerSettings& settings, float scale,
-                    float zero) {
-  const ir::Node* producer = node.input(ops::kQuantizedValue)->producer();
-  if (producer == nullptr) return scale;
-  const double high = ops::output_range(*producer).high;
-  const float codes = settings.qmax - zero;
-  if (!std::isfinite(high) || high <= 0 || codes <= 0) return scale;
-  if (double{codes * scale} <= high) return scale;
-  auto bounded = static_cast<float>(high / double{codes});
-  while (double{codes * bounded} > high) bounded = std::nextafter(bounded, 0.0F);
-  return bounded;
-}
-
 void settle(ir::Graph& graph, ir::Node& node) {
   const exec::QuantizerSettings settings = exec::quantizer_settings(node);
   const exec::QuantizerTensors tensors = tensors_of(node);
-  exec::QuantizerStep step(settings, tensors, {.training = false});
+  const bool frozen = node.get_int("frozen", 0) != 0;
+  exec::QuantizerStep step(settings, tensors, {.training = false, .frozen = frozen});
   if (step.looks_first()) {
     (void)exec::train_quantize(constant_at(node, ops::kQuantizedValue), step,
                                /*want_codes=*/false);
@@ -59,10 +43,7 @@ void settle(ir::Graph& graph, ir::Node& node) {
   const std::vector<exec::simd::QuantizerForm> forms = step.forms();
   Tensor scale = tensors.scale.clone();
   for (std::size_t index = 0; index < forms.size(); ++index) {
-    const float value = settings.weight
-                            ? forms[index].scale
-                            : bounded_scale(node, settings, forms[index].scale, forms[index].zero);
-    scale.mutable_data_ptr<float>()[index] = value;
+    scale.mutable_data_ptr<float>()[index] = forms[index].scale;
   }
   Tensor zero = tensors.zero_point.to(at::kInt);
   if (settings.axis < 0) {
@@ -72,7 +53,8 @@ void settle(ir::Graph& graph, ir::Node& node) {
   replace_constant(graph, node, ops::kScale, scale);
   replace_constant(graph, node, ops::kZeroPoint, zero);
   graph.truncate_inputs(node, ops::kEstimatorState);
-  for (const char* attribute : {"estimator", "role", "rate", "symmetric"}) node.remove(attribute);
+  for (const char* attribute : {"estimator", "role", "rate", "symmetric", "frozen"})
+    node.remove(attribute);
 }
 
 std::size_t settle_quantizers_in(ir::Graph& graph) {

@@ -165,7 +165,9 @@ Tensor rounded_weight(const Tensor& weight, const WeightPlan& plan) {
 }
 
 int fit_bias(WeightPlan& plan, const Tensor& bias, float input_scale) {
-  constexpr double kLimit = 1073741824.0;  // 2^30
+  const tensor::QuantGrid& grid = plan.params.grid;
+  const double limit =  // 2^30 steps of the bias
+      1073741824.0 / static_cast<double>(tensor::code_headroom(grid.qmin(), grid.qmax()));
   const Tensor values = bias.to(at::kDouble).reshape({-1}).contiguous();
   const std::span<const double> list(values.data_ptr<double>(),
                                      static_cast<std::size_t>(values.numel()));
@@ -173,7 +175,7 @@ int fit_bias(WeightPlan& plan, const Tensor& bias, float input_scale) {
   for (std::size_t index = 0; index < list.size(); ++index) {
     // Grouped transposed convolutions repeat their scales group by group.
     float& scale = plan.params.scale[index % plan.params.scale.size()];
-    const double needed = std::abs(list[index]) / (static_cast<double>(input_scale) * kLimit);
+    const double needed = std::abs(list[index]) / (static_cast<double>(input_scale) * limit);
     if (static_cast<double>(scale) >= needed) continue;
     scale = std::nextafter(static_cast<float>(needed), std::numeric_limits<float>::max());
     ++widened;

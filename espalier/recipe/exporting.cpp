@@ -74,7 +74,8 @@ void refuse_simulated(const ir::Graph& graph) {
     if (node->domain() != ir::kEspalierDomain) continue;
     throw base::UnsupportedError({.what = "cannot export a graph of simulated quantization",
                                   .where = node->label(),
-                                  .hint = "its forms are qdq, frozen and int8"});
+                                  .hint = "its forms are qdq, frozen and int8; float.onnx of its "
+                                          "run is the float model"});
   }
 }
 
@@ -223,7 +224,9 @@ report::Json export_model(const ExportRequest& request) {
   }
   const Source source = load_source(request);
   if (!form->quantized) refuse_simulated(source.graph);
-  refuse_quantized(source.graph, fmt::format("form '{}' needs a float model", request.form));
+  if (!has_quantizers(source.graph)) {
+    refuse_quantized(source.graph, fmt::format("form '{}' needs a float model", request.form));
+  }
   const std::string bytes = form->encode(source, request);
   Json json = Json::object();
   json["model"] = trained_model(request.model).string();

@@ -60,7 +60,7 @@ QuantizerKeys read_quantizers(MapReader& reader_of_map) {
       read_choice(reader, "activations", quant::QuantizerRole::Activation, options.activations);
   options.rate = static_cast<float>(reader.number("moving_rate", static_cast<double>(options.rate),
                                                   {.low = 0, .high = 0.999999}));
-  options.window = reader.integer("window_size", options.window, {.low = 1, .high = 1'000'000'000});
+  options.window = reader.integer("window_size", options.window, {.low = 1, .high = 1'000'000});
   static constexpr std::array<std::string_view, 4> kForms{"live", "folded", "frozen",
                                                           "re_estimated"};
   const std::string form = reader.choice("batch_norm", kForms, kForms[0]);

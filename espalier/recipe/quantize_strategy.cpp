@@ -33,6 +33,10 @@ class Quantize final : public train::Strategy {
   [[nodiscard]] train::EpochSpan span() const override { return span_; }
   [[nodiscard]] bool rewrites() const override { return true; }
 
+  void before_start(const ir::Graph& evaluated) override {
+    train::write_checkpoint(model_path(context_.checkpoints), {.graph = evaluated.clone()});
+  }
+
   bool on_start(ir::Graph& graph, const exec::Program&) override {
     base::invariant(context_.data != nullptr, "a training that is quantized without its data");
     const quant::QuantPlan plan = calibrated_plan({.graph = graph,
@@ -42,7 +46,6 @@ class Quantize final : public train::Strategy {
                                                    .opset = config_.opset,
                                                    .threads = context_.threads,
                                                    .progress = context_.progress});
-    train::write_checkpoint(model_path(context_.checkpoints), {.graph = graph.clone()});
     base::write_file_atomic(plan_path(context_.checkpoints), print_plan(plan));
     graph = training_graph(graph, plan, config_.quantizers);
     return true;

@@ -43,6 +43,14 @@ Tensor zero_tensor(const QuantParams& params, const Tensor& like) {
 
 }  // namespace
 
+std::int64_t code_headroom(std::int64_t qmin, std::int64_t qmax) {
+  constexpr std::int64_t kLargest = 64;
+  const std::int64_t reach = std::max(-qmin, qmax);
+  std::int64_t room = 1;
+  while (2 * room * reach <= kLargest) room *= 2;
+  return room;
+}
+
 std::int64_t QuantGrid::qmin() const {
   if (!is_signed) return 0;
   const std::int64_t half = std::int64_t{1} << (bits - 1 - (reduced ? 1 : 0));

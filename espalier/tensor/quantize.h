@@ -19,6 +19,12 @@ struct QuantGrid {
   bool operator==(const QuantGrid&) const = default;
 };
 
+/// The largest power of two by which the codes of a symmetric weight can be multiplied, its scale
+/// divided, so that they stay within -64..64 (sums of two products with u8 codes then fit into 16
+/// bits). Weights of few bits are written so: an int32 bias has the step s_x * s_w, which is coarse
+/// where s_w is. 1 from 7 bits on.
+[[nodiscard]] std::int64_t code_headroom(std::int64_t qmin, std::int64_t qmax);
+
 /// Affine quantization q = clamp(round_half_even(x / s) + z, qmin, qmax), x' = (q - z) * s
 /// (Jacob et al., CVPR 2018). One scale and zero point (per tensor), or one per index of `axis`.
 struct QuantParams {

@@ -252,6 +252,7 @@ class Run {
   void start(Strategy& strategy) {
     base::log_info("epoch {}: {}", state_.epoch + 1, strategy.describe());
     job_.program.write_back(graph_);
+    strategy.before_start(evaluated_model());
     if (!strategy.on_start(graph_, job_.program)) return;
     exec::TensorMap slots = optimizer_->slots();
     if (average_) slots.merge(average_->slots());

@@ -1,5 +1,6 @@
 #include "espalier/train/sgd.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <ATen/ops/zeros_like.h>
@@ -28,6 +29,24 @@ struct Piece {
   std::int64_t count;
   Rule<Real> rule;
 };
+
+/// Of parameters that are positive and small (scales, clip values): a step goes at most half the
+/// way to zero, so that no gradient, however large, gives a scale another sign.
+template <typename Real>
+void update_bounded(const Piece<Real>& piece) {
+  const Rule<Real> rule = piece.rule;
+  for (std::int64_t index = 0; index < piece.count; ++index) {
+    Real& value = piece.value[index];
+    Real slope = piece.gradient[index] + rule.decay * value;
+    if (piece.velocity != nullptr) {
+      Real& velocity = piece.velocity[index];
+      velocity = rule.momentum * velocity + slope;
+      slope = rule.nesterov ? slope + rule.momentum * velocity : velocity;
+    }
+    const Real bound = std::abs(value) / 2;
+    value -= std::isnan(slope) ? slope : std::clamp(rule.rate * slope, -bound, bound);
+  }
+}
 
 template <typename Real>
 void update(const Piece<Real>& piece) {
@@ -98,14 +117,15 @@ class Sgd final : public Optimizer {
     const OptimizedParameter& parameter = parameters()[range.tensor];
     const Tensor& velocity = velocities_[range.tensor];
     Real* state = velocity.defined() ? velocity.mutable_data_ptr<Real>() + range.begin : nullptr;
-    update<Real>({.value = parameter.value.mutable_data_ptr<Real>() + range.begin,
-                  .gradient = gradient.const_data_ptr<Real>() + range.begin,
-                  .velocity = state,
-                  .count = range.end - range.begin,
-                  .rule = {.momentum = static_cast<Real>(options_.momentum),
-                           .decay = static_cast<Real>(parameter.weight_decay),
-                           .rate = static_cast<Real>(lr * parameter.lr_scale),
-                           .nesterov = options_.nesterov}});
+    const auto rule = parameter.relative ? &update_bounded<Real> : &update<Real>;
+    rule({.value = parameter.value.mutable_data_ptr<Real>() + range.begin,
+          .gradient = gradient.const_data_ptr<Real>() + range.begin,
+          .velocity = state,
+          .count = range.end - range.begin,
+          .rule = {.momentum = static_cast<Real>(options_.momentum),
+                   .decay = static_cast<Real>(parameter.weight_decay),
+                   .rate = static_cast<Real>(lr * parameter.lr_scale),
+                   .nesterov = options_.nesterov}});
   }
 
   SgdOptions options_;

@@ -39,6 +39,8 @@ class Strategy {
   [[nodiscard]] virtual std::string describe() const = 0;
   [[nodiscard]] virtual EpochSpan span() const = 0;
 
+  /// Right before on_start: the model as evaluations see it, with averages where there are any.
+  virtual void before_start(const ir::Graph& evaluated) { static_cast<void>(evaluated); }
   /// Before the first step of the epoch span().start. `graph` holds the weights trained so far.
   /// Returns true when it changed the graph: the loop then compiles it anew, parameters that stay
   /// keep their optimizer state, and the best model is looked for from here on.

@@ -1,5 +1,7 @@
 #include "espalier/passes/extract_plan.h"
 
+#include <cmath>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -58,6 +60,22 @@ TEST(ExtractPlan, ATrainedGraphGoesTheWayToAFile) {
   EXPECT_THAT(
       passes_test::run_on(shipped, {kit::random_tensor({2, 3, 8, 8}, 4)}).at(0),
       kit::IsCloseTo(passes_test::run_on(rounded, {kit::random_tensor({2, 3, 8, 8}, 4)}).at(0)));
+}
+
+TEST(ExtractPlan, GivesAChannelThatDiedAScaleThatHoldsItsBias) {
+  ir::Graph graph = passes_test::graph_of(
+      "g (float[N,3,6,6] x, float[4,3,3,3] w, float[4] b) => (float[N,4,6,6] y)"
+      " { [conv] a = Conv<pads=[1,1,1,1]>(x, w, b) [relu] y = Relu(a) }");
+  quant::QuantPlan plan = passes_test::plan_for(graph, {.values = {"x"}, .non_negative = {"y"}});
+  const float healthy = plan.weights.at("w").params.scale[0];
+  plan.weights.at("w").params.scale[2] = 1e-14F;
+  const Tensor bias = graph.find_value("b")->constant().clone();
+  passes_test::apply(insert_fake_quantize(plan, {.round_biases = false}), graph);
+  const quant::QuantPlan again = extract_plan(graph, plan, "trained");
+  const double step = double{again.weights.at("w").params.scale[2]} *
+                      double{again.activations.at("x").params.scale[0]};
+  EXPECT_LE(std::abs(bias[2].item<double>()) / step, 1.1e9) << "an int32";
+  EXPECT_EQ(again.weights.at("w").params.scale[0], healthy);
 }
 
 TEST(ExtractPlan, KnowsEveryGrid) {

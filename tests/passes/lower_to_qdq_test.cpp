@@ -170,6 +170,29 @@ TEST(LowerToQdq, CutsCodesThatDoNotFillTheirType) {
   EXPECT_EQ(graph.find_value("x_highest")->constant().scalar_type(), at::kByte);
 }
 
+TEST(LowerToQdq, GivesTheBiasesOfWeightsOfFewBitsAFineGrid) {
+  ir::Graph graph = passes_test::graph_of(
+      "g (float[N,3,6,6] x, float[4,3,3,3] w, float[4] b) => (float[N,4,6,6] y)"
+      " { [conv] a = Conv<pads=[1,1,1,1]>(x, w, b) [relu] y = Relu(a) }");
+  quant::QuantPlan plan = passes_test::plan_for(graph, {.values = {"x"}, .non_negative = {"y"}});
+  tensor::QuantParams& weights = plan.weights.at("w").params;
+  weights.grid.bits = 2;
+  for (float& scale : weights.scale) scale = 0.25F;
+  const Tensor bias = graph.find_value("b")->constant().clone();
+  passes_test::apply(insert_fake_quantize(plan), graph);
+  const Tensor x = kit::random_tensor({2, 3, 6, 6}, 4);
+  const Tensor expected = passes_test::run_on(graph, {x}).at(0);
+  passes_test::apply(lower_to_qdq(plan), graph);
+  EXPECT_THAT(passes_test::run_on(graph, {x}).at(0), kit::HasSameBits(expected));
+  const Tensor codes = graph.find_value("w_q")->constant().to(at::kInt);
+  EXPECT_EQ(codes.abs().max().item<int>() % 32, 0) << "multiples of what the type has room for";
+  EXPECT_EQ((codes.remainder(32) != 0).sum().item<int>(), 0);
+  const Tensor step = graph.find_value("b_scale")->constant();
+  const Tensor rounded = graph.find_value("b_q")->constant() * step;
+  EXPECT_LE((rounded - bias).abs().max().item<double>(), 0.5 * step.max().item<double>() + 1e-9);
+  EXPECT_LE(step.max().item<double>(), 0.25 * plan.activations.at("x").params.scale[0] / 32 + 1e-9);
+}
+
 TEST(LowerToQdq, SharesEqualZeroPoints) {
   ir::Graph graph = graph_of(
       "g (float[N,4,5,5] x, float[4,4,1,1] w, float[4,4,1,1] v) => (float[N,4,5,5] y)"

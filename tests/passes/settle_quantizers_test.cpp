@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "espalier/exec/program.h"
 #include "espalier/ops/estimator.h"
 #include "espalier/passes/fake_quantize_node.h"
 #include "tests/kit/tensors.h"
@@ -60,7 +61,19 @@ TEST(SettleQuantizers, DrawsScalesBackIntoTheActivationsBounds) {
   EXPECT_EQ(inside.find_value("s")->constant().item<float>(), 0.02F);
 }
 
-TEST(SettleQuantizers, WeightsGetTheScaleOfTheirPresentValues) {
+TEST(SettleQuantizers, TheBoundHoldsInTrainingToo) {
+  const ir::Graph trained = clipped("lsq", 0.03F, {});
+  exec::Program program = exec::Program::compile(trained, {.mode = exec::Mode::Training});
+  program.set_training(false);
+  ir::Graph settled = trained.clone();
+  passes_test::apply(settle_quantizers(), settled);
+  const Tensor x = kit::random_tensor({64}, 3).mul(9);
+  const Tensor expected = exec::Program::compile(settled, {}).run(std::span(&x, 1)).at(0);
+  EXPECT_THAT(program.run(std::span(&x, 1)).at(0).detach(), kit::HasSameBits(expected));
+}
+
+/// MatMul with a weight whose abs_max scale is out of date.
+ir::Graph stale_weight() {
   ir::Graph graph;
   ir::Value& x = graph.add_input("x", {tensor::DType::Float32, std::nullopt});
   ir::Value& weight = graph.add_initializer("w", kit::tensor_of({1, -2, 0.5F, 254}, {2, 2}));
@@ -77,9 +90,30 @@ TEST(SettleQuantizers, WeightsGetTheScaleOfTheirPresentValues) {
        .domain = std::string(ir::kEspalierDomain)});
   ir::Node& product = graph.add_node({.op = "MatMul", .inputs = {&x, node.output()}});
   graph.add_output(*product.output());
+  return graph;
+}
+
+TEST(SettleQuantizers, WeightsGetTheScaleOfTheirPresentValues) {
+  ir::Graph graph = stale_weight();
   passes_test::apply(settle_quantizers(), graph);
   EXPECT_THAT(graph.find_value("s")->constant(),
               kit::HasSameBits(kit::tensor_of({2.0F / 127.0F, 2})));
+}
+
+TEST(SettleQuantizers, ModelsThatAreWrittenBackSayWhatEvaluationComputed) {
+  ir::Graph graph = stale_weight();
+  exec::Program program = exec::Program::compile(graph, {.mode = exec::Mode::Training});
+  program.load({{"w", kit::tensor_of({4, -2, 0.5F, 127}, {2, 2})}});
+  program.write_back(graph);
+  const Tensor present = kit::tensor_of({4.0F / 127.0F, 1});
+  EXPECT_THAT(graph.find_value("s")->constant(), kit::HasSameBits(present));
+  program = exec::Program::compile(graph, {.mode = exec::Mode::Training});
+  program.freeze_quantizers(true);
+  program.load({{"w", kit::tensor_of({9, -2, 0.5F, 127}, {2, 2})}});
+  program.write_back(graph);
+  passes_test::apply(settle_quantizers(), graph);
+  EXPECT_THAT(graph.find_value("s")->constant(), kit::HasSameBits(present)) << "frozen";
+  EXPECT_FALSE(graph.find_node("fq")->has("frozen"));
 }
 
 }  // namespace

@@ -180,6 +180,30 @@ TEST(Exporting, EveryQuantizedFormComputesWhatTheSimulationDoes) {
             0.4 * static_cast<double>(std::filesystem::file_size(folder.path() / "frozen.onnx")));
 }
 
+TEST(Exporting, ATrainingWithQuantizersGivesEveryForm) {
+  const kit::TemporaryFolder folder;
+  const ir::Graph graph = onnx::load(write_small_model(folder.path()));
+  const quant::QuantPlan plan = quantized(graph).plan;
+  const ir::Graph trained = training_graph(graph, plan, {});
+  train::write_checkpoint(folder.file("trained.espalier"),
+                          {.graph = trained.clone(), .state = state_of(1)});
+  folder.write("plan.yaml", print_plan(plan));
+  ExportRequest request{.model = folder.file("trained.espalier"),
+                        .output = folder.path() / "x.onnx",
+                        .form = "qdq",
+                        .plan = folder.file("plan.yaml")};
+  static_cast<void>(export_model(request));
+  EXPECT_EQ(folder.read("x.onnx"), encode_trained(trained, plan, request.opset));
+  for (const std::string form : {"frozen", "int8"}) {
+    request.form = form;
+    EXPECT_LE(export_model(request).at("simulation_difference").as_number(), 0.02) << form;
+  }
+  request.plan.clear();
+  request.form = "float";
+  kit::expect_unsupported([&] { (void)export_model(request); },
+                          "its forms are qdq, frozen and int8");
+}
+
 TEST(Exporting, TakesTheTrainedModelOfARunFolder) {
   const kit::TemporaryFolder folder;
   const auto write = [&](const std::string& name, std::int64_t epoch) {

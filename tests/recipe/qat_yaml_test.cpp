@@ -76,6 +76,7 @@ TEST(QatYaml, RefusesBadKeys) {
   refused("train: {}\nquantizers: {weights: pact}", "bad value of 'weights'");
   refused("train: {}\nquantizers: {activations: moving_average}", "s.yaml:3");
   refused("train: {}\nquantizers: {batch_norm: none}", "batch_norm");
+  refused("train: {}\nquantizers: {window_size: 1000000000}", "1000000");
   refused("train: {epochs: 2, strategies: [{quantize: {}}]}",
           "a stage 'quantize' cannot hold a strategy 'quantize'");
   kit::expect_user_error([] { (void)stage_of("train: {epochs: 1}"); }, "unknown key 'train'");

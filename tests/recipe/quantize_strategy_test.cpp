@@ -8,6 +8,7 @@
 #include "espalier/train/checkpoint.h"
 #include "tests/kit/expect_error.h"
 #include "tests/kit/temporary_folder.h"
+#include "tests/kit/tensors.h"
 
 namespace espalier::recipe {
 namespace {
@@ -121,6 +122,23 @@ std::string weights_of(const ir::Graph& graph) {
     bytes.append(static_cast<const char*>(constant.const_data_ptr()), constant.nbytes());
   }
   return bytes;
+}
+
+TEST(QuantizeStrategy, TheFloatModelIsTheOneThatWasEvaluated) {
+  const kit::TemporaryFolder folder;
+  Recipe recipe = recipe_with();
+  std::get<TrainStage>(recipe.stages[0]).options.ema.decay = 0.5;
+  (void)run_recipe(recipe, quiet(folder.file("run")));
+  const std::string stage = folder.file("run/checkpoints/stage-0");
+  const train::Checkpoint before = train::read_checkpoint(stage + "/step-00000006.espalier");
+  const ir::Graph start = load_quantization_start(stage).float_model;
+  std::size_t averages = 0;
+  for (const auto& [name, average] : before.slots) {
+    if (!name.starts_with("ema/")) continue;
+    EXPECT_THAT(start.find_value(name.substr(4))->constant(), kit::HasSameBits(average)) << name;
+    ++averages;
+  }
+  EXPECT_GT(averages, 4U);
 }
 
 TEST(QuantizeStrategy, ReestimatesBatchNormBeforeItExports) {

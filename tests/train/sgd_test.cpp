@@ -64,6 +64,23 @@ INSTANTIATE_TEST_SUITE_P(
                       SgdCase{"Double", {.momentum = 0.9, .nesterov = true}, at::kDouble, 1e-13}),
     [](const auto& one) { return one.param.name; });
 
+TEST(Sgd, TakesAScaleAtMostHalfTheWayToZero) {
+  for (const bool nesterov : {false, true}) {
+    const Tensor scale = kit::tensor_of({0.01F, 0.01F, 2.0F}).requires_grad_(true);
+    const auto optimizer = make_sgd({.momentum = 0.9, .nesterov = nesterov},
+                                    {{.name = "s", .value = scale, .relative = true}});
+    for (int step = 0; step < 3; ++step) {
+      scale.mutable_grad() = kit::tensor_of({100.0F, -100.0F, 0.01F});
+      optimizer->step(0.1);
+    }
+    const Tensor found = scale.detach();
+    EXPECT_FLOAT_EQ(found[0].item<float>(), 0.01F / 8);
+    EXPECT_FLOAT_EQ(found[1].item<float>(), 0.01F * 3.375F);
+    EXPECT_NEAR(found[2].item<float>(), 2.0F, 0.01F) << "small steps are those of all others";
+    EXPECT_NE(found[2].item<float>(), 2.0F);
+  }
+}
+
 TEST(Sgd, GivesTheSameBitsOnAnyNumberOfThreads) {
   const auto run = [](int threads) {
     const int before = at::get_num_threads();

@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "espalier/base/error.h"
+#include "espalier/ops/facts.h"
 
 namespace espalier::exec {
 namespace {
@@ -253,6 +254,11 @@ QuantizerSettings quantizer_settings(const ir::Node& node) {
            fmt::format("the estimator '{}' for {}", facts->name,
                        settings.weight ? "weights" : "activations"),
            settings.weight ? "one for weights" : "one for activations");
+  }
+  if (const ir::Node* producer = node.input(ops::kQuantizedValue)->producer();
+      producer != nullptr && !settings.weight) {
+    const double high = ops::output_range(*producer).high;
+    if (std::isfinite(high) && high > 0) settings.bound = high;
   }
   const bool has_state = node.input(ops::kEstimatorState) != nullptr;
   if (has_state == facts->state.empty()) {

@@ -23,6 +23,9 @@ struct QuantizerSettings {
   bool weight = false;                      ///< attribute "role" is "weight"
   bool symmetric = false;                   ///< moving_average_min_max: the zero point stays
   float rate = 0.9F;                        ///< of moving averages: the share that stays
+  /// Upper bound of what comes before an activation with an estimator (a Clip's); 0: none. No scale
+  /// reaches beyond it: an engine could not leave the Clip out then.
+  double bound = 0;
 };
 
 /// Reads the attributes qmin, qmax, axis, estimator, role, symmetric and rate. Throws UserError

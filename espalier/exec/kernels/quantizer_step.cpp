@@ -1,6 +1,7 @@
 #include "espalier/exec/kernels/quantizer_step.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <c10/core/GradMode.h>
 
@@ -9,6 +10,15 @@ namespace {
 
 /// Scales of quantizers that learn them may be moved below zero; this is what counts then.
 constexpr float kLeastScale = 1e-12F;
+
+/// The scale that keeps the largest code within the bounds of what comes before.
+float bounded_scale(const QuantizerSettings& settings, float scale, float zero) {
+  const float codes = settings.qmax - zero;
+  if (settings.bound <= 0 || codes <= 0 || double{codes * scale} <= settings.bound) return scale;
+  auto bounded = static_cast<float>(settings.bound / double{codes});
+  while (double{codes * bounded} > settings.bound) bounded = std::nextafter(bounded, 0.0F);
+  return bounded;
+}
 
 }  // namespace
 
@@ -41,9 +51,10 @@ std::vector<simd::QuantizerForm> QuantizerStep::forms() {
   const Tensor zeros = tensors_.zero_point.to(at::kFloat).reshape({-1}).contiguous();
   std::vector<simd::QuantizerForm> forms(static_cast<std::size_t>(scales.numel()));
   for (std::size_t index = 0; index < forms.size(); ++index) {
-    const float scale = scales.const_data_ptr<float>()[index];
+    const float zero = zeros.const_data_ptr<float>()[index];
+    const float scale = bounded_scale(settings_, scales.const_data_ptr<float>()[index], zero);
     forms[index] = {.scale = scale < kLeastScale ? kLeastScale : scale,
-                    .zero = zeros.const_data_ptr<float>()[index],
+                    .zero = zero,
                     .low = settings_.qmin,
                     .high = settings_.qmax};
   }
