@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include <ATen/TensorOperators.h>
 #include <fmt/format.h>
 
 #include "espalier/base/error.h"
@@ -89,6 +90,28 @@ class EngineCheck {
       if (!request_.simulate || report_.profile.plain()) return;
       const ir::Graph profiled = apply_profile(files_.quantized_graph, report_.profile);
       simulation_ = exec::Program::compile(profiled, {});
+    });
+  }
+
+  /// Compares what the engine makes of the float file with what the executor does: an engine that
+  /// computes the model itself otherwise is no measure of the INT8 file.
+  void check_float(const std::vector<Tensor>& inputs, const std::vector<Tensor>& expected) {
+    constexpr double kTolerance = 0.01;  // far above rounding, far below another function
+    if (!usable_ || expected.empty()) return;
+    attempt(report_.failures, "run the float file", [&] {
+      const std::vector<Tensor> outputs = run_batched(*float_model_, inputs, files_.batch);
+      for (std::size_t index = 0; index < expected.size(); ++index) {
+        if (!expected[index].is_floating_point()) continue;
+        const double largest = expected[index].abs().max().item<double>();
+        const double apart = (outputs[index] - expected[index]).abs().max().item<double>();
+        if (!(apart > kTolerance * largest)) continue;
+        report_.failures.push_back(
+            fmt::format("computes the float file itself otherwise: outputs differ from the "
+                        "executor's by {:.2g} "
+                        "of the largest, so nothing is said here about the INT8 file",
+                        apart / largest));
+        return;
+      }
     });
   }
 
@@ -253,6 +276,14 @@ std::vector<Tensor> one_sample(const Files& files, const Tensor& images) {
   return {images.narrow(0, 0, batch).contiguous()};
 }
 
+/// What the executor makes of the float file; nothing where it was not asked for or cannot run it.
+std::vector<Tensor> run_reference(const VerifyRequest& request, const std::vector<Tensor>& sample) {
+  std::vector<std::string> ignored;
+  std::vector<Tensor> outputs;
+  if (request.reference) attempt(ignored, "", [&] { outputs = request.reference(sample); });
+  return outputs;
+}
+
 /// One pass over the images through the simulation and all engines. Gives one sample.
 std::vector<Tensor> run_images(const VerifyRequest& request, const Files& files,
                                std::vector<EngineCheck>& checks, VerifyReport& report) {
@@ -270,7 +301,11 @@ std::vector<Tensor> run_images(const VerifyRequest& request, const Files& files,
   std::int64_t seen = 0;
   while (const std::optional<data::Batch> batch = next()) {
     base::stop_if_interrupted();
-    if (sample.empty()) inspect(batch->images);
+    if (sample.empty()) {
+      inspect(batch->images);
+      const std::vector<Tensor> expected = run_reference(request, sample);
+      for (EngineCheck& check : checks) check.check_float(sample, expected);
+    }
     std::vector<Tensor> simulated;
     simulating = simulating && attempt(report.failures, "run the simulation", [&] {
                    simulated = request.simulate(std::vector<Tensor>{batch->images});

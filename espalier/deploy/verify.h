@@ -44,6 +44,9 @@ struct VerifyRequest {
   /// The simulated INT8 model; empty: not compared. An engine whose arithmetic departs from the
   /// file (profile.h) is compared with the file run as that engine computes it.
   RunModel simulate = {};
+  /// What the executor makes of the float file, which is compared on one sample with what each
+  /// engine makes of it (an error of 1 % of the largest output is allowed); empty: not compared.
+  RunModel reference = {};
   /// Starts one pass over real images. Empty: nothing is run on images (no agreement, no metrics).
   std::function<NextBatch()> batches = {};
   std::vector<std::string> engines = {"onnxruntime", "openvino"};

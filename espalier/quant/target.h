@@ -29,7 +29,8 @@ enum class Condition {
   PassesValues,  ///< every output element is an input element, or zero (ops::passes_values)
   PlainGemm,     ///< alpha = beta = 1, transA = 0
   InnerValue,    ///< the result, behind merged activations, is not a graph output
-  Image          ///< a layer whose weight has not just one spatial axis
+  Image,         ///< a layer whose weight has not just one spatial axis
+  WeightBehind   ///< a product whose weight is its second factor
 };
 
 /// One row: how a target treats an operator.
@@ -39,7 +40,7 @@ struct OpRule {
   /// The engine computes in integers only when the output is quantized too.
   bool quantized_output = false;
   Condition condition = Condition::Always;
-  std::string_view reason = {};  ///< why Float, or why float where the condition Image is not met
+  std::string_view reason = {};  ///< why Float, or why float where the condition is not met
 };
 
 /// Number formats of a target.

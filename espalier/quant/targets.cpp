@@ -17,6 +17,10 @@ constexpr tensor::QuantGrid kReducedWeights{
 
 constexpr Condition kPassing = Condition::PassesValues;
 constexpr Condition kInner = Condition::InnerValue;
+constexpr std::string_view kWeightInFront =
+    "its weight is the first factor, which engines multiply in float or refuse";
+constexpr std::string_view kOneAxis =
+    "OpenVINO computes it wrongly in integers on one spatial axis";
 constexpr std::string_view kNoKernel = "ONNX Runtime has no integer kernel for it";
 
 // ONNX Runtime CPU fuses a pattern into an integer operator only when every input is dequantized
@@ -24,7 +28,7 @@ constexpr std::string_view kNoKernel = "ONNX Runtime has no integer kernel for i
 constexpr std::array kOnnxRuntimeRules{
     OpRule{"Conv", Weighted, true},
     OpRule{"Gemm", Weighted, false, Condition::PlainGemm},
-    OpRule{"MatMul", Weighted},
+    OpRule{"MatMul", Weighted, false, Condition::WeightBehind, kWeightInFront},
     OpRule{"Add", Quantized, true, kInner},
     OpRule{"Mul", Quantized, true, kInner},
     OpRule{"AveragePool", Quantized, true, kInner},
@@ -51,7 +55,9 @@ constexpr std::array kOnnxRuntimeRules{
     // Computed in float between a dequantizer and a quantizer of equal parameters: exact.
     OpRule{"SpaceToDepth", PassThrough, false, kPassing},
     OpRule{"Pad", PassThrough, false, kPassing},
-    OpRule{"ConvTranspose", Float, false, {}, kNoKernel},
+    // It has no integer kernel there, but a float weight between a dequantizer and a quantizer it
+    // would quantize itself, and with one scale.
+    OpRule{"ConvTranspose", Weighted},
     OpRule{"HardSwish", Float, false, {}, kNoKernel},
     OpRule{"HardSigmoid", Float, false, {}, kNoKernel},
     OpRule{"PRelu", Float, false, {}, kNoKernel},
@@ -67,13 +73,11 @@ constexpr std::array kOnnxRuntimeRules{
     OpRule{"BatchNormalization", Float, false, {}, "it could not be folded into a layer"},
 };
 
-constexpr std::string_view kOneAxis =
-    "OpenVINO computes it wrongly in integers on one spatial axis";
-
 // One file for ONNX Runtime and OpenVINO: as ONNX Runtime, except for what OpenVINO needs: one
 // scale on all inputs of a concatenation, and no integers where it computes them wrongly.
 constexpr std::array kX86Rules{
     OpRule{"Conv", Weighted, true, Condition::Image, kOneAxis},
+    OpRule{"ConvTranspose", Weighted, false, Condition::Image, kOneAxis},
     OpRule{"Concat", SharedScale, true, kInner},
 };
 
@@ -112,7 +116,7 @@ constexpr std::array kTensorRtRules{
     OpRule{"Conv", Weighted},
     OpRule{"ConvTranspose", Weighted},
     OpRule{"Gemm", Weighted, false, Condition::PlainGemm},
-    OpRule{"MatMul", Weighted},
+    OpRule{"MatMul", Weighted, false, Condition::WeightBehind, kWeightInFront},
     OpRule{"AveragePool", Quantized},
     OpRule{"GlobalAveragePool", Quantized},
     OpRule{"MaxPool", PassThrough, false, kPassing},
@@ -143,7 +147,7 @@ constexpr std::array kGenericRules{
     OpRule{"Conv", Weighted},
     OpRule{"ConvTranspose", Weighted},
     OpRule{"Gemm", Weighted, false, Condition::PlainGemm},
-    OpRule{"MatMul", Weighted},
+    OpRule{"MatMul", Weighted, false, Condition::WeightBehind, kWeightInFront},
 };
 
 constexpr Formats kX86Formats{.activations = kUnsigned,

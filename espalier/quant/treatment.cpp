@@ -99,6 +99,8 @@ bool condition_holds(const ir::Node& node, Condition condition) {
              node.get_int("transA", 0) == 0;
     case Condition::Image:
       return spatial_axes(node) != 1;
+    case Condition::WeightBehind:
+      return ops::weight_port(node).value_or(1) == 1;
   }
   return false;
 }

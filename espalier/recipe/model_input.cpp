@@ -58,6 +58,13 @@ void check_quantizable(const ir::Graph& graph) {
 
 void check_images(const ir::Graph& graph, const Tensor& images, const std::string& source) {
   const ir::Value& input = image_input(graph);
+  if (!tensor::is_floating(input.type().dtype)) {
+    throw base::UnsupportedError({.what = "the model does not take normalized images",
+                                  .where = fmt::format("input '{}'", input.name()),
+                                  .got = std::string(tensor::to_string(input.type().dtype)),
+                                  .expected = "float32",
+                                  .hint = "export it without the conversion in front"});
+  }
   const auto& shape = input.type().shape;
   if (!shape) return;
   const auto sizes = images.sizes();

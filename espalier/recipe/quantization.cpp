@@ -207,6 +207,10 @@ deploy::VerifyReport verify_model(const QuantizationResult& result, const Quanti
                           [&](std::span<const Tensor> inputs) {
                             return deploy::run_batched(simulate, inputs, batch);
                           },
+                      .reference =
+                          [&](std::span<const Tensor> inputs) {
+                            return exec::Program::compile(request.graph, {}).run(inputs);
+                          },
                       .batches = judging_source(data, kJudgingBatch),
                       .engines = config.engines,
                       .bounds = bounds_of(config),

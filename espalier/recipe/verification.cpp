@@ -82,6 +82,7 @@ VerificationOutcome verify_files(const VerificationRequest& request) {
       deploy::verify({.float_model = result.float_model,
                       .quantized_model = result.quantized_model,
                       .simulate = simulation,
+                      .reference = open_runner(request.original, "espalier", request.threads),
                       .batches = images.batches,
                       .engines = request.config.engines,
                       .bounds = bounds_of(request.config),

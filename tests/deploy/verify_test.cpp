@@ -165,6 +165,20 @@ TEST_F(VerifyTest, ASimulationThatDiffersFails) {
               ElementsAre(HasSubstr("predictions equal to the simulation's: got 0.00 %")));
 }
 
+TEST_F(VerifyTest, AnEngineThatComputesTheFloatFileOtherwiseIsNamed) {
+  const auto reasons_with = [&](int reference) {
+    return run(model(3, 2), model(3, 1, integer_layers()),
+               [&](VerifyRequest& request) {
+                 request.reference = [=](std::span<const Tensor> inputs) {
+                   return scores(inputs, reference);
+                 };
+               })
+        .reasons();
+  };
+  EXPECT_THAT(reasons_with(3), IsEmpty());
+  EXPECT_THAT(reasons_with(5), ElementsAre(HasSubstr("computes the float file itself otherwise")));
+}
+
 /// A model whose second output is plain values, `scale` times what they should be.
 FakeModel with_values(FakeModel model, float scale) {
   model.run = [inner = model.run, scale](std::span<const Tensor> inputs) {

@@ -36,8 +36,9 @@ TEST(Target, TablesAreSound) {
     for (const OpRule& rule : target.rules) {
       EXPECT_TRUE(seen.insert(rule.op).second) << rule.op << " has two rows";
       EXPECT_NE(ops::find(rule.op), nullptr) << rule.op << " is no operator";
-      const bool explains =
-          rule.treatment == Treatment::Float || rule.condition == Condition::Image;
+      const bool explains = rule.treatment == Treatment::Float ||
+                            rule.condition == Condition::Image ||
+                            rule.condition == Condition::WeightBehind;
       EXPECT_EQ(explains, !rule.reason.empty()) << rule.op;
     }
     EXPECT_TRUE(target.base.empty() || find_target(target.base).name == target.base);

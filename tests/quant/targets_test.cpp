@@ -21,7 +21,7 @@ struct Row {
 
 constexpr std::array kRows{
     Row{"Conv", "WWwww"},
-    Row{"ConvTranspose", "ffwww"},
+    Row{"ConvTranspose", "wwwww"},
     Row{"Gemm", "wwwww"},
     Row{"MatMul", "wwwww"},
     Row{"Add", "QQqk-"},
