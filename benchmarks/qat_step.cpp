@@ -28,14 +28,6 @@ constexpr std::int64_t kClasses = 10;
 constexpr std::array<std::string_view, 3> kQuantizers = {"moving_average_abs_max", "pact", "lsq"};
 constexpr std::string_view kFloat = "float";
 
-struct Net {
-  std::string_view name;
-  std::int64_t batch;
-  std::int64_t image_size;
-};
-constexpr std::array<Net, 3> kNets = {
-    {{"MobileNetV1", 64, 32}, {"ResNet20", 64, 32}, {"MobileNetV1", 32, 96}}};
-
 ir::Graph qat_graph(const ir::Graph& graph, const Tensor& images, std::string_view quantizer) {
   const ir::Graph prepared = prepare_net(graph);
   const quant::PlanOptions options{.target = "x86", .method = "min_max"};
@@ -60,15 +52,15 @@ ir::Graph qat_graph(const ir::Graph& graph, const Tensor& images, std::string_vi
   return training;
 }
 
-std::string label(const Net& net, std::string_view quantizer) {
-  return fmt::format("{}_{}x{}_{}", net.name, net.batch, net.image_size, quantizer);
-}
-
-std::vector<Row> measure(const Net& net, std::string_view quantizer, const SuiteOptions& options) {
+std::vector<Row> measure(const TrainingShape& shape, std::string_view quantizer,
+                         const SuiteOptions& options) {
+  const std::string name = fmt::format("{}_{}", label(shape), quantizer);
   const auto command = [&](std::string_view kind) {
-    return child_command("qat_step", {std::string(net.name), fmt::to_string(net.batch),
-                                      fmt::to_string(net.image_size), std::string(kind),
-                                      fmt::to_string(options.threads), options.quick ? "6" : "40"});
+    std::vector<std::string> arguments = to_arguments(shape);
+    arguments.emplace_back(kind);
+    arguments.push_back(fmt::to_string(options.threads));
+    arguments.push_back(options.quick ? "6" : fmt::to_string(shape.steps));
+    return child_command("qat_step", arguments);
   };
   deploy::LatencySummary qat{.name = "QAT"};
   deploy::LatencySummary plain{.name = "float"};
@@ -84,30 +76,28 @@ std::vector<Row> measure(const Net& net, std::string_view quantizer, const Suite
   const std::string detail =
       fmt::format("{} threads: {:.1f} ms / {:.1f} ms, rounds {:.2f} to {:.2f}", options.threads,
                   qat.samples_ms.back(), plain.samples_ms.back(), ratio.low, ratio.high);
-  return {{.name = "qat_step_" + label(net, quantizer),
-           .value = ratio.ratio,
-           .target = kStepTarget,
-           .detail = detail},
-          {.name = "qat_memory_" + label(net, quantizer),
-           .value = qat_numbers["peak_mib"] / plain_numbers["peak_mib"],
-           .target = kMemoryTarget,
-           .detail = fmt::format("{:.0f} MiB / {:.0f} MiB, tensors in use at once {:.0f} / {:.0f}",
-                                 qat_numbers["peak_mib"], plain_numbers["peak_mib"],
-                                 qat_numbers["tensor_mib"], plain_numbers["tensor_mib"])}};
+  return {
+      {.name = "qat_step_" + name, .value = ratio.ratio, .target = kStepTarget, .detail = detail},
+      {.name = "qat_memory_" + name,
+       .value = qat_numbers["peak_mib"] / plain_numbers["peak_mib"],
+       .target = kMemoryTarget,
+       .detail = fmt::format("{:.0f} MiB / {:.0f} MiB, tensors in use at once {:.0f} / {:.0f}",
+                             qat_numbers["peak_mib"], plain_numbers["peak_mib"],
+                             qat_numbers["tensor_mib"], plain_numbers["tensor_mib"])}};
 }
 
 }  // namespace
 
 Numbers qat_step_child(std::span<const std::string> arguments) {
-  const std::int64_t count = std::stoll(arguments[1]);
-  const std::int64_t size = std::stoll(arguments[2]);
+  const TrainingShape shape = shape_from(arguments);
   at::set_num_threads(std::stoi(arguments[4]));
   const ir::Graph graph =
-      zoo::build(arguments[0], {.classes = kClasses, .image_size = size, .seed = 1});
+      zoo::build(shape.net, {.classes = kClasses, .image_size = shape.image_size, .seed = 1});
   const bool plain = arguments[3] == kFloat;
-  TrainingStep step(plain ? graph.clone()
-                          : qat_graph(graph, make_images(8, size, /*seed=*/2), arguments[3]));
-  const data::Batch batch = make_batch(count, size, kClasses);
+  TrainingStep step(
+      plain ? graph.clone()
+            : qat_graph(graph, make_images(8, shape.image_size, /*seed=*/2), arguments[3]));
+  const data::Batch batch = make_batch(shape.batch, shape.image_size, kClasses);
   tensor::release_cached();  // as trainings do with what their calibration left
   const std::vector<deploy::LatencySubject> subjects = {
       {.name = "step", .run = [&] { step.run(batch); }}};
@@ -118,12 +108,12 @@ Numbers qat_step_child(std::span<const std::string> arguments) {
 
 std::vector<Row> measure_qat_step(const SuiteOptions& options) {
   std::vector<Row> rows;
-  for (const Net& net : kNets) {
+  for (const TrainingShape& shape : kTrainingShapes) {
     for (const std::string_view quantizer : kQuantizers) {
       try {
-        for (Row& row : measure(net, quantizer, options)) rows.push_back(std::move(row));
+        for (Row& row : measure(shape, quantizer, options)) rows.push_back(std::move(row));
       } catch (const base::UserError& error) {
-        rows.push_back({.name = "qat_step_" + label(net, quantizer),
+        rows.push_back({.name = fmt::format("qat_step_{}_{}", label(shape), quantizer),
                         .target = kStepTarget,
                         .failure = error.what()});
       }

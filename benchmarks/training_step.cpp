@@ -1,6 +1,7 @@
 #include "benchmarks/training_step.h"
 
 #include <ATen/ops/arange.h>
+#include <fmt/format.h>
 
 #include "benchmarks/image_pool.h"
 #include "espalier/train/parameter_groups.h"
@@ -18,6 +19,21 @@ std::unique_ptr<train::Optimizer> make_sgd(const ir::Graph& graph, const exec::P
 }
 
 }  // namespace
+
+std::string label(const TrainingShape& shape) {
+  return fmt::format("{}_{}x{}", shape.net, shape.batch, shape.image_size);
+}
+
+std::vector<std::string> to_arguments(const TrainingShape& shape) {
+  return {std::string(shape.net), fmt::to_string(shape.batch), fmt::to_string(shape.image_size)};
+}
+
+TrainingShape shape_from(std::span<const std::string> arguments) {
+  return {.net = arguments[0],
+          .batch = std::stoll(arguments[1]),
+          .image_size = std::stoll(arguments[2]),
+          .steps = 0};
+}
 
 TrainingStep::TrainingStep(const ir::Graph& graph)
     : program_(exec::Program::compile(graph, {.mode = exec::Mode::Training})),

@@ -1,6 +1,10 @@
 #pragma once
 
+#include <array>
 #include <memory>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "espalier/data/sample.h"
 #include "espalier/exec/program.h"
@@ -9,6 +13,23 @@
 #include "espalier/train/optimizer.h"
 
 namespace espalier::benchmarks {
+
+/// What the rows of training steps are measured on.
+struct TrainingShape {
+  std::string_view net;
+  std::int64_t batch;
+  std::int64_t image_size;
+  int steps;  ///< timed in each process
+};
+inline constexpr std::array<TrainingShape, 4> kTrainingShapes = {{{"MobileNetV1", 64, 32, 40},
+                                                                  {"ResNet20", 64, 32, 40},
+                                                                  {"MobileNetV1", 32, 96, 25},
+                                                                  {"ResNet50", 16, 96, 12}}};
+/// "MobileNetV1_64x32".
+[[nodiscard]] std::string label(const TrainingShape& shape);
+/// As arguments of a process: net, batch, image size; read by shape_from.
+[[nodiscard]] std::vector<std::string> to_arguments(const TrainingShape& shape);
+[[nodiscard]] TrainingShape shape_from(std::span<const std::string> arguments);
 
 /// One training step as the training loop does it: forward, cross entropy, backward, SGD with
 /// momentum and weight decay.

@@ -1,17 +1,39 @@
 #include "espalier/deploy/verdict.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
 namespace espalier::deploy {
 namespace {
 
+/// The 95 % interval of a share of `count` images (Wilson, 1927).
+struct ShareInterval {
+  ShareInterval(double share, double count) {
+    constexpr double kNormal = 1.959964;
+    const double square = kNormal * kNormal / count;
+    const double middle = (share + square / 2) / (1 + square);
+    const double half =
+        std::sqrt(share * (1 - share) * square + square * square / 4) / (1 + square);
+    low = middle - half;
+    high = middle + half;
+  }
+  double low;
+  double high;
+};
+
 void require_share(EngineReport& report, std::string_view what, const std::optional<double>& share,
                    double minimum) {
   if (!share || *share >= minimum) return;
-  report.failures.push_back(fmt::format("{}: got {:.2f} %, expected at least {:.2f} %", what,
-                                        100 * *share, 100 * minimum));
+  std::string text = fmt::format("{}: got {:.2f} %, expected at least {:.2f} %", what, 100 * *share,
+                                 100 * minimum);
+  const ShareInterval interval(*share, static_cast<double>(report.images));
+  if (report.images > 1 && interval.high >= minimum) {
+    text += fmt::format(" (95 % interval of {} images: {:.2f} to {:.2f} %; more would tell)",
+                        report.images, 100 * interval.low, 100 * interval.high);
+  }
+  report.failures.push_back(std::move(text));
 }
 
 void require_decibel(EngineReport& report, std::string_view what,

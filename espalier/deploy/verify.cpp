@@ -107,9 +107,9 @@ class EngineCheck {
         if (!(apart > kTolerance * largest)) continue;
         report_.failures.push_back(
             fmt::format("computes the float file itself otherwise: outputs differ from the "
-                        "executor's by {:.2g} "
-                        "of the largest, so nothing is said here about the INT8 file",
-                        apart / largest));
+                        "executor's by {:.2g} of the largest, expected at most {}, so nothing is "
+                        "said here about the INT8 file",
+                        apart / largest, kTolerance));
         return;
       }
     });

@@ -30,11 +30,7 @@ Tensor* find_owned(ProgramState& state, std::string_view name) {
 
 /// A scale that follows its weight is that of the weight as it is now, as evaluation has it.
 void follow_weight(ir::Graph& graph, const ir::Node& node, const QuantizerSettings& settings) {
-  const auto vector = [&](std::size_t port) {
-    return node.input(port)->constant().to(at::kFloat).reshape({-1}).clone();
-  };
-  const QuantizerTensors tensors{
-      .scale = vector(ops::kScale), .zero_point = vector(ops::kZeroPoint), .state = {}};
+  const QuantizerTensors tensors = quantizer_tensors(node);
   QuantizerStep step(settings, tensors, {.training = false});
   (void)train_quantize(node.input(ops::kQuantizedValue)->constant(), step, /*want_codes=*/false);
   ir::Value& scale = *node.input(ops::kScale);

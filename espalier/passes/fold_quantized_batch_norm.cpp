@@ -51,7 +51,7 @@ std::optional<Follower> follower_of(const ir::Node& layer) {
   return follower;
 }
 
-bool is_foldable(const ir::Node& layer) {
+bool is_layer_to_fold_into(const ir::Node& layer) {
   const bool grouped = layer.is("ConvTranspose") && layer.get_int("group", 1) != 1;
   if (grouped || !(layer.is("Conv") || layer.is("ConvTranspose") || layer.is("Gemm"))) return false;
   const ir::Node* quantizer = fake_quantize_behind(layer.input(kWeight));
@@ -125,7 +125,7 @@ std::size_t fold_quantized_batch_norm_in(ir::Graph& graph) {
   // Folding erases quantizers and BatchNormalization, never a layer.
   std::vector<ir::Node*> layers;
   for (ir::Node* node : graph.nodes()) {
-    if (is_foldable(*node)) layers.push_back(node);
+    if (is_layer_to_fold_into(*node)) layers.push_back(node);
   }
   std::size_t changes = 0;
   for (ir::Node* layer : layers) {

@@ -12,6 +12,7 @@
 
 #include "espalier/analysis/model_id.h"
 #include "espalier/base/error.h"
+#include "espalier/base/log.h"
 #include "espalier/base/name_match.h"
 #include "espalier/ops/estimator.h"
 #include "espalier/ops/weight.h"
@@ -137,7 +138,11 @@ class Trainer {
                 .scale = double{params.scale.item<float>()},
                 .zero = static_cast<double>(params.zero_point.item<std::int32_t>())};
     start.is_signed = params.qmin < 0;
-    if (start.name == "lsq_plus" && start.is_signed) start.name = "lsq";
+    if (start.name == "lsq_plus" && start.is_signed) {
+      base::log_warning_once(
+          "lsq_plus learns offsets of unsigned codes; signed ones are symmetric here and get lsq");
+      start.name = "lsq";
+    }
     settle_start(start);
     node.set("estimator", start.name);
     node.set("role", std::string("activation"));

@@ -1,6 +1,9 @@
 #include "espalier/passes/lower_to_qdq.h"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -198,11 +201,46 @@ void lower_activation(ir::Graph& graph, ir::Node& node) {
   dequantize_in_place(graph, node, codes, params, stem);
 }
 
-/// Scale of what the DequantizeLinear behind a value gives; null when it is computed otherwise.
-const Tensor* dequantized_scale(const ir::Value* value) {
+/// The DequantizeLinear behind a value; null when it is computed otherwise.
+const ir::Node* dequantizer_of(const ir::Value* value) {
   const ir::Node* producer = value == nullptr ? nullptr : value->producer();
-  if (producer == nullptr || !producer->is("DequantizeLinear")) return nullptr;
-  return constant_of(producer->input(1));
+  return producer != nullptr && producer->is("DequantizeLinear") ? producer : nullptr;
+}
+
+/// The scale of what it gives.
+const Tensor* dequantized_scale(const ir::Value* value) {
+  const ir::Node* dequantizer = dequantizer_of(value);
+  return dequantizer == nullptr ? nullptr : constant_of(dequantizer->input(1));
+}
+
+bool has_16_bit_codes(const ir::Value* value) {
+  const ir::Node* dequantizer = dequantizer_of(value);
+  if (dequantizer == nullptr) return false;
+  const tensor::DType type = dequantizer->input(0)->type().dtype;
+  return type == tensor::DType::UInt16 || type == tensor::DType::Int16;
+}
+
+/// Puts DequantizeLinear(codes, scale) in the place of a node's bias.
+void dequantize_bias(ir::Graph& graph, ir::Node& node, std::size_t port, const Tensor& codes,
+                     const Tensor& scale) {
+  ir::Value& value = *node.input(port);
+  const auto fresh = [&](std::string_view suffix, const Tensor& constant) {
+    return &graph.add_initializer(
+        graph.unique_value_name(fmt::format("{}{}", value.name(), suffix)), constant);
+  };
+  ir::Value* quantized = fresh("_q", codes);
+  ir::Value* scale_value = fresh("_scale", scale);
+  ir::Attributes attributes;
+  if (scale.dim() != 0) attributes["axis"] = value.constant().dim() - 1;
+  ir::Node& dequantize =
+      graph.insert_before(node, {.op = "DequantizeLinear",
+                                 .inputs = {quantized, scale_value},
+                                 .outputs = {graph.unique_value_name(value.name() + "_dq")},
+                                 .attributes = std::move(attributes),
+                                 .name = graph.unique_node_name(value.name() + "_dq")});
+  dequantize.output()->set_type(value.type());
+  graph.set_input(node, port, dequantize.output());
+  erase_unused(graph, value);
 }
 
 /// The int32 form of the bias of one node. Its zero point, zero for each channel, is left out, as
@@ -220,27 +258,29 @@ void lower_bias(ir::Graph& graph, ir::Node& node) {
   if (input_scale == nullptr || weight_scale == nullptr || input_scale->numel() != 1) return;
   if (bias->dim() == 0 || bias->size(-1) % weight_scale->numel() != 0) return;
   if (bias->numel() != bias->size(-1)) return;  // not one value an output channel
-  ir::Value& value = *node.input(port);
   Tensor scale = bias_scale(*input_scale, *weight_scale, bias->numel());
   const Tensor codes = bias_codes(*bias, scale);
   if (scale.numel() == 1) scale = scale.reshape({});
-  const auto fresh = [&](std::string_view suffix, const Tensor& constant) {
-    return &graph.add_initializer(
-        graph.unique_value_name(fmt::format("{}{}", value.name(), suffix)), constant);
-  };
-  ir::Value* quantized = fresh("_q", codes);
-  ir::Value* scale_value = fresh("_scale", scale);
-  ir::Attributes attributes;
-  if (scale.dim() != 0) attributes["axis"] = bias->dim() - 1;
-  ir::Node& dequantize =
-      graph.insert_before(node, {.op = "DequantizeLinear",
-                                 .inputs = {quantized, scale_value},
-                                 .outputs = {graph.unique_value_name(value.name() + "_dq")},
-                                 .attributes = std::move(attributes),
-                                 .name = graph.unique_node_name(value.name() + "_dq")});
-  dequantize.output()->set_type(value.type());
-  graph.set_input(node, port, dequantize.output());
-  erase_unused(graph, value);
+  dequantize_bias(graph, node, port, codes, scale);
+}
+
+/// A bias beside codes of 16 bits gets int32 codes too, of a power of two that leaves it as it is:
+/// ONNX Runtime would quantize a float one itself, by the product of both scales, in which it
+/// overflows.
+void lower_wide_bias(ir::Graph& graph, ir::Node& node) {
+  const ops::OpFacts* facts = ops::find(node);
+  if (facts == nullptr || facts->bias < 0 || facts->weight < 0) return;
+  const auto port = static_cast<std::size_t>(facts->bias);
+  const Tensor* bias = constant_of(node.input(port));
+  const bool wide = has_16_bit_codes(node.input(0)) &&
+                    has_16_bit_codes(node.input(static_cast<std::size_t>(facts->weight)));
+  if (bias == nullptr || !wide || bias->scalar_type() != at::kFloat) return;
+  constexpr int kBits = 30;
+  constexpr int kLeastExponent = -126;
+  const auto largest = bias->abs().max().item<float>();
+  const int exponent = std::ilogb(std::max(largest, std::numeric_limits<float>::min())) + 1 - kBits;
+  const Tensor scale = at::full({}, std::ldexp(1.0F, std::max(exponent, kLeastExponent)));
+  dequantize_bias(graph, node, port, bias_codes(*bias, scale), scale);
 }
 
 bool is_qdq(const ir::Node& node) {
@@ -294,6 +334,7 @@ std::size_t lower_to_qdq_in(ir::Graph& graph, const quant::QuantPlan& plan) {
     ir::Node* node = graph.find_node(name);
     if (node != nullptr) lower_bias(graph, *node);
   }
+  for (ir::Node* node : graph.nodes()) lower_wide_bias(graph, *node);
   share_zero_points(graph, before);
   graph.opsets.erase(std::string(ir::kEspalierDomain));
   return changes;

@@ -11,6 +11,7 @@
 #include "espalier/passes/clip_to_relu.h"
 #include "espalier/passes/convert_to_int8.h"
 #include "espalier/passes/correct_folded_weights.h"
+#include "espalier/passes/drop_clip_bounds.h"
 #include "espalier/passes/eliminate_dropout.h"
 #include "espalier/passes/eliminate_identity.h"
 #include "espalier/passes/fold_batch_norm.h"
@@ -44,6 +45,8 @@ constexpr std::array kPasses{
     PassRow{"convert_to_int8", "frozen weights as bytes", convert_to_int8},
     PassRow{"correct_folded_weights", "quantizes folded weights in training",
             correct_folded_weights},
+    PassRow{"drop_clip_bounds", "Clip in front of quantizers of few bits is Relu",
+            drop_clip_bounds},
     PassRow{"eliminate_dropout", "Dropout outside of training", eliminate_dropout},
     PassRow{"eliminate_identity", "nodes that give back their input", eliminate_identity},
     PassRow{"fold_batch_norm", "BatchNormalization into weights", fold_batch_norm},

@@ -11,34 +11,20 @@
 namespace espalier::passes {
 namespace {
 
-const Tensor& constant_at(const ir::Node& node, std::size_t port) {
-  const Tensor* constant = constant_of(node.input(port));
-  if (constant != nullptr) return *constant;
-  throw base::UserError({.what = "cannot settle a quantizer",
-                         .where = node.label(),
-                         .got = "a computed parameter",
-                         .expected = "constants"});
-}
-
-/// Copies of the node's parameters in the form in which exec holds them.
-exec::QuantizerTensors tensors_of(const ir::Node& node) {
-  const auto vector = [&](std::size_t port) {
-    return constant_at(node, port).to(at::kFloat).reshape({-1}).clone();
-  };
-  exec::QuantizerTensors tensors{
-      .scale = vector(ops::kScale), .zero_point = vector(ops::kZeroPoint), .state = {}};
-  if (node.input(ops::kEstimatorState) != nullptr) tensors.state = vector(ops::kEstimatorState);
-  return tensors;
-}
-
 void settle(ir::Graph& graph, ir::Node& node) {
   const exec::QuantizerSettings settings = exec::quantizer_settings(node);
-  const exec::QuantizerTensors tensors = tensors_of(node);
+  const exec::QuantizerTensors tensors = exec::quantizer_tensors(node);
   const bool frozen = node.get_int("frozen", 0) != 0;
   exec::QuantizerStep step(settings, tensors, {.training = false, .frozen = frozen});
   if (step.looks_first()) {
-    (void)exec::train_quantize(constant_at(node, ops::kQuantizedValue), step,
-                               /*want_codes=*/false);
+    const Tensor* weight = constant_of(node.input(ops::kQuantizedValue));
+    if (weight == nullptr) {
+      throw base::UserError({.what = "cannot settle a quantizer",
+                             .where = node.label(),
+                             .got = "a scale that follows a computed value",
+                             .expected = "a constant weight"});
+    }
+    (void)exec::train_quantize(*weight, step, /*want_codes=*/false);
   }
   const std::vector<exec::simd::QuantizerForm> forms = step.forms();
   Tensor scale = tensors.scale.clone();

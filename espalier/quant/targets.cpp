@@ -56,7 +56,7 @@ constexpr std::array kOnnxRuntimeRules{
     OpRule{"SpaceToDepth", PassThrough, false, kPassing},
     OpRule{"Pad", PassThrough, false, kPassing},
     // It has no integer kernel there, but a float weight between a dequantizer and a quantizer it
-    // would quantize itself, and with one scale.
+    // would quantize itself.
     OpRule{"ConvTranspose", Weighted},
     OpRule{"HardSwish", Float, false, {}, kNoKernel},
     OpRule{"HardSigmoid", Float, false, {}, kNoKernel},

@@ -130,6 +130,14 @@ void compare(const Tensor& first, const Tensor& second, Comparison& comparison) 
 
 }  // namespace
 
+Tensor judged_output(const std::vector<Tensor>& outputs) {
+  if (outputs.size() > 1) {
+    base::log_warning_once(
+        fmt::format("the model has {} outputs: classes are those of the first", outputs.size()));
+  }
+  return outputs.at(0);
+}
+
 Runner open_runner(const std::filesystem::path& model, const std::string& engine, int threads) {
   if (engine == "espalier") {
     const ir::Graph graph = train::load_model(model);
@@ -173,7 +181,7 @@ EvaluationResult evaluate_model(const EvaluationRequest& request) {
     base::stop_if_interrupted();
     if (result.images == 0) check_first_batch(request, batch->images);
     const std::vector<Tensor> inputs{batch->images};
-    const Tensor scores = train::class_scores(run(inputs).at(0));
+    const Tensor scores = train::class_scores(judged_output(run(inputs)));
     check_scores(scores, request);
     data::check_labels(*batch, scores.size(1));
     if (result.images == 0) warn_about_classes(loader.dataset(), scores.size(1));
@@ -184,7 +192,8 @@ EvaluationResult evaluate_model(const EvaluationRequest& request) {
     result.images += scores.size(0);
     result.labelled += batch->labels.ge(0).sum().item<std::int64_t>();
     result.not_finite += at::isfinite(scores).all(1).logical_not().sum().item<std::int64_t>();
-    if (other) compare(scores, train::class_scores(other(inputs).at(0)), *result.comparison);
+    if (other)
+      compare(scores, train::class_scores(judged_output(other(inputs))), *result.comparison);
     progress.update(result.images);
   }
   progress.finish();

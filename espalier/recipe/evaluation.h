@@ -63,6 +63,8 @@ struct EvaluationResult {
 
 /// Inputs by position to outputs by position.
 using Runner = std::function<std::vector<Tensor>(std::span<const Tensor>)>;
+/// The output whose classes count: the first. Warns once where there are others.
+[[nodiscard]] Tensor judged_output(const std::vector<Tensor>& outputs);
 /// A model in our executor ("espalier") or in an engine.
 [[nodiscard]] Runner open_runner(const std::filesystem::path& model, const std::string& engine,
                                  int threads);

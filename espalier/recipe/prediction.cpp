@@ -235,7 +235,7 @@ std::vector<Prediction> predict_images(const PredictionRequest& request) {
   loader.start();
   while (const std::optional<data::Batch> batch = loader.next()) {
     base::stop_if_interrupted();
-    const Tensor scores = as_scores(run(std::span(&batch->images, 1)).at(0), model);
+    const Tensor scores = as_scores(judged_output(run(std::span(&batch->images, 1))), model);
     const Tensor labels = batch->labels.contiguous();
     for (std::int64_t row = 0; row < scores.size(0); ++row) {
       const auto place = static_cast<std::size_t>(row);

@@ -185,7 +185,9 @@ class Pruning {
 
   void mend(std::int64_t iteration) {
     const bool wanted = images_.has_value();
-    if (stage_.reconstruct.value_or(wanted)) timed("reconstruct", [&] { reconstruct(iteration); });
+    const bool trained = stage_.fine_tune.has_value() || stage_.trained_later;
+    if (stage_.reconstruct.value_or(wanted && !trained))
+      timed("reconstruct", [&] { reconstruct(iteration); });
     if (!stage_.reestimate_norms.value_or(wanted)) return;
     timed("reestimate_bn", [&] { reestimate(iteration); });
   }

@@ -1,5 +1,6 @@
 #include "espalier/recipe/qat_yaml.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -35,6 +36,18 @@ passes::EstimatorChoice read_choice(MapReader& reader, std::string_view key,
   }
 }
 
+/// The name of a quantizer says how many scales a weight has, and so may `weights: {per_channel}`.
+void check_scales(MapReader& reader, const passes::EstimatorChoice& weights,
+                  const quant::PlanOptions& plan) {
+  const YamlValue* value = reader.find("weights");
+  if (value == nullptr || !plan.per_channel || *plan.per_channel == weights.per_channel) return;
+  throw base::UserError(
+      {.what = "the quantizer of weights contradicts 'per_channel'",
+       .where = value->where(),
+       .got = fmt::format("{} beside per_channel: {}", value->describe(), *plan.per_channel),
+       .hint = "leave one of the two out"});
+}
+
 /// `- {match: "conv1*", weights: lsq_weight, activations: pact}`.
 passes::EstimatorRule read_rule(const YamlValue& item, const passes::TrainingQuantizers& options) {
   MapReader reader(item, "an entry of 'rules'");
@@ -43,19 +56,25 @@ passes::EstimatorRule read_rule(const YamlValue& item, const passes::TrainingQua
   rule.weights = read_choice(reader, "weights", quant::QuantizerRole::Weight, options.weights);
   rule.activations =
       read_choice(reader, "activations", quant::QuantizerRole::Activation, options.activations);
+  if (reader.find("weights") == nullptr && reader.find("activations") == nullptr) {
+    throw base::UserError({.what = "an entry of 'rules' chooses nothing",
+                           .where = item.where(),
+                           .expected = "'weights', 'activations' or both beside 'match'"});
+  }
   reader.finish();
   return rule;
 }
 
 }  // namespace
 
-QuantizerKeys read_quantizers(MapReader& reader_of_map) {
+QuantizerKeys read_quantizers(MapReader& reader_of_map, const quant::PlanOptions& plan) {
   QuantizerKeys keys;
   const YamlValue* map = reader_of_map.find("quantizers");
   if (map == nullptr) return keys;
   MapReader reader(*map, "'quantizers'");
   passes::TrainingQuantizers& options = keys.quantizers;
   options.weights = read_choice(reader, "weights", quant::QuantizerRole::Weight, options.weights);
+  check_scales(reader, options.weights, plan);
   options.activations =
       read_choice(reader, "activations", quant::QuantizerRole::Activation, options.activations);
   options.rate = static_cast<float>(reader.number("moving_rate", static_cast<double>(options.rate),
@@ -74,20 +93,29 @@ QuantizerKeys read_quantizers(MapReader& reader_of_map) {
   return keys;
 }
 
-QatConfig parse_qat(MapReader& stage, const Recipe& recipe) {
+QatConfig parse_qat(MapReader& stage, const quant::PlanOptions& plan, const Recipe& recipe) {
   QatConfig config;
   const YamlValue& training = stage.require("train");
   config.train = parse_train_stage(training, recipe);
   if (training.find("schedule") == nullptr) {
     config.train.options.schedule.shape = train::CosineSchedule{.lr = kQatRate};
   }
-  const QuantizerKeys keys = read_quantizers(stage);
+  const QuantizerKeys keys = read_quantizers(stage, plan);
   config.quantizers = keys.quantizers;
   config.reestimate_batch_norm = keys.reestimate_batch_norm;
   if (keys.frozen_batch_norm) {
     config.train.strategies.push_back(
         {.span = {.start = 0, .end = config.train.options.epochs - 1},
          .what = FreezeObservedConfig{.what = FreezeObservedConfig::What::BatchNorm}});
+  }
+  const auto& strategies = config.train.strategies;
+  if (std::ranges::any_of(strategies, [](const StrategyConfig& strategy) {
+        return std::holds_alternative<EpochExportConfig>(strategy.what);
+      })) {
+    throw base::UserError(
+        {.what = "a stage 'quantize' cannot hold a strategy 'export'",
+         .where = training.where(),
+         .hint = "its model has quantizers all along; the stage itself exports it"});
   }
   if (quantize_strategy(config.train) != nullptr) {
     throw base::UserError({.what = "a stage 'quantize' cannot hold a strategy 'quantize'",

@@ -18,6 +18,7 @@
 #include "espalier/onnx/codec.h"
 #include "espalier/onnx/opset.h"
 #include "espalier/onnx/shapes.h"
+#include "espalier/passes/drop_clip_bounds.h"
 #include "espalier/passes/extract_plan.h"
 #include "espalier/passes/insert_fake_quantize.h"
 #include "espalier/passes/insert_training_quantizers.h"
@@ -331,7 +332,7 @@ struct Work {
 std::string encode_qdq(ir::Graph simulated, const quant::QuantPlan& plan, int opset) {
   // Quantizers of more than 8 bits need the operators of a higher set.
   if (opset > passes::opset_of(simulated)) onnx::convert_opset(simulated, opset);
-  passes::run(simulated, {passes::lower_to_qdq(plan)});
+  passes::run(simulated, {passes::drop_clip_bounds(), passes::lower_to_qdq(plan)});
   return onnx::encode(simulated, {.opset = opset});
 }
 

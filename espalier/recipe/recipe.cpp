@@ -1,6 +1,7 @@
 #include "espalier/recipe/recipe.h"
 
 #include <array>
+#include <ranges>
 
 #include <fmt/format.h>
 
@@ -139,6 +140,17 @@ void check_opsets(const Recipe& recipe, const YamlValue& stages) {
   }
 }
 
+/// Tells prunings of the trainings behind them.
+void mark_trained(std::vector<Stage>& stages) {
+  bool trained = false;
+  for (Stage& stage : stages | std::views::reverse) {
+    if (auto* prune = std::get_if<PruneStage>(&stage)) prune->trained_later = trained;
+    const auto* quantize = std::get_if<QuantizeStage>(&stage);
+    trained = trained || std::holds_alternative<TrainStage>(stage) ||
+              (quantize != nullptr && quantize->qat.has_value());
+  }
+}
+
 }  // namespace
 
 int export_opset(const Recipe& recipe) {
@@ -175,6 +187,7 @@ Recipe parse_recipe(const YamlValue& document, const std::filesystem::path& fold
   for (const YamlValue& item : read_items(stages, "stages")) {
     recipe.stages.push_back(parse_stage(item, recipe));
   }
+  mark_trained(recipe.stages);
   if (recipe.stages.empty()) {
     throw base::UserError({.what = "the recipe has no stage",
                            .where = stages.where(),

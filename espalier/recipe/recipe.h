@@ -141,7 +141,9 @@ struct PruneStage {
   std::int64_t iterations = 1;  ///< cuts on the way to the budget, each mended and trained
   bool mask = false;            ///< keep all sizes and read removed channels as zero
   std::optional<bool> reestimate_norms = std::nullopt;  ///< nothing: where there are images
-  std::optional<bool> reconstruct = std::nullopt;       ///< likewise
+  /// Nothing: where there are images and no training follows, in the stage or behind it.
+  std::optional<bool> reconstruct = std::nullopt;
+  bool trained_later = false;  ///< a later stage of the recipe trains the model
   std::optional<TrainStage> fine_tune = std::nullopt;  ///< teacher `self`: the model before the cut
   bool check = false;                                  ///< prove the cut by numbers
   VerifyConfig verify = {};                            ///< of it: engines, latency_rounds, samples

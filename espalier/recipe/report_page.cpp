@@ -77,6 +77,13 @@ Card agreement_card(const Json& json) {
           .tone = share >= 0.98 ? Tone::Good : Tone::Warning};
 }
 
+/// What misses its usual mark is bad only where the engine's bounds, which the user may have
+/// lowered, are missed too.
+Tone judged(bool reached, const Json& engine) {
+  if (reached) return Tone::Good;
+  return engine.at("passed").as_bool() ? Tone::Warning : Tone::Bad;
+}
+
 Card speed_card(const Json& engine) {
   const Json* speedup = engine.find("speedup");
   const std::string name = engine.at("name").as_string();
@@ -88,18 +95,19 @@ Card speed_card(const Json& engine) {
           .value = fmt::format("{:.2f}x", ratio),
           .detail = std::isfinite(low) ? fmt::format("95 % interval {:.2f} to {:.2f}", low, high)
                                        : "too few rounds for an interval",
-          .tone = ratio > 1 ? Tone::Good : Tone::Bad};
+          .tone = judged(ratio > 1, engine)};
 }
 
 Card integer_card(const Json& json) {
-  double smallest = 1;
-  for (const Json& engine : json.at("engines").items()) {
-    smallest = std::min(smallest, engine.at("integer_mac_share").as_number());
-  }
+  const auto share = [](const Json& engine) { return engine.at("integer_mac_share").as_number(); };
+  const auto& engines = json.at("engines").items();
+  const auto worst = std::ranges::min_element(engines, {}, share);
+  if (worst == engines.end()) return {.title = "Work done in integers", .value = "not measured"};
+  const double smallest = share(*worst);
   return {.title = "Work done in integers",
           .value = percent(smallest),
           .detail = "share of multiply-accumulates, worst engine",
-          .tone = smallest >= 0.98 ? Tone::Good : Tone::Bad};
+          .tone = judged(smallest >= 0.98, *worst)};
 }
 
 Section comparison(const Json& json) {
@@ -148,7 +156,9 @@ Section engines_section(const Json& json) {
                               {.title = "Top-1 float", .kind = Kind::Number},
                               {.title = "Top-1 INT8", .kind = Kind::Number},
                               {.title = "Output SQNR dB", .kind = Kind::Number},
-                              {.title = "Speed", .kind = Kind::Number}}};
+                              {.title = "Speed",
+                               .kind = Kind::Number,
+                               .hint = "time in float / time in INT8, median over paired rounds"}}};
   Section section{.title = "Proof in the engines"};
   for (const Json& engine : json.at("engines").items()) {
     const bool passed = engine.at("passed").as_bool();

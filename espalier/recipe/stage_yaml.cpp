@@ -125,7 +125,7 @@ QuantizeStage parse_quantize_stage(const YamlValue& map, const Recipe& recipe) {
   QuantizeStage stage;
   stage.plan = read_plan_options(reader);
   if (trains) {
-    stage.qat = parse_qat(reader, recipe);
+    stage.qat = parse_qat(reader, stage.plan, recipe);
     // Training changes predictions: accuracy judges it.
     stage.verify.min_agreement = 0;
   } else {

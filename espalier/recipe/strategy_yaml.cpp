@@ -66,7 +66,7 @@ std::string read_file_name(MapReader& reader, std::string standard) {
 void read_quantize(MapReader& reader, const Recipe&, StrategyConfig& strategy) {
   TrainQuantizeConfig config;
   config.plan = read_plan_options(reader);
-  const QuantizerKeys keys = read_quantizers(reader);
+  const QuantizerKeys keys = read_quantizers(reader, config.plan);
   config.quantizers = keys.quantizers;
   config.frozen_batch_norm = keys.frozen_batch_norm;
   config.reestimate_batch_norm = keys.reestimate_batch_norm;
@@ -118,6 +118,24 @@ StrategyConfig parse_strategy(const YamlValue& item, std::int64_t epochs, const 
   return strategy;
 }
 
+/// A float file cannot hold what the model is once quantizers are in it.
+void check_exports(const std::vector<StrategyConfig>& strategies, const YamlValue& list) {
+  const auto quantize = std::ranges::find_if(strategies, [](const StrategyConfig& strategy) {
+    return std::holds_alternative<TrainQuantizeConfig>(strategy.what);
+  });
+  if (quantize == strategies.end()) return;
+  for (const StrategyConfig& strategy : strategies) {
+    const auto* exported = std::get_if<EpochExportConfig>(&strategy.what);
+    if (exported == nullptr || strategy.span.end < quantize->span.start) continue;
+    throw base::UserError(
+        {.what = "a strategy 'export' writes float models alone",
+         .where = list.where(),
+         .got = fmt::format("'{}' after epoch {}, with quantizers from epoch {} on", exported->file,
+                            strategy.span.end, quantize->span.start),
+         .hint = "the strategy 'quantize' writes a file at its end_epoch"});
+  }
+}
+
 }  // namespace
 
 std::vector<StrategyConfig> parse_strategies(const YamlValue& list, std::int64_t epochs,
@@ -139,6 +157,7 @@ std::vector<StrategyConfig> parse_strategies(const YamlValue& list, std::int64_t
         {.span = {.start = strategies.back().span.start, .end = epochs - 1},
          .what = FreezeObservedConfig{.what = FreezeObservedConfig::What::BatchNorm}});
   }
+  check_exports(strategies, list);
   return strategies;
 }
 

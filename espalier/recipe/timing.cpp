@@ -80,7 +80,9 @@ std::string timing_text(const report::Json& json) {
                    report::format_milliseconds(row.at("p90_ms").as_number()),
                    fmt::format("{:.2f}x", row.at("speed").as_number()), interval_text(row)});
   }
-  return fmt::format("{}\n{}", json.at("cpu").as_string(), table.render());
+  return fmt::format(
+      "{}\n{}speed: the first model's time / this one's, median over paired rounds\n",
+      json.at("cpu").as_string(), table.render());
 }
 
 }  // namespace espalier::recipe

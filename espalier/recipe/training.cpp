@@ -84,6 +84,29 @@ std::int64_t resume_step(const train::CheckpointOptions& options) {
   return newest && newest->state ? newest->state->step : -1;
 }
 
+/// What would fail in the middle of the training otherwise. Names that a strategy `quantize` will
+/// give are not known yet.
+void check_freezes(const TrainStage& stage, const exec::Program& program) {
+  if (quantize_strategy(stage) != nullptr) return;
+  for (const StrategyConfig& strategy : stage.strategies) {
+    const auto* freeze = std::get_if<FreezeConfig>(&strategy.what);
+    if (freeze != nullptr) train::check_freezable(program, freeze->match);
+  }
+}
+
+/// Classes of the evaluation images that the model does not know.
+void check_classes(const ir::Graph& graph, const data::Dataset& dataset,
+                   const std::string& source) {
+  const auto& shape = graph.outputs().front()->type().shape;
+  if (!shape || shape->size() < 2 || !(*shape)[1].known()) return;
+  const std::int64_t classes = *(*shape)[1].size;
+  if (dataset.num_classes() <= classes) return;
+  throw base::UserError({.what = "the evaluation images have classes that the model has not",
+                         .where = source,
+                         .got = fmt::format("{} classes", dataset.num_classes()),
+                         .expected = fmt::format("at most {}", classes)});
+}
+
 }  // namespace
 
 TrainingOutcome run_training(const TrainingRequest& request) {
@@ -106,10 +129,12 @@ TrainingOutcome run_training(const TrainingRequest& request) {
   std::optional<train::LoaderSource> evaluation;
   if (request.data.eval) {
     evaluation_loader.emplace(data::make_loader(*request.data.eval, request.seed));
+    check_classes(request.graph, evaluation_loader->dataset(), request.data.source);
     evaluation.emplace(*evaluation_loader);
   }
   const StudentFeatures features(request.graph, request.stage);
   exec::Program program = features.compile(request.graph);
+  check_freezes(request.stage, program);
   const ir::Graph& self = request.self == nullptr ? request.graph : *request.self;
   const StrategyContext context{.self = self,
                                 .features = features,

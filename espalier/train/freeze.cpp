@@ -10,38 +10,36 @@
 namespace espalier::train {
 namespace {
 
-/// True when a glob matches; marks every glob that does.
-bool matches(const std::string& name, const std::vector<std::string>& patterns,
-             std::vector<bool>& used) {
-  bool any = false;
-  for (std::size_t index = 0; index < patterns.size(); ++index) {
-    if (!base::matches_glob(patterns[index], name)) continue;
-    used[index] = any = true;
-  }
-  return any;
+bool matches(const std::string& name, const std::vector<std::string>& patterns) {
+  return std::ranges::any_of(
+      patterns, [&](const std::string& pattern) { return base::matches_glob(pattern, name); });
 }
 
 }  // namespace
 
-void Freezer::apply(const exec::Program& program, const std::vector<std::string>& patterns) {
-  held_.clear();
-  std::vector<bool> used(patterns.size(), false);
-  for (const auto& [name, parameter] : program.parameters()) {
-    parameter.set_requires_grad(!matches(name, patterns, used));
-  }
-  for (const auto& [name, buffer] : program.buffers()) {
-    if (matches(name, patterns, used)) held_.push_back({.buffer = buffer, .value = buffer.clone()});
-  }
-  const auto unused = std::ranges::find(used, false);
-  if (unused == used.end()) return;
+void check_freezable(const exec::Program& program, const std::vector<std::string>& patterns) {
   std::vector<std::string> known;
   for (const exec::TensorMap* map : {&program.parameters(), &program.buffers()}) {
     for (const auto& [name, tensor] : *map) known.push_back(name);
   }
-  const std::string& pattern = patterns[static_cast<std::size_t>(unused - used.begin())];
-  throw base::UserError(base::Problem{.what = "nothing to freeze has this name",
-                                      .got = "'" + pattern + "'",
-                                      .hint = base::nearest_name(pattern, known)});
+  for (const std::string& pattern : patterns) {
+    const auto fits = [&](const std::string& name) { return base::matches_glob(pattern, name); };
+    if (std::ranges::any_of(known, fits)) continue;
+    throw base::UserError(base::Problem{.what = "nothing to freeze has this name",
+                                        .got = "'" + pattern + "'",
+                                        .hint = base::nearest_name(pattern, known)});
+  }
+}
+
+void Freezer::apply(const exec::Program& program, const std::vector<std::string>& patterns) {
+  check_freezable(program, patterns);
+  held_.clear();
+  for (const auto& [name, parameter] : program.parameters()) {
+    parameter.set_requires_grad(!matches(name, patterns));
+  }
+  for (const auto& [name, buffer] : program.buffers()) {
+    if (matches(name, patterns)) held_.push_back({.buffer = buffer, .value = buffer.clone()});
+  }
 }
 
 void Freezer::restore_buffers() const {

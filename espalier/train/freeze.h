@@ -14,13 +14,15 @@ struct FreezeRule {
   std::int64_t from_epoch = 0;
 };
 
+/// Throws UserError for a glob that matches no parameter and no buffer, with the nearest name.
+void check_freezable(const exec::Program& program, const std::vector<std::string>& patterns);
+
 /// What is frozen in a program. A frozen parameter needs no gradient, so backward passes leave its
 /// part out and optimizers leave it and its state alone. A frozen buffer gets its value back after
 /// every step; BatchNormalization goes on normalizing by the batch.
 class Freezer {
  public:
-  /// Freezes what matches a glob, and thaws everything else. Throws UserError for a glob that
-  /// matches nothing, with the nearest name.
+  /// Freezes what matches a glob, and thaws everything else. Throws as check_freezable.
   void apply(const exec::Program& program, const std::vector<std::string>& patterns);
   /// Gives frozen buffers back the values they had at apply(); after every training step.
   void restore_buffers() const;

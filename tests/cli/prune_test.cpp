@@ -89,7 +89,7 @@ TEST_F(Prune, AppliesAStoredPlanAndRefusesItForAnotherModel) {
 TEST_F(Prune, MendsWithImagesAndFineTunes) {
   const Finished result =
       prune(model(), {"--target-macs", "0.6", "--align", "1", "--data", data(), "--criterion",
-                      "taylor", "--epochs", "1", "--iterations", "2"});
+                      "taylor", "--epochs", "1", "--iterations", "2", "--reconstruct"});
   EXPECT_EQ(result.code, 0) << result.err;
   const report::Json json = facts();
   EXPECT_LE(json.at("shares").at("macs").as_number(), 0.6);

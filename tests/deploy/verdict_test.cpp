@@ -73,6 +73,23 @@ TEST(Verdict, BoundsAgreementWithBoth) {
                           "99.00 %"));
 }
 
+TEST(Verdict, TellsWhenMoreImagesCouldDecideOtherwise) {
+  EngineReport report = sound_report();
+  report.images = 50;
+  report.agreement = 0.94;
+  judge(report, {});
+  // Wilson's interval of 47 out of 50.
+  EXPECT_THAT(
+      report.failures,
+      ElementsAre("predictions equal to the float model's: got 94.00 %, expected at least "
+                  "95.00 % (95 % interval of 50 images: 83.78 to 97.94 %; more would tell)"));
+  report = sound_report();
+  report.images = 5000;
+  report.agreement = 0.94;
+  judge(report, {});
+  EXPECT_THAT(report.failures, ElementsAre(testing::Not(HasSubstr("more would tell"))));
+}
+
 TEST(Verdict, OneOfSeveralPredictionsIsNoEvidenceButANote) {
   EngineReport report = sound_report();
   report.images = 4;

@@ -9,6 +9,7 @@
 
 #include "espalier/deploy/engine.h"
 #include "espalier/onnx/codec.h"
+#include "espalier/passes/drop_clip_bounds.h"
 #include "espalier/passes/insert_fake_quantize.h"
 #include "espalier/passes/lower_to_qdq.h"
 #include "tests/passes/rewrite_check.h"
@@ -100,6 +101,12 @@ std::vector<Pattern> conv_patterns() {
        {.values = {"x"}, .special = {{"t", eight_bits(8.0F / 255.0F, 0)}}},
        {"FusedConv"},
        {}},
+      {"ClipInFrontOfFourBits",
+       body(kConv + "t = Clip(c, zero, six)" + kTail),
+       {.values = {"x"},
+        .special = {{"t", {.grid = {.bits = 4}, .scale = {6.0F / 15.0F}, .zero_point = {0}}}}},
+       {"QLinearConv", "Clip"},
+       kFloatConvsAndRelu},
   };
 }
 
@@ -208,6 +215,7 @@ TEST_P(QdqFusion, RunsAsTheTableSays) {
   const quant::QuantPlan plan = passes_test::plan_for(graph, request);
   passes_test::apply(passes::insert_fake_quantize(plan), graph);
   const ir::Graph simulated = graph.clone();
+  passes_test::apply(passes::drop_clip_bounds(), graph);
   passes_test::apply(passes::lower_to_qdq(plan), graph);
   const auto model =
       deploy::open_engine("onnxruntime").load(onnx::encode(graph), {.threads = 1, .inspect = true});
@@ -223,6 +231,30 @@ TEST_P(QdqFusion, RunsAsTheTableSays) {
   const Tensor actual = model->run(inputs).at(0);
   const double distance = (actual - expected).norm().item<double>();
   EXPECT_LE(distance, 0.05 * expected.norm().item<double>());
+}
+
+TEST(QdqPrecision, SixteenBitsOfBothFactorsKeepTheirBiases) {
+  ir::Graph graph = passes_test::graph_of(
+      "g (float[1,16,8,8] x, float[16,16,3,3] w, float[16] b) => (float[1,16,8,8] y)"
+      " { c = Conv<pads=[1,1,1,1]>(x, w, b) y = Relu(c) }");
+  graph.opsets[""] = 21;
+  quant::QuantPlan plan = passes_test::plan_for(graph, {.values = {"x", "y"}, .biases = false});
+  for (auto& [name, activation] : plan.activations) {
+    activation.params = {.grid = {.bits = 16}, .scale = {6.0F / 65535}, .zero_point = {20000}};
+  }
+  tensor::QuantParams& weights = plan.weights.at("w").params;
+  weights.grid.bits = 16;
+  for (float& scale : weights.scale) scale *= 127.0F / 32767;
+  graph.set_constant(*graph.find_value("b"), graph.find_value("b")->constant() * 4);
+  passes_test::apply(passes::insert_fake_quantize(plan), graph);
+  const ir::Graph simulated = graph.clone();
+  passes_test::apply(passes::lower_to_qdq(plan), graph);
+  const std::vector<Tensor> inputs{kit::random_tensor({1, 16, 8, 8}, 5, {.low = -1, .high = 1})};
+  const Tensor expected = passes_test::run_on(simulated, inputs).at(0);
+  const auto model =
+      deploy::open_engine("onnxruntime").load(onnx::encode(graph, {.opset = 21}), {.threads = 1});
+  const Tensor actual = model->run(inputs).at(0);
+  EXPECT_LE((actual - expected).abs().max().item<double>(), 2 * 6.0 / 65535) << "two steps";
 }
 
 INSTANTIATE_TEST_SUITE_P(OnnxRuntime, QdqFusion, testing::ValuesIn(patterns()),

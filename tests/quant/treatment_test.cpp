@@ -59,6 +59,18 @@ TEST(Treatment, LeavesOneSpatialAxisFloatWhereOpenVinoRuns) {
   EXPECT_EQ(decide(text, "conv", "onnxruntime").treatment, Treatment::Weighted);
 }
 
+TEST(Treatment, LeavesProductsFloatWhoseWeightStandsInFront) {
+  const std::string_view in_front =
+      "g (float[4,8] x, float[4,4] w) => (float[4,8] y) { [mul] y = MatMul(w, x) }";
+  const std::string_view behind =
+      "g (float[4,4] x, float[4,8] w) => (float[4,8] y) { [mul] y = MatMul(x, w) }";
+  for (const char* target : {"x86", "onnxruntime", "openvino", "tensorrt", "generic"}) {
+    SCOPED_TRACE(target);
+    expect_float(decide(in_front, "mul", target), "its weight is the first factor");
+    EXPECT_EQ(decide(behind, "mul", target).treatment, Treatment::Weighted);
+  }
+}
+
 TEST(Treatment, NeedsAPlainGemm) {
   const auto text = [](std::string_view attributes) {
     return "g (float[N,4] x, float[4,4] w) => (float[N,4] y) { [gemm] y = Gemm<" +

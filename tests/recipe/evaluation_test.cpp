@@ -43,6 +43,21 @@ TEST(Evaluation, SamplesLimitsTheImages) {
   EXPECT_EQ(evaluate_model(request).images, 7);
 }
 
+TEST(Evaluation, TheFirstOfSeveralOutputsCounts) {
+  const kit::TemporaryFolder folder;
+  onnx::save(
+      onnx::parse(R"(agraph (float[N, 1, 28, 28] x) => (float[N, 4, 1, 1] y, float[N, 1, 1, 1] z)
+      <float[4, 1, 1, 1] w = {1, -1, 2, 0.5}> { c = Conv (x, w)
+      y = GlobalAveragePool (c)
+      z = GlobalAveragePool (x) })"),
+      folder.path() / "two.onnx");
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(evaluate_model(request_for(folder.path() / "two.onnx")).images, 40);
+  EXPECT_NE(
+      testing::internal::GetCapturedStderr().find("2 outputs: classes are those of the first"),
+      std::string::npos);
+}
+
 TEST(Evaluation, ScoresMayHaveDimensionsOfOne) {
   const kit::TemporaryFolder folder;
   onnx::save(onnx::parse(R"(agraph (float[N, 1, 28, 28] x) => (float[N, 4, 1, 1] y)

@@ -59,6 +59,16 @@ TEST(ModelInput, ChannelsLastAreRefusedByName) {
       "the model takes its images with the channels last: input 'x'");
 }
 
+TEST(ModelInput, ImagesOfWholeNumbersAreRefusedByName) {
+  ir::Graph graph;
+  graph.add_input("x", {tensor::DType::UInt8, tensor::make_shape({1, 3, 8, 8})});
+  kit::expect_unsupported(
+      [&] {
+        check_images(graph, at::zeros({1, 3, 8, 8}), "d.yaml");
+      },
+      "the model does not take normalized images: input 'x': got uint8, expected float32");
+}
+
 TEST(ModelInput, AFixedBatchSetsTheMicroBatch) {
   const CalibrationConfig config{.samples = 10, .micro_batch = 8};
   EXPECT_EQ(fit_to_batch(config, std::nullopt, 3).samples, 10U);

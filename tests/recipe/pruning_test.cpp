@@ -119,6 +119,24 @@ TEST(Pruning, StatisticsAreThoseOfLargeBatchesWhateverTheFileFixes) {
   }
 }
 
+TEST(Pruning, ReconstructsWhereNoTrainingFollows) {
+  const ir::Graph graph = model();
+  const auto reconstructs = [&](bool trained_later, std::optional<bool> asked) {
+    PruneStage stage = half();
+    stage.trained_later = trained_later;
+    stage.reconstruct = asked;
+    const PruningResult result = prune_model({.graph = graph,
+                                              .data = synthetic_splits(60),
+                                              .calibration = {.samples = 30},
+                                              .stage = stage});
+    return result.facts.find("reconstruction") != nullptr;
+  };
+  EXPECT_TRUE(reconstructs(false, std::nullopt));
+  EXPECT_FALSE(reconstructs(true, std::nullopt));
+  EXPECT_TRUE(reconstructs(true, true));
+  EXPECT_FALSE(reconstructs(false, false));
+}
+
 std::string recipe_text(const std::string& last) {
   const std::string split =
       "{dataset: {name: Synthetic, size: 28, channels: 1, classes: 4, count: 128, seed: 1,\n"

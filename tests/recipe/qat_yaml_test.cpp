@@ -79,6 +79,14 @@ TEST(QatYaml, RefusesBadKeys) {
   refused("train: {}\nquantizers: {window_size: 1000000000}", "1000000");
   refused("train: {epochs: 2, strategies: [{quantize: {}}]}",
           "a stage 'quantize' cannot hold a strategy 'quantize'");
+  refused("train: {epochs: 2, strategies: [{export: {end_epoch: 0}}]}",
+          "a stage 'quantize' cannot hold a strategy 'export'");
+  refused("train: {}\nquantizers: {rules: [{match: conv*}]}",
+          "an entry of 'rules' chooses nothing");
+  refused("train: {}\nweights: {per_channel: false}\nquantizers: {weights: channel_wise_abs_max}",
+          "the quantizer of weights contradicts 'per_channel'");
+  refused("train: {}\nweights: {per_channel: true}\nquantizers: {weights: abs_max}",
+          "per_channel: true");
   kit::expect_user_error([] { (void)stage_of("train: {epochs: 1}"); }, "unknown key 'train'");
 }
 

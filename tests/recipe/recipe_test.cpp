@@ -61,6 +61,18 @@ TEST(Recipe, CodesOfMoreThan8BitsNeedALaterOpset) {
   EXPECT_EQ(export_opset(recipe_of(std::string(kHead) + fine + "  - export: {opset: 21}\n")), 21);
 }
 
+TEST(Recipe, PruningsKnowOfTheTrainingsBehindThem) {
+  const auto trained = [](const std::string& behind) {
+    const Recipe recipe = recipe_of(std::string(kHead) + "stages:\n  - train: {epochs: 1}\n" +
+                                    "  - prune: {target_macs: 0.5}\n" + behind);
+    return std::get<PruneStage>(recipe.stages[1]).trained_later;
+  };
+  EXPECT_FALSE(trained(""));
+  EXPECT_FALSE(trained("  - quantize: {}\n"));
+  EXPECT_TRUE(trained("  - train: {epochs: 1}\n"));
+  EXPECT_TRUE(trained("  - quantize: {mode: qat, train: {epochs: 1}}\n"));
+}
+
 TEST(Recipe, NamesMisspeltKeysWithLine) {
   refused(std::string(kHead) + "stage: []\n", "'stages'");
   refused(std::string(kHead) + "stages:\n  - trian: {epochs: 1}\n",

@@ -106,6 +106,22 @@ TEST(Report, PageAndTextSayTheSameAfterAFile) {
   EXPECT_NE(text.find("2.00x"), std::string::npos);
 }
 
+TEST(Report, CardsAreBadOnlyWhereTheBoundsAreMissed) {
+  const ir::Graph graph = zoo::build("FashionCNN");
+  QuantizationResult quantization = result();
+  deploy::EngineReport& engine = quantization.verification.engines[1];
+  engine.integer_mac_share = 0.5;
+  const auto tone = [&] {
+    const report::Page page =
+        report_page(report_json({.title = "net", .graph = &graph, .quantization = &quantization}));
+    const auto card = std::ranges::find(page.cards, "Work done in integers", &report::Card::title);
+    return card == page.cards.end() ? report::Tone::Neutral : card->tone;
+  };
+  EXPECT_EQ(tone(), report::Tone::Warning) << "the user's own bound was met";
+  engine.failures = {"MACs done in integers"};
+  EXPECT_EQ(tone(), report::Tone::Bad);
+}
+
 TEST(Report, TrainingAloneHasAPageToo) {
   const ir::Graph graph = zoo::build("FashionCNN");
   train::TrainState state;

@@ -92,5 +92,14 @@ TEST(StrategyYaml, RefusesBadStrategies) {
                           "strategy 'prune' inside a training is not supported");
 }
 
+TEST(StrategyYaml, ExportsEndBeforeQuantizersBegin) {
+  const auto both = [](int end) {
+    return "[{export: {end_epoch: " + std::to_string(end) + "}}, {quantize: {start_epoch: 4}}]";
+  };
+  EXPECT_EQ(strategies_of(both(3)).size(), 2U);
+  kit::expect_user_error([&] { (void)strategies_of(both(4)); },
+                         "'epoch-4.onnx' after epoch 4, with quantizers from epoch 4 on");
+}
+
 }  // namespace
 }  // namespace espalier::recipe

@@ -268,6 +268,19 @@ QuantizerSettings quantizer_settings(const ir::Node& node) {
   return settings;
 }
 
+QuantizerTensors quantizer_tensors(const ir::Node& node) {
+  const auto vector = [&](std::size_t port) {
+    const ir::Value* value = node.input(port);
+    if (value == nullptr || !value->is_initializer())
+      refuse(node, "a computed parameter", "constants");
+    return value->constant().to(at::kFloat).reshape({-1}).clone();
+  };
+  QuantizerTensors tensors{
+      .scale = vector(ops::kScale), .zero_point = vector(ops::kZeroPoint), .state = {}};
+  if (node.input(ops::kEstimatorState) != nullptr) tensors.state = vector(ops::kEstimatorState);
+  return tensors;
+}
+
 float span_of(const QuantizerSettings& settings, float zero_point) {
   return std::max(settings.qmax - zero_point, 1.0F);
 }

@@ -40,6 +40,10 @@ struct QuantizerTensors {
   Tensor state;  ///< undefined where the estimator has none
 };
 
+/// Copies of a node's constants in that form. Throws UserError naming the node where one is
+/// computed.
+[[nodiscard]] QuantizerTensors quantizer_tensors(const ir::Node& node);
+
 /// Sums of gradients over the elements of one scale, as simd::GradientSums, in double.
 struct QuantizerSums {
   double above = 0;
