@@ -23,6 +23,7 @@ bench: build ## measure speed against the targets; writes bench.json
 
 bench-peers: build ## compare with other quantizers in a scratch environment (needs network)
 	@benchmarks/peers/run
+	@benchmarks/peers/qat/run
 
 lint: ## style checks
 	@tools/setup

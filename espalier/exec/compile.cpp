@@ -13,6 +13,7 @@
 #include "espalier/exec/constants.h"
 #include "espalier/exec/device.h"
 #include "espalier/exec/kernels/conv_region.h"
+#include "espalier/exec/kernels/factories.h"
 #include "espalier/exec/kernels/table.h"
 #include "espalier/exec/kernels/trained_quantizer.h"
 #include "espalier/exec/kernels/training_region.h"
@@ -177,6 +178,12 @@ class Compiler {
         coded_.insert(region.conv->input(0));
       }
     }
+    for (const RectifiedQuantizer& pair :
+         find_rectified_quantizers(graph_, questions, in_region_)) {
+      if (!live_.contains(pair.quantizer) || is_folded(*pair.quantizer)) continue;
+      in_region_.insert(pair.relu);
+      rectified_[pair.quantizer] = pair.relu;
+    }
   }
 
   static const ir::Node* producer_of(const ir::Value* value) {
@@ -262,14 +269,20 @@ class Compiler {
     const OperatorRow& row = *find_operator(node);
     const bool host = placement_.is_host(node);
     const CompileOptions options = host ? host_options(state_.options) : state_.options;
+    const auto rectified = rectified_.find(&node);
+    const ir::Node* relu = rectified == rectified_.end() ? nullptr : rectified->second;
+    const MakeKernel make = relu == nullptr ? row.make : &make_rectified_quantizer;
     Step step;
     step.label = node.label();
-    step.nodes = {node.name()};
-    step.kernel = make_named(node, [&] { return row.make(request_for(node, options)); });
+    if (relu != nullptr) step.nodes.push_back(relu->name());
+    step.nodes.push_back(node.name());
+    step.kernel = make_named(node, [&] { return make(request_for(node, options)); });
     for (std::size_t port = 0; port < node.inputs().size(); ++port) {
       const bool as_is = host || row.host.contains(port);
       const Form form = as_is ? Form::Host : Form::Data;
-      add_step_input(step, node.input(port), form, host && reads_shape_only(node));
+      const bool passes_relu = relu != nullptr && port == ops::kQuantizedValue;
+      const ir::Value* value = passes_relu ? relu->input(0) : node.input(port);
+      add_step_input(step, value, form, host && reads_shape_only(node));
     }
     for (const ir::Value* output : node.outputs()) {
       step.outputs.push_back(output == nullptr ? kNoSlot : add_slot(*output));
@@ -410,8 +423,9 @@ class Compiler {
   std::map<const ir::Node*, ConvRegion> regions_;               ///< by last node
   std::map<const ir::Node*, TrainingRegion> training_regions_;  ///< by last node
   std::set<const ir::Node*> in_region_;
-  std::set<const ir::Value*> coded_;            ///< values whose codes are wanted
-  std::map<const ir::Value*, int> code_slots_;  ///< the form is in the slot behind
+  std::map<const ir::Node*, const ir::Node*> rectified_;  ///< quantizers, and the Relu in front
+  std::set<const ir::Value*> coded_;                      ///< values whose codes are wanted
+  std::map<const ir::Value*, int> code_slots_;            ///< the form is in the slot behind
   std::map<const ir::Value*, int> slots_;
   std::map<const ir::Value*, std::size_t> held_data_;
   std::map<const ir::Value*, std::size_t> held_host_;

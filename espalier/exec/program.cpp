@@ -32,7 +32,7 @@ Tensor* find_owned(ProgramState& state, std::string_view name) {
 void follow_weight(ir::Graph& graph, const ir::Node& node, const QuantizerSettings& settings) {
   const QuantizerTensors tensors = quantizer_tensors(node);
   QuantizerStep step(settings, tensors, {.training = false});
-  (void)train_quantize(node.input(ops::kQuantizedValue)->constant(), step, /*want_codes=*/false);
+  (void)train_quantize(node.input(ops::kQuantizedValue)->constant(), step);
   ir::Value& scale = *node.input(ops::kScale);
   graph.set_constant(scale, tensors.scale.reshape(scale.constant().sizes()));
 }

@@ -31,6 +31,14 @@ bool has_one_output(const ir::Node& node) {
                        [](const ir::Value* output) { return output != nullptr; }) == 1;
 }
 
+/// A quantizer with one scale, whose parameters can be read on the CPU.
+bool quantizes(const ir::Node& node) {
+  const ir::Value* scale = node.input(1);
+  return node.op() == "FakeQuantize" && node.domain() == ir::kEspalierDomain &&
+         node.get_int("axis", -1) < 0 && scale != nullptr && scale->is_initializer() &&
+         node.input(2) != nullptr;
+}
+
 class TrainingRegionFinder {
  public:
   explicit TrainingRegionFinder(const TrainingRegionQuestions& questions) : questions_(questions) {}
@@ -78,13 +86,6 @@ class TrainingRegionFinder {
            value.constant().is_floating_point();
   }
 
-  [[nodiscard]] static bool quantizes(const ir::Node& node) {
-    const ir::Value* scale = node.input(1);
-    return node.op() == "FakeQuantize" && node.domain() == ir::kEspalierDomain &&
-           node.get_int("axis", -1) < 0 && scale != nullptr && scale->is_initializer() &&
-           node.input(2) != nullptr;
-  }
-
   const TrainingRegionQuestions& questions_;
 };
 
@@ -112,6 +113,21 @@ std::vector<TrainingRegion> find_training_regions(const ir::Graph& graph,
     if (finder.starts(*node)) regions.push_back(finder.grow(*node));
   }
   return regions;
+}
+
+std::vector<RectifiedQuantizer> find_rectified_quantizers(const ir::Graph& graph,
+                                                          const TrainingRegionQuestions& questions,
+                                                          const std::set<const ir::Node*>& taken) {
+  std::vector<RectifiedQuantizer> found;
+  for (const ir::Node* relu : graph.nodes()) {
+    if (!relu->is("Relu") || taken.contains(relu)) continue;
+    const ir::Value& result = *relu->output();
+    if (result.uses().size() != 1 || questions.is_seen(result)) continue;
+    const ir::Use& use = result.uses().front();
+    if (use.index != 0 || taken.contains(use.node) || !quantizes(*use.node)) continue;
+    found.push_back({.relu = relu, .quantizer = use.node});
+  }
+  return found;
 }
 
 }  // namespace espalier::exec

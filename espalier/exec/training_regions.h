@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <vector>
 
 #include "espalier/ir/graph.h"
@@ -32,5 +33,16 @@ struct TrainingRegionQuestions {
 /// none.
 [[nodiscard]] std::vector<TrainingRegion> find_training_regions(
     const ir::Graph& graph, const TrainingRegionQuestions& questions);
+
+/// A Relu that only one quantizer with one scale reads: one kernel computes both.
+struct RectifiedQuantizer {
+  const ir::Node* relu = nullptr;
+  const ir::Node* quantizer = nullptr;
+};
+
+/// Those outside of `taken`, which holds the nodes of regions.
+[[nodiscard]] std::vector<RectifiedQuantizer> find_rectified_quantizers(
+    const ir::Graph& graph, const TrainingRegionQuestions& questions,
+    const std::set<const ir::Node*>& taken);
 
 }  // namespace espalier::exec

@@ -24,7 +24,7 @@ void settle(ir::Graph& graph, ir::Node& node) {
                              .got = "a scale that follows a computed value",
                              .expected = "a constant weight"});
     }
-    (void)exec::train_quantize(*weight, step, /*want_codes=*/false);
+    (void)exec::train_quantize(*weight, step);
   }
   const std::vector<exec::simd::QuantizerForm> forms = step.forms();
   Tensor scale = tensors.scale.clone();

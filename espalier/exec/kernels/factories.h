@@ -47,6 +47,9 @@ namespace espalier::exec {
 
 // fake_quantize.cpp
 [[nodiscard]] Kernel make_fake_quantize(const KernelRequest& request);
+/// Of a quantizer with one scale in training that reads what a Relu in front would read, in float32
+/// on the CPU.
+[[nodiscard]] Kernel make_rectified_quantizer(const KernelRequest& request);
 
 // gather.cpp
 [[nodiscard]] Kernel make_gather(const KernelRequest& request);

@@ -122,17 +122,19 @@ FakeQuantizer prepare(const Tensor& scale, const Tensor& zero, const FakeQuantiz
 
 /// The kernel of training programs. Outputs 1 and 2, where the step has them, get the codes
 /// and their form (RegionOutput).
-Kernel make_trained(const QuantizerSettings& settings) {
-  return [settings](Call& call) {
+Kernel make_trained(const QuantizerSettings& settings, bool rectify = false) {
+  return [settings, rectify](Call& call) {
     QuantizerTensors tensors{.scale = call.inputs[1], .zero_point = {}, .state = {}};
     tensors.zero_point = call.has_input(2) ? call.inputs[2] : at::zeros_like(call.inputs[1]);
     if (call.has_input(ops::kEstimatorState)) tensors.state = call.inputs[ops::kEstimatorState];
     const bool want_codes = call.outputs.size() > 1;
+    const QuantizeOptions options{
+        .want_codes = want_codes, .rectify = rectify, .overwrite = may_overwrite(call.inputs[0])};
     const Quantized result =
         train_quantize(call.inputs[0],
                        QuantizerStep(settings, tensors,
                                      {.training = call.training, .frozen = call.frozen_quantizers}),
-                       want_codes);
+                       options);
     call.outputs[0] = result.value;
     if (!want_codes) return;
     call.outputs[1] = result.codes;
@@ -156,6 +158,10 @@ Tensor apply_fake_quantize(const Tensor& input, const FakeQuantizer& quantizer) 
     return run_composed(input, quantizer);
   }
   return run_fused(input.to(at::kFloat), quantizer).to(input.scalar_type());
+}
+
+Kernel make_rectified_quantizer(const KernelRequest& request) {
+  return make_trained(quantizer_settings(request.node), /*rectify=*/true);
 }
 
 Kernel make_fake_quantize(const KernelRequest& request) {

@@ -17,6 +17,7 @@
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "espalier/base/check.h"
 #include "espalier/exec/kernels/cuda/launch.h"
 #include "espalier/exec/kernels/cuda/module.h"
 #include "espalier/exec/kernels/memory_view.h"
@@ -94,6 +95,7 @@ struct ForwardBuffers {
   Tensor codes;
   Tensor inside;
   Tensor above;
+  bool rectify = false;  ///< the input is read as max(input, 0)
 };
 
 bool is_rows(const MemoryView& view) {
@@ -119,7 +121,8 @@ std::vector<simd::Extremes> forward_planes(const Tensor& input, const Forms& for
                                         .codes = at(codes, begin),
                                         .inside = at(inside, begin / 8),
                                         .above = at(above, begin / 8),
-                                        .count = blocks.length(block)};
+                                        .count = blocks.length(block),
+                                        .rectify = buffers.rectify};
     found[static_cast<std::size_t>(block)] =
         simd::quantize_block(run, forms[blocks.channel(block)]);
   });
@@ -215,7 +218,8 @@ SumsList backward_planes(const Tensor& gradient, const Tensor& input, ForwardBuf
         .input = input.defined() ? data_of<Element>(input) + begin : nullptr,
         .inside = inside == nullptr ? nullptr : inside + begin / 8,
         .above = above == nullptr ? nullptr : above + begin / 8,
-        .count = blocks.length(block)};
+        .count = blocks.length(block),
+        .rectify = kept.rectify};
     found[static_cast<std::size_t>(block)] =
         simd::backward_block(run, forms[blocks.channel(block)]);
   });
@@ -385,6 +389,7 @@ struct Memory : torch::CustomClassHolder {
   QuantizerTensors tensors;
   double elements = 0;
   bool learns = false;
+  bool rectify = false;
   std::vector<std::int64_t> strides;  ///< of the input: how masks are ordered
 };
 
@@ -401,12 +406,26 @@ struct ForwardRequest {
   bool codes = false;
   bool inside = false;
   bool above = false;
+  bool rectify = false;
+  bool overwrite = false;
 };
+
+/// Another tensor on the same memory, of which autograd knows nothing.
+Tensor share_memory(const Tensor& tensor) {
+  Tensor shared = at::empty({0}, tensor.options());
+  shared.unsafeGetTensorImpl()->set_storage_keep_dtype(tensor.storage());
+  shared.unsafeGetTensorImpl()->set_storage_offset(tensor.storage_offset());
+  shared.unsafeGetTensorImpl()->set_sizes_and_strides(tensor.sizes(), tensor.strides());
+  return shared;
+}
 
 ForwardBuffers quantize(const Tensor& input, QuantizerStep& step, Forms& forms,
                         const ForwardRequest& request) {
   const std::int64_t axis = step.settings().axis;
   ForwardBuffers buffers;
+  buffers.rectify = request.rectify;
+  base::invariant(!request.rectify || (is_fused(input) && axis < 0),
+                  "a rectified quantizer outside of the fused loops");
   if (step.looks_first()) {
     step.observe(is_fused(input) ? run_forward(input, step.forms(), buffers, axis)
                                  : extremes_of(input, axis));
@@ -417,7 +436,7 @@ ForwardBuffers quantize(const Tensor& input, QuantizerStep& step, Forms& forms,
     if (step.looks_after()) step.observe(extremes_of(input, axis));
     return buffers;
   }
-  buffers.output = at::empty_like(input);
+  buffers.output = request.overwrite ? share_memory(input) : at::empty_like(input);
   if (request.codes && input.is_cpu())
     buffers.codes = at::empty_like(input, input.options().dtype(at::kByte));
   if (request.inside) buffers.inside = bit_array(input);
@@ -437,7 +456,8 @@ class TrainedQuantizer : public torch::autograd::Function<TrainedQuantizer> {
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context,
                                                 const Tensor& input, const Tensor& scale,
                                                 const std::optional<Tensor>& state,
-                                                QuantizerStep* step, Quantized* result) {
+                                                QuantizerStep* step, const QuantizeOptions* options,
+                                                Quantized* result) {
     auto memory = c10::make_intrusive<Memory>();
     memory->kept = what_to_keep(*step, input);
     memory->settings = step->settings();
@@ -445,16 +465,19 @@ class TrainedQuantizer : public torch::autograd::Function<TrainedQuantizer> {
     memory->elements = elements_per_scale(step->settings(), input, scale.numel());
     memory->strides = input.strides().vec();
     const bool masks = memory->kept == Memory::Kept::Masks;
-    const bool want_codes = result != nullptr;
-    const ForwardBuffers buffers =
-        quantize(input, *step, memory->forms,
-                 {.codes = want_codes, .inside = masks, .above = masks && memory->learns});
+    const bool keep_input = memory->kept == Memory::Kept::Input;
+    memory->rectify = options->rectify;
+    const ForwardBuffers buffers = quantize(input, *step, memory->forms,
+                                            {.codes = options->want_codes,
+                                             .inside = masks,
+                                             .above = masks && memory->learns,
+                                             .rectify = options->rectify,
+                                             .overwrite = options->overwrite && !keep_input});
     memory->tensors = {.scale = scale.detach(),
                        .zero_point = step->tensors().zero_point.detach().clone(),
                        .state = state.value_or(Tensor())};
-    const bool keep_input = memory->kept == Memory::Kept::Input;
     context->save_for_backward({keep_input ? input : Tensor(), buffers.inside, buffers.above});
-    if (want_codes) {
+    if (options->want_codes) {
       result->codes = buffers.codes;
       result->form = form_tensor(memory->forms.front());
     }
@@ -473,7 +496,11 @@ class TrainedQuantizer : public torch::autograd::Function<TrainedQuantizer> {
     }
     const torch::autograd::variable_list saved = context->get_saved_variables();
     const Tensor gradient = with_strides(gradients[0], memory.strides);
-    ForwardBuffers kept{.output = {}, .codes = {}, .inside = saved[1], .above = saved[2]};
+    ForwardBuffers kept{.output = {},
+                        .codes = {},
+                        .inside = saved[1],
+                        .above = saved[2],
+                        .rectify = memory.rectify};
     const SumsList sums =
         run_backward(gradient, saved[0], kept, memory.forms, result[0], memory.settings.axis);
     if (!memory.learns) return result;
@@ -485,7 +512,7 @@ class TrainedQuantizer : public torch::autograd::Function<TrainedQuantizer> {
   }
 
  private:
-  static constexpr std::size_t kNumArguments = 5;
+  static constexpr std::size_t kNumArguments = 6;
 };
 
 /// How a differentiable function takes a tensor that may be left out.
@@ -538,7 +565,7 @@ double elements_per_scale(const QuantizerSettings& settings, const Tensor& input
   return elements / static_cast<double>(samples ? input.size(0) : num_scales);
 }
 
-Quantized train_quantize(const Tensor& input, QuantizerStep step, bool want_codes) {
+Quantized train_quantize(const Tensor& input, QuantizerStep step, const QuantizeOptions& options) {
   check_length(input, step);
   const Tensor source = is_viewable(input) ? input : input.contiguous();
   const QuantizerTensors& tensors = step.tensors();
@@ -548,12 +575,16 @@ Quantized train_quantize(const Tensor& input, QuantizerStep step, bool want_code
   if (differentiate) {
     Quantized result;
     result.value = TrainedQuantizer::apply(source, tensors.scale, given(tensors.state), &step,
-                                           want_codes ? &result : nullptr)[0];
+                                           &options, &result)[0];
     return result;
   }
   const c10::AutoGradMode no_gradients(false);
   Forms forms;
-  return {.value = quantize(source.detach(), step, forms, {}).output, .codes = {}, .form = {}};
+  return {.value = quantize(source.detach(), step, forms,
+                            {.rectify = options.rectify, .overwrite = options.overwrite})
+                       .output,
+          .codes = {},
+          .form = {}};
 }
 
 }  // namespace espalier::exec

@@ -11,6 +11,15 @@ struct Quantized {
   Tensor form;  ///< of the codes, as form_tensor has it
 };
 
+/// How train_quantize goes about it.
+struct QuantizeOptions {
+  bool want_codes = false;
+  /// Quantizes max(input, 0), and differentiates that: a Relu in front without a tensor of its own.
+  /// For one scale, in float32 and bfloat16 on the CPU.
+  bool rectify = false;
+  bool overwrite = false;  ///< may_overwrite(input), asked before anybody else held the tensor
+};
+
 /// What codes mean, as a tensor: scale, zero point, qmin.
 [[nodiscard]] Tensor form_tensor(const simd::QuantizerForm& form);
 [[nodiscard]] simd::QuantizerForm form_from(const Tensor& tensor);
@@ -23,7 +32,8 @@ struct Quantized {
 /// for backward: nothing for weights whose scale follows them; bit masks; or the input itself where
 /// the rounding error is needed. Codes, which are given only while gradients are recorded, exist
 /// for quantizers of at most 8 bits with one scale, in float32 on the CPU.
-[[nodiscard]] Quantized train_quantize(const Tensor& input, QuantizerStep step, bool want_codes);
+[[nodiscard]] Quantized train_quantize(const Tensor& input, QuantizerStep step,
+                                       const QuantizeOptions& options = {});
 
 /// True when train_quantize can give codes.
 [[nodiscard]] bool has_byte_codes(const QuantizerSettings& settings, std::int64_t num_scales);

@@ -1,16 +1,19 @@
 #include "espalier/exec/kernels/trained_quantizer.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/relu.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
+#include "espalier/exec/kernel.h"
 #include "tests/kit/tensors.h"
 
 namespace espalier::exec {
@@ -175,7 +178,7 @@ void expect_case(const GradientCase& row) {
   const auto forms = step.forms();
   const Reference reference = reference_of(values, upstream, row, forms);
   const Tensor output =
-      train_quantize(input, QuantizerStep(settings, tensors, {.training = true}), false).value;
+      train_quantize(input, QuantizerStep(settings, tensors, {.training = true})).value;
   EXPECT_THAT(output.detach(),
               kit::HasSameBits(kit::tensor_of(reference.output, row.sizes).to(row.type)));
   output.backward(upstream);
@@ -232,6 +235,61 @@ TEST(TrainedQuantizer, EqualsTheClosedFormForWeights) {
   }
 }
 
+/// What a step through a Relu and a quantizer leaves, in one kernel or in two.
+std::vector<Tensor> rectified_step(const GradientCase& row, bool fused) {
+  const QuantizerSettings settings = settings_of(row);
+  QuantizerTensors tensors = tensors_of(row, settings);
+  const bool learns = settings.estimator != nullptr && settings.estimator->differentiate != nullptr;
+  if (learns && row.estimator != "pact") tensors.scale.set_requires_grad(true);
+  if (learns && tensors.state.defined()) tensors.state.set_requires_grad(true);
+  Tensor values = kit::random_tensor(row.sizes, 1, {.low = -3, .high = 3});
+  float* first = values.mutable_data_ptr<float>();
+  std::ranges::copy(std::array{std::nanf(""), -0.0F, 0.0F, kInfinity, -kInfinity}, first);
+  const Tensor leaf = lay_out(values, row).detach().set_requires_grad(true);
+  const QuantizerStep step(settings, tensors, {.training = true});
+  Tensor input = leaf * 1.0;
+  const void* memory = input.const_data_ptr();
+  const bool overwrite = may_overwrite(input);
+  EXPECT_TRUE(overwrite);
+  if (!fused) input = at::relu(input);
+  const Tensor output =
+      train_quantize(input, step, {.rectify = fused, .overwrite = fused && overwrite}).value;
+  const bool keeps_input = settings.estimator != nullptr && settings.estimator->needs_rounding;
+  if (fused) {
+    EXPECT_EQ(output.const_data_ptr() == memory, !keeps_input) << "in place";
+  }
+  input.reset();
+  const Tensor result = output.detach().clone();
+  output.backward(kit::random_tensor(row.sizes, 2, {.normal = true}));
+  const Tensor& state = tensors.state;
+  return {result,
+          leaf.grad(),
+          tensors.scale.detach(),
+          tensors.scale.grad(),
+          state,
+          state.defined() ? state.grad() : Tensor()};
+}
+
+TEST(TrainedQuantizer, RectifiedInputsEqualAReluInFront) {
+  for (const std::string estimator : {"", "abs_max", "range_abs_max", "moving_average_abs_max",
+                                      "moving_average_min_max", "pact", "lsq", "lsq_plus"}) {
+    for (const GradientCase& row :
+         {GradientCase{.estimator = estimator, .sizes = {3, 5, 7, 3}},
+          GradientCase{.estimator = estimator, .sizes = {2, 17, 3, 5}, .channels_last = true},
+          GradientCase{.estimator = estimator, .sizes = {2, 9}, .bits = 4, .is_signed = true},
+          GradientCase{.estimator = estimator, .sizes = {3, 5001}, .bits = 4, .zero = 8}}) {
+      SCOPED_TRACE(testing::Message() << estimator << " elements " << row.sizes.back());
+      const std::vector<Tensor> one = rectified_step(row, true);
+      const std::vector<Tensor> two = rectified_step(row, false);
+      for (std::size_t index = 0; index < one.size(); ++index) {
+        ASSERT_EQ(one[index].defined(), two[index].defined()) << index;
+        if (!one[index].defined()) continue;
+        EXPECT_THAT(one[index], kit::HasSameBits(two[index])) << index;
+      }
+    }
+  }
+}
+
 TEST(TrainedQuantizer, HandlesEveryLength) {
   for (std::int64_t length = 1; length < 40; ++length) {
     expect_case({.estimator = "lsq", .sizes = {length}});
@@ -265,7 +323,7 @@ TEST(TrainedQuantizer, DoubleAgreesWithFloat) {
     tensors.scale = tensors.scale.to(type).detach().set_requires_grad(true);
     const Tensor input = values.to(type);
     const Tensor output =
-        train_quantize(input, QuantizerStep(settings, tensors, {.training = true}), false).value;
+        train_quantize(input, QuantizerStep(settings, tensors, {.training = true})).value;
     EXPECT_EQ(output.scalar_type(), type);
     (output * output).sum().backward();
     gradients.push_back(tensors.scale.grad());
@@ -281,7 +339,7 @@ TEST(TrainedQuantizer, KeepsNotANumberAndClampsInfinity) {
   Tensor input = kit::tensor_of({NAN, kInfinity, -kInfinity, 1e-40F, -0.0F, 3e38F});
   input.set_requires_grad(true);
   const Tensor output =
-      train_quantize(input, QuantizerStep(settings, tensors, {.training = true}), false).value;
+      train_quantize(input, QuantizerStep(settings, tensors, {.training = true})).value;
   EXPECT_TRUE(std::isnan(output[0].item<float>()));
   EXPECT_THAT(output.detach().slice(0, 1),
               kit::HasSameBits(kit::tensor_of({2.55F, 0, 0, 0, 2.55F})));
@@ -296,7 +354,7 @@ TEST(TrainedQuantizer, ZeroAndSubnormalWeightsGetANeutralScale) {
       .scale = kit::tensor_of({9, 9, 9}), .zero_point = kit::tensor_of({0, 0, 0}), .state = {}};
   const Tensor weight = kit::tensor_of({0, 0, 1e-41F, 0, 127, -254}, {3, 2});
   const Tensor output =
-      train_quantize(weight, QuantizerStep(settings, tensors, {.training = false}), false).value;
+      train_quantize(weight, QuantizerStep(settings, tensors, {.training = false})).value;
   EXPECT_THAT(output, kit::HasSameBits(kit::tensor_of({0, 0, 0, 0, 128, -254}, {3, 2})));
   EXPECT_THAT(tensors.scale, kit::HasSameBits(kit::tensor_of({1, 1, 2})));
 }
@@ -309,8 +367,8 @@ TEST(TrainedQuantizer, CodesGiveTheValuesBack) {
   Tensor input = kit::random_tensor(row.sizes, 1, {.low = -3, .high = 3})
                      .contiguous(at::MemoryFormat::ChannelsLast);
   input.set_requires_grad(true);
-  const Quantized result =
-      train_quantize(input, QuantizerStep(settings, tensors, {.training = true}), true);
+  const Quantized result = train_quantize(
+      input, QuantizerStep(settings, tensors, {.training = true}), {.want_codes = true});
   ASSERT_EQ(result.codes.scalar_type(), at::kByte);
   EXPECT_THAT(dequantize_bytes(result.codes, form_from(result.form)),
               kit::HasSameBits(result.value.detach()));
@@ -332,7 +390,7 @@ TEST(TrainedQuantizer, FrozenQuantizersLearnAndObserveNothing) {
     if (estimator == "lsq") tensors.scale.set_requires_grad(true);
     Tensor input = kit::random_tensor(row.sizes, 1).set_requires_grad(true);
     const QuantizerMode mode{.training = true, .frozen = true};
-    train_quantize(input, QuantizerStep(settings, tensors, mode), false).value.sum().backward();
+    train_quantize(input, QuantizerStep(settings, tensors, mode)).value.sum().backward();
     EXPECT_FALSE(tensors.scale.grad().defined());
     if (estimator != "pact") {
       EXPECT_THAT(tensors.scale.detach(), kit::HasSameBits(scale));
@@ -355,7 +413,7 @@ TEST(TrainedQuantizer, BitsDoNotDependOnTheThreads) {
     QuantizerTensors tensors = tensors_of(row, settings);
     tensors.scale.set_requires_grad(true);
     const Tensor output =
-        train_quantize(values, QuantizerStep(settings, tensors, {.training = true}), false).value;
+        train_quantize(values, QuantizerStep(settings, tensors, {.training = true})).value;
     output.backward(values);
     seen.push_back(tensors.scale.grad().clone());
   }
@@ -368,7 +426,7 @@ TEST(TrainedQuantizer, RefusesScalesThatDoNotFit) {
   const QuantizerTensors tensors{
       .scale = kit::tensor_of({1, 1}), .zero_point = kit::tensor_of({0, 0}), .state = {}};
   EXPECT_THROW((void)train_quantize(at::zeros({2, 3}),
-                                    QuantizerStep({.axis = 1}, tensors, {.training = true}), false),
+                                    QuantizerStep({.axis = 1}, tensors, {.training = true})),
                std::invalid_argument);
 }
 

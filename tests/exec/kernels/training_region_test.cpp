@@ -194,6 +194,59 @@ TEST(TrainingRegion, IsOneStepAndPassesCodesOn) {
   EXPECT_THAT(text, testing::HasSubstr("a_out (codes), a_out (form)"));
 }
 
+/// A residual sum of two blocks, Relu, quantizer, and a block behind them.
+ir::Graph residual_net(const std::string& estimator, bool seen_twice) {
+  ir::Graph graph;
+  const auto node = [&](ir::NodeSpec spec, const std::string& name) {
+    spec.outputs = {name + "_out"};
+    spec.name = name;
+    return graph.add_node(std::move(spec)).output();
+  };
+  const auto conv = [&](const std::string& name, ir::Value* input, std::uint64_t seed) {
+    ir::Value& weight =
+        graph.add_initializer(name + ".weight", kit::random_tensor({3, 3, 1, 1}, seed));
+    return node({.op = "Conv", .inputs = {input, &weight}}, name);
+  };
+  ir::Value* x = &graph.add_input("x", {tensor::DType::Float32, std::nullopt});
+  ir::Value* sum = node({.op = "Add", .inputs = {conv("a", x, 1), conv("b", x, 2)}}, "sum");
+  ir::Value* relu = node({.op = "Relu", .inputs = {sum}}, "relu");
+  std::vector<ir::Value*> inputs{relu, &graph.add_initializer("s", at::full({}, 0.02F)),
+                                 &graph.add_initializer("z", at::zeros({}))};
+  ir::Attributes attributes{{"qmin", std::int64_t{0}}, {"qmax", std::int64_t{255}}};
+  if (!estimator.empty()) attributes["estimator"] = estimator;
+  if (estimator == "pact") inputs.push_back(&graph.add_initializer("c", at::full({1}, 2.0F)));
+  ir::Value* quantized = node({.op = "FakeQuantize",
+                               .inputs = inputs,
+                               .attributes = attributes,
+                               .domain = std::string(ir::kEspalierDomain)},
+                              "q");
+  ir::Value* y = node({.op = "Add", .inputs = {conv("d", quantized, 3), quantized}}, "y");
+  if (seen_twice) y = node({.op = "Add", .inputs = {y, relu}}, "y2");
+  graph.add_output(*y);
+  return graph;
+}
+
+TEST(TrainingRegion, AReluThatAQuantizerAloneReadsIsPartOfIt) {
+  for (const std::string estimator : {"", "abs_max", "pact", "lsq"}) {
+    SCOPED_TRACE(estimator);
+    const ir::Graph graph = residual_net(estimator, false);
+    Program fused = Program::compile(graph, {.mode = Mode::Training});
+    Program plain = Program::compile(graph, {.mode = Mode::Training, .fuse = false});
+    EXPECT_THAT(fused.describe(), testing::HasSubstr("relu + q: q_out"));
+    const TensorMap expected = train_step(plain, false);
+    for (const auto& [name, tensor] : train_step(fused, false)) {
+      ASSERT_EQ(tensor.defined(), expected.at(name).defined()) << name;
+      if (!tensor.defined()) continue;
+      const double size = expected.at(name).abs().max().item<double>();
+      EXPECT_THAT(tensor, IsCloseTo(expected.at(name),
+                                    Tolerance{.absolute = 1e-5 * size + 1e-7, .relative = 1e-5}))
+          << name;
+    }
+  }
+  const Program twice = Program::compile(residual_net("lsq", true), {.mode = Mode::Training});
+  EXPECT_THAT(twice.describe(), testing::Not(testing::HasSubstr("relu + q")));
+}
+
 TEST(TrainingRegion, EvaluationUsesStoredStatisticsAndChangesNothing) {
   for (const bool fuse : {true, false}) {
     Program program = Program::compile(NetBuilder({.estimator = "lsq"}).build(),

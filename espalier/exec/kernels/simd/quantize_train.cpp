@@ -91,6 +91,16 @@ HWY_INLINE Vector value_of(const Quantized& lanes, Vector x, const Form& form) {
   return hn::IfThenElse(hn::Eq(x, x), value, x);
 }
 
+/// max(x, 0) that keeps NaN, as Relu does.
+HWY_INLINE Vector rectified(Vector x) {
+  return hn::IfThenElse(hn::Le(x, hn::Zero(Floats{})), hn::Zero(Floats{}), x);
+}
+
+/// Where a Relu lets the gradient through: also at NaN.
+HWY_INLINE Mask passes_relu(Vector x) {
+  return hn::Not(hn::Le(x, hn::Zero(Floats{})));
+}
+
 HWY_INLINE std::uint32_t bits_of(Mask mask) {
   std::uint8_t bytes[8] = {};
   hn::StoreMaskBits(Floats{}, mask, bytes);
@@ -164,14 +174,18 @@ class ForwardLoop {
     std::uint32_t above = 0;
     for (std::size_t part = 0; part < kVectors; ++part) {
       const std::size_t lane = part * kLanes;
-      const Vector x = load(input + lane);
+      const Vector read = load(input + lane);
+      const Vector x = run_.rectify ? rectified(read) : read;
       least_[part] = hn::IfThenElse(hn::Lt(x, least_[part]), x, least_[part]);
       most_[part] = hn::IfThenElse(hn::Gt(x, most_[part]), x, most_[part]);
       if (output == nullptr) continue;
       const Quantized lanes = quantize(x, form_);
       store(value_of(lanes, x, form_), output + lane);
       if (codes != nullptr) store_codes(lanes, form_, codes + lane);
-      if (run_.inside != nullptr) inside |= bits_of(lanes.inside) << lane;
+      if (run_.inside != nullptr) {
+        const Mask passed = run_.rectify ? hn::And(lanes.inside, passes_relu(x)) : lanes.inside;
+        inside |= bits_of(passed) << lane;
+      }
       if (run_.above != nullptr) above |= bits_of(hn::Gt(lanes.code, form_.high)) << lane;
     }
     if (run_.inside != nullptr) write_bits(inside, run_.inside + index / 8);
@@ -242,16 +256,17 @@ class BackwardLoop {
         inside = mask_of(inside_bits >> lane);
         above = mask_of(above_bits >> lane);
       } else {
-        const Vector x = load(input + lane);
-        const Quantized lanes = quantize(x, form_);
-        inside = lanes.inside;
+        const Vector read = load(input + lane);
+        const Quantized lanes = quantize(run_.rectify ? rectified(read) : read, form_);
+        inside = run_.rectify ? hn::And(lanes.inside, passes_relu(read)) : lanes.inside;
         above = hn::Gt(lanes.code, form_.high);
         const Vector term = hn::IfThenElseZero(inside, hn::Mul(g, lanes.residual));
         rounding_[part] = hn::Add(rounding_[part], term);
       }
       store(hn::IfThenElseZero(inside, g), result + lane);
-      const Mask below = hn::Not(hn::Or(inside, above));
       above_[part] = hn::Add(above_[part], hn::IfThenElseZero(above, g));
+      if (run_.rectify) continue;  // what is not negative lies at or above the zero point
+      const Mask below = hn::Not(hn::Or(inside, above));
       below_[part] = hn::Add(below_[part], hn::IfThenElseZero(below, g));
     }
   }

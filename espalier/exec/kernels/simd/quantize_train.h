@@ -42,8 +42,8 @@ struct GradientSums {
   float rounding = 0;
 };
 
-/// Arrays of one forward block. `output` may be null: then only the extremes are found. NaN gives
-/// NaN, so that it does not vanish in training.
+/// Arrays of one forward block. `output` may be null: then only the extremes are found; it may be
+/// `input`. NaN gives NaN, so that it does not vanish in training.
 template <typename Element>
 struct ForwardRun {
   const Element* input = nullptr;
@@ -52,6 +52,7 @@ struct ForwardRun {
   std::uint8_t* inside = nullptr;  ///< null, or one bit an element: code within the limits
   std::uint8_t* above = nullptr;   ///< null, or one bit an element: code beyond `high`
   std::size_t count = 0;           ///< bit arrays hold whole groups of 16
+  bool rectify = false;            ///< max(input, 0) is quantized; what it cut is not `inside`
 };
 
 /// Arrays of one backward block: result = gradient inside, 0 outside.
@@ -63,6 +64,7 @@ struct BackwardRun {
   const std::uint8_t* inside = nullptr;  ///< in place of the input: what forward gave
   const std::uint8_t* above = nullptr;
   std::size_t count = 0;  ///< at most kReductionBlock
+  bool rectify = false;   ///< as forward had it
 };
 
 /// Rows of `channels` elements with a scale and a zero point a channel (channels last).

@@ -61,7 +61,7 @@ constexpr QuantizerForm kForm{.scale = 0.25F, .zero = 3, .low = 0, .high = 15};
 
 template <typename Element>
 void run_blocks(const std::vector<Element>& input, const std::vector<Element>& gradient,
-                Result& result) {
+                bool rectify, Result& result) {
   const std::size_t count = input.size();
   std::vector<Element> output(count);
   std::vector<std::uint8_t> codes(count);
@@ -72,7 +72,8 @@ void run_blocks(const std::vector<Element>& input, const std::vector<Element>& g
                                                 .codes = codes.data(),
                                                 .inside = inside.data(),
                                                 .above = above.data(),
-                                                .count = count},
+                                                .count = count,
+                                                .rectify = rectify},
                             kForm));
   result.add(output);
   result.add(codes);
@@ -80,7 +81,8 @@ void run_blocks(const std::vector<Element>& input, const std::vector<Element>& g
                                                               .result = output.data(),
                                                               .inside = inside.data(),
                                                               .above = above.data(),
-                                                              .count = count},
+                                                              .count = count,
+                                                              .rectify = rectify},
                                          kForm);
   result.add(from_masks);
   result.add(output);
@@ -88,7 +90,8 @@ void run_blocks(const std::vector<Element>& input, const std::vector<Element>& g
   const auto from_values = backward_block(BackwardRun<Element>{.gradient = gradient.data(),
                                                                .result = again.data(),
                                                                .input = input.data(),
-                                                               .count = count},
+                                                               .count = count,
+                                                               .rectify = rectify},
                                           kForm);
   result.add(from_values);
   Result left;
@@ -137,8 +140,10 @@ TEST(QuantizeTrain, EveryInstructionSetGivesTheSameBits) {
     int sets = 0;
     for_each_instruction_set([&](const std::string& name) {
       Result result;
-      run_blocks(input, gradient, result);
-      run_blocks(halves(input), halves(gradient), result);
+      for (const bool rectify : {false, true}) {
+        run_blocks(input, gradient, rectify, result);
+        run_blocks(halves(input), halves(gradient), rectify, result);
+      }
       const std::size_t channels = count % 4 == 0 ? count / 4 : 1;
       run_rows(input, gradient, channels, result);
       run_rows(halves(input), halves(gradient), channels, result);
