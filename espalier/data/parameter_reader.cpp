@@ -123,11 +123,17 @@ std::string ParameterReader::text(const std::string& key, std::string otherwise)
 
 std::string ParameterReader::required_text(const std::string& key) {
   std::string result = text(key, "");
-  if (result.empty()) {
-    throw base::UserError(
-        {.what = fmt::format("'{}' is missing", key), .where = place(), .expected = "a path"});
+  if (!result.empty()) return result;
+  const std::vector<std::string> wanted{key};
+  std::string hint;
+  for (const auto& [given, value] : parameters_) {
+    const bool near = given != key && !base::nearest_name(given, wanted).empty();
+    if (near) hint = fmt::format("'{}' is given: did you mean '{}'", given, key);
   }
-  return result;
+  throw base::UserError({.what = fmt::format("'{}' is missing", key),
+                         .where = place(),
+                         .expected = "a path",
+                         .hint = std::move(hint)});
 }
 
 std::string ParameterReader::choice(const std::string& key, std::string otherwise,

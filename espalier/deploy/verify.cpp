@@ -143,6 +143,7 @@ class EngineCheck {
   /// What has been counted over the images becomes part of the report.
   void summarize() {
     report_.agreement = match_.agreement();
+    report_.different = match_.different();
     report_.value_sqnr_db = match_.value_decibel();
     report_.simulation_agreement = simulation_match_.agreement();
     report_.simulation_different = simulation_match_.different();

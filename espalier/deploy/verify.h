@@ -75,6 +75,7 @@ struct EngineReport {
   /// images were given.
   std::optional<double> agreement;
   std::optional<double> simulation_agreement;
+  std::int64_t different = 0;             ///< predictions behind `agreement` that differ
   std::int64_t simulation_different = 0;  ///< predictions behind simulation_agreement that differ
   /// The same for plain values (OutputMatch::value_decibel).
   std::optional<double> value_sqnr_db;

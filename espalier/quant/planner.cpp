@@ -332,6 +332,12 @@ class Planner {
     }
   }
 
+  /// True where the target wants one scale for the weight and the user has not said otherwise.
+  [[nodiscard]] bool has_one_scale(const QuantizedLayer& layer) const {
+    const OpRule* rule = find_rule(settings_.target, graph_.find_node(layer.node)->op());
+    return rule != nullptr && rule->one_scale && !options_.per_channel.value_or(false);
+  }
+
   [[nodiscard]] bool finer_than_bytes(const QuantizedLayer& layer) const {
     return plan_.weights.at(layer.weight).params.grid.bits > 8 ||
            plan_.activations.at(layer.input).params.grid.bits > 8;
@@ -345,7 +351,7 @@ class Planner {
       const QuantizedLayer& layer = layers[index];
       WeightOptions options = settings_.weight;
       if (const auto bits = bits_.of_weight(layer.node)) options.grid.bits = *bits;
-      if (options.axis >= 0) options.axis = layer.axis;
+      if (options.axis >= 0) options.axis = has_one_scale(layer) ? -1 : layer.axis;
       plans[index] =
           plan_weight(graph_.find_value(layer.weight)->constant(), layer.weight, options);
     });

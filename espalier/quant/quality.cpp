@@ -6,6 +6,7 @@
 #include <ATen/TensorOperators.h>
 
 #include "espalier/quant/distribution.h"
+#include "espalier/tensor/worker_threads.h"
 
 namespace espalier::quant {
 
@@ -23,10 +24,15 @@ Quality quality_of(const Histogram& histogram, const tensor::QuantParams& params
           .clipped = distribution.count() > 0 ? std::max(outside, 0.0) / distribution.count() : 0};
 }
 
+double energy_of(const Tensor& values) {
+  const tensor::OneIntraThread one;  // sums in another order would differ in the last bits
+  return values.to(at::kDouble).square().sum().item<double>();
+}
+
 double sqnr_db(const Tensor& values, const tensor::QuantParams& params) {
   const Tensor exact = values.to(at::kDouble);
   const Tensor error = tensor::fake_quantize(values, params).to(at::kDouble) - exact;
-  return decibels(exact.square().sum().item<double>(), error.square().sum().item<double>());
+  return decibels(energy_of(exact), energy_of(error));
 }
 
 }  // namespace espalier::quant

@@ -20,7 +20,10 @@ inline constexpr double kMaxSqnrDb = 200.0;
 /// Ratio of energies in decibels, within +-kMaxSqnrDb.
 [[nodiscard]] double decibels(double signal, double error);
 
-/// The same for a tensor at hand (weights), from its elements.
+/// Sum of squares in double: the same bits for any number of threads.
+[[nodiscard]] double energy_of(const Tensor& values);
+
+/// Signal to quantization noise of a tensor at hand (weights), from its elements.
 [[nodiscard]] double sqnr_db(const Tensor& values, const tensor::QuantParams& params);
 
 }  // namespace espalier::quant

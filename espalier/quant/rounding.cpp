@@ -146,8 +146,7 @@ void round_layer(const Candidate& candidate, const ir::Graph& graph, const Layer
   report.layers.push_back(
       {.node = candidate.node->name(), .before = errors.before, .after = errors.after});
   const Tensor error = weight.to(at::kFloat) - rounded_weight(weight, entry);
-  entry.sqnr_db = decibels(weight.to(at::kDouble).square().sum().item<double>(),
-                           error.to(at::kDouble).square().sum().item<double>());
+  entry.sqnr_db = decibels(energy_of(weight), energy_of(error));
   if (candidate.bias.empty()) return;
   const Tensor rows = error.movedim(axis, 0);
   const std::int64_t groups = moments.mean.size(0);

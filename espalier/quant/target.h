@@ -41,6 +41,7 @@ struct OpRule {
   bool quantized_output = false;
   Condition condition = Condition::Always;
   std::string_view reason = {};  ///< why Float, or why float where the condition is not met
+  bool one_scale = false;        ///< a layer's weight has one scale, unless the user says otherwise
 };
 
 /// Number formats of a target.

@@ -73,11 +73,15 @@ constexpr std::array kOnnxRuntimeRules{
     OpRule{"BatchNormalization", Float, false, {}, "it could not be folded into a layer"},
 };
 
+// With a scale for each channel OpenVINO computes a transposed convolution in float, and whatever
+// precedes and follows it too.
+constexpr OpRule kTransposed{"ConvTranspose", Weighted, false, Condition::Image, kOneAxis, true};
+
 // One file for ONNX Runtime and OpenVINO: as ONNX Runtime, except for what OpenVINO needs: one
 // scale on all inputs of a concatenation, and no integers where it computes them wrongly.
 constexpr std::array kX86Rules{
     OpRule{"Conv", Weighted, true, Condition::Image, kOneAxis},
-    OpRule{"ConvTranspose", Weighted, false, Condition::Image, kOneAxis},
+    kTransposed,
     OpRule{"Concat", SharedScale, true, kInner},
 };
 
@@ -85,7 +89,7 @@ constexpr std::array kX86Rules{
 // float where no quantizer follows.
 constexpr std::array kOpenVinoRules{
     OpRule{"Conv", Weighted, false, Condition::Image, kOneAxis},
-    OpRule{"ConvTranspose", Weighted, false, Condition::Image, kOneAxis},
+    kTransposed,
     OpRule{"Add", Quantized},
     OpRule{"Mul", Quantized},
     OpRule{"Sub", Quantized},

@@ -183,7 +183,7 @@ EvaluationResult evaluate_model(const EvaluationRequest& request) {
     const std::vector<Tensor> inputs{batch->images};
     const Tensor scores = train::class_scores(judged_output(run(inputs)));
     check_scores(scores, request);
-    data::check_labels(*batch, scores.size(1));
+    data::check_labels(*batch, scores.size(1), &loader.dataset());
     if (result.images == 0) warn_about_classes(loader.dataset(), scores.size(1));
     for (const train::TopK& metric : request.metrics) {
       if (metric.k > scores.size(1)) continue;

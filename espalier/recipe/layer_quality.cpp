@@ -10,6 +10,7 @@
 #include "espalier/exec/program.h"
 #include "espalier/ops/cost.h"
 #include "espalier/ops/facts.h"
+#include "espalier/quant/quality.h"
 
 namespace espalier::recipe {
 namespace {
@@ -17,8 +18,8 @@ namespace {
 /// Nothing when they are equal.
 std::optional<double> sqnr_db(const Tensor& exact, const Tensor& approximate) {
   const Tensor reference = exact.to(at::kDouble);
-  const double noise = (reference - approximate.to(at::kDouble)).square().sum().item<double>();
-  const double signal = reference.square().sum().item<double>();
+  const double noise = quant::energy_of(reference - approximate.to(at::kDouble));
+  const double signal = quant::energy_of(reference);
   if (noise <= 0) return std::nullopt;
   if (signal <= 0) return 0;
   return 10 * std::log10(signal / noise);

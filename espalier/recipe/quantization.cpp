@@ -27,6 +27,7 @@
 #include "espalier/passes/pipelines.h"
 #include "espalier/quant/bias_correction.h"
 #include "espalier/quant/planner.h"
+#include "espalier/quant/quality.h"
 #include "espalier/quant/rounding.h"
 #include "espalier/quant/target.h"
 #include "espalier/recipe/batches.h"
@@ -138,8 +139,8 @@ quant::PlanError output_error(const ir::Graph& prepared, const QuantizationData&
     double noise = 0;
     double signal = 0;
     for (std::size_t index = 0; index < outputs.size(); ++index) {
-      noise += (outputs[index] - expected[index]).to(at::kDouble).square().sum().item<double>();
-      signal += expected[index].to(at::kDouble).square().sum().item<double>();
+      noise += quant::energy_of(outputs[index] - expected[index]);
+      signal += quant::energy_of(expected[index]);
     }
     return signal > 0 ? noise / signal : noise;
   };

@@ -151,9 +151,7 @@ TEST_F(BadInput, ImagesAndLabels) {
   expect_refused(evaluate("cut.ppm 1\n", "error"), 2, "list.txt:2 'cut.ppm'");
   expect_refused(evaluate("text.jpg 1\n", "error"), 2,
                  "list.txt:2 'text.jpg': the file is no image: got unknown content");
-  expect_refused(evaluate("a.ppm 3\n", "error"), 2,
-                 "a label is outside the classes of the model: sample 1 of the data set: got 3, "
-                 "expected 0 to 2");
+  expect_refused(evaluate("a.ppm 3\n", "error"), 2, "list.txt:2 'a.ppm': got 3, expected 0 to 2");
   for (const char* line : {"no_label\n", "gone.ppm 1\n", "cut.ppm 1\n", "text.jpg 1\n"}) {
     const Finished skipped = evaluate(line, "skip");
     EXPECT_EQ(skipped.code, 0) << skipped.err;

@@ -77,6 +77,7 @@ TEST(Verdict, TellsWhenMoreImagesCouldDecideOtherwise) {
   EngineReport report = sound_report();
   report.images = 50;
   report.agreement = 0.94;
+  report.different = 3;
   judge(report, {});
   // Wilson's interval of 47 out of 50.
   EXPECT_THAT(
@@ -86,6 +87,7 @@ TEST(Verdict, TellsWhenMoreImagesCouldDecideOtherwise) {
   report = sound_report();
   report.images = 5000;
   report.agreement = 0.94;
+  report.different = 300;
   judge(report, {});
   EXPECT_THAT(report.failures, ElementsAre(testing::Not(HasSubstr("more would tell"))));
 }
@@ -94,9 +96,21 @@ TEST(Verdict, OneOfSeveralPredictionsIsNoEvidenceButANote) {
   EngineReport report = sound_report();
   report.images = 4;
   report.agreement = 0.75;
+  report.different = 1;
   judge(report, {.max_drop = 100});
   EXPECT_THAT(report.failures, IsEmpty());
   EXPECT_THAT(report.notes, ElementsAre(HasSubstr("one of 4 predictions differs")));
+}
+
+TEST(Verdict, ManyPixelsOfOneImageAreEvidence) {
+  EngineReport report = sound_report();
+  report.images = 2;
+  report.agreement = 0.6;
+  report.different = 800;
+  judge(report, {});
+  EXPECT_THAT(report.failures, ElementsAre("predictions equal to the float model's: got 60.00 %, "
+                                           "expected at least 95.00 %"));
+  EXPECT_THAT(report.notes, IsEmpty());
 }
 
 TEST(Verdict, TheOnlyPredictionMustBeRight) {

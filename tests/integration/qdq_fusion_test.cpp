@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "espalier/deploy/engine.h"
+#include "espalier/deploy/integer_share.h"
 #include "espalier/onnx/codec.h"
 #include "espalier/passes/drop_clip_bounds.h"
 #include "espalier/passes/insert_fake_quantize.h"
@@ -231,6 +232,28 @@ TEST_P(QdqFusion, RunsAsTheTableSays) {
   const Tensor actual = model->run(inputs).at(0);
   const double distance = (actual - expected).norm().item<double>();
   EXPECT_LE(distance, 0.05 * expected.norm().item<double>());
+}
+
+TEST(QdqInOpenVino, TransposedConvolutionsWithOneScaleLeaveTheirNeighboursInIntegers) {
+  ir::Graph graph = passes_test::graph_of(
+      "g (float[1,3,16,16] x, float[16,3,3,3] w, float[16] b, float[16,16,2,2] u,"
+      " float[16,16,3,3] v, float[16] d) => (float[1,16,32,32] y)"
+      " { c = Conv<pads=[1,1,1,1]>(x, w, b) r = Relu(c) t = ConvTranspose<strides=[2,2]>(r, u)"
+      "   s = Relu(t) q = Conv<pads=[1,1,1,1]>(s, v, d) y = Relu(q) }");
+  quant::QuantPlan plan =
+      passes_test::plan_for(graph, {.values = {"x"}, .non_negative = {"r", "s", "y"}});
+  tensor::QuantParams& weight = plan.weights.at("u").params;
+  weight.scale = {*std::ranges::max_element(weight.scale)};
+  weight.zero_point = {0};
+  weight.axis = -1;
+  passes_test::apply(passes::insert_fake_quantize(plan), graph);
+  passes_test::apply(passes::lower_to_qdq(plan), graph);
+  const auto model =
+      deploy::open_engine("openvino").load(onnx::encode(graph), {.threads = 1, .inspect = true});
+  (void)model->run(std::vector<Tensor>{kit::random_tensor({1, 3, 16, 16}, 5)});
+  for (const deploy::MacNode& node : deploy::attribute_macs(graph, model->layers()).nodes) {
+    EXPECT_EQ(node.integer, node.op == "Conv") << node.name << ": " << node.layer;
+  }
 }
 
 TEST(QdqPrecision, SixteenBitsOfBothFactorsKeepTheirBiases) {

@@ -52,6 +52,24 @@ TEST(Planner, MakesAWholePlan) {
   EXPECT_EQ(plan.activations.at("p"), plan.activations.at("f"));
 }
 
+TEST(Planner, TransposedConvolutionsHaveOneScaleWhereOpenVinoRuns) {
+  const ir::Graph graph = graph_of(
+      "g (float[N,3,8,8] x, float[8,3,3,3] w, float[8] b, float[8,4,2,2] v) => (float[N,4,14,14] y)"
+      " { c = Conv(x, w, b) t = ConvTranspose<strides=[2,2]>(c, v) r = Relu(t) y = Neg(r) }");
+  const auto has_scales = [&](const std::string& target, std::optional<bool> asked) {
+    const PlanOptions options{.target = target, .per_channel = asked, .float_mac_share = 0};
+    const QuantPlan plan = make_plan(graph, calibrated(graph, target), options);
+    EXPECT_TRUE(asked == false || plan.weights.at("w").params.per_channel()) << target;
+    return plan.weights.at("v").params.per_channel();
+  };
+  EXPECT_FALSE(has_scales("x86", std::nullopt));
+  EXPECT_FALSE(has_scales("openvino", std::nullopt));
+  EXPECT_TRUE(has_scales("onnxruntime", std::nullopt));
+  EXPECT_TRUE(has_scales("tensorrt", std::nullopt));
+  EXPECT_TRUE(has_scales("x86", true)) << "the user said so";
+  EXPECT_FALSE(has_scales("onnxruntime", false));
+}
+
 TEST(Planner, IsAPureFunction) {
   EXPECT_EQ(plan_with({}), plan_with({}));
 }

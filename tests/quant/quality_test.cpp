@@ -1,7 +1,9 @@
 #include "espalier/quant/quality.h"
 
 #include <cmath>
+#include <set>
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include "espalier/quant/distribution.h"
@@ -43,6 +45,19 @@ TEST(Quality, IsBoundedWhereNothingIsLost) {
   EXPECT_EQ(decibels(1, 0), kMaxSqnrDb);
   EXPECT_EQ(decibels(0, 1), -kMaxSqnrDb);
   EXPECT_NEAR(decibels(100, 1), 20, 1e-12);
+}
+
+TEST(Quality, EnergyDoesNotDependOnTheThreads) {
+  const Tensor values = kit::random_tensor({64, 64, 3, 9}, 3, {.normal = true});
+  const int before = at::get_num_threads();
+  std::set<double> found;
+  for (const int threads : {1, 2, 3, 5}) {
+    at::set_num_threads(threads);
+    found.insert(energy_of(values));
+  }
+  at::set_num_threads(before);
+  EXPECT_EQ(found.size(), 1U);
+  EXPECT_NEAR(*found.begin() / static_cast<double>(values.numel()), 1, 0.05);
 }
 
 TEST(Quality, MeasuresWeights) {

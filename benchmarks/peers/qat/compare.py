@@ -1,5 +1,5 @@
-"""Steps of quantization-aware training against the same tool's float step: Espalier and others, each
-side in processes that take turns. Prints a table and writes a JSON file."""
+"""Steps of quantization-aware training against the same tool's float step: Espalier and others,
+each side in processes that take turns. Prints a table and writes a JSON file."""
 
 import argparse
 import importlib.metadata
@@ -51,7 +51,7 @@ def main():
     sides |= {(tool, "QAT"): theirs(arguments, tool) for tool in PEERS}
     rounds = [{side: run(command) for side, command in sides.items()}
               for _ in range(arguments.rounds)]
-    print("| tool | float step, ms | QAT step, ms | ratio (least, most) | peak memory, MiB (float) |")
+    print("| tool | float step, ms | QAT step, ms | ratio (least, most) | peak MiB (float) |")
     print("|---|---|---|---|---|")
     rows = []
     for tool in ("Espalier", *PEERS):

@@ -18,6 +18,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "espalier/base/check.h"
+#include "espalier/exec/kernel.h"
 #include "espalier/exec/kernels/cuda/launch.h"
 #include "espalier/exec/kernels/cuda/module.h"
 #include "espalier/exec/kernels/memory_view.h"
@@ -365,10 +366,11 @@ std::vector<simd::Extremes> run_forward(const Tensor& input, const Forms& forms,
              : forward_fused<simd::BFloat16>(input, forms, buffers, axis);
 }
 
+/// `result`: undefined, or the gradient itself, which is then written over.
 SumsList run_backward(const Tensor& gradient, const Tensor& input, ForwardBuffers& kept,
                       const Forms& forms, Tensor& result, std::int64_t axis) {
   if (!is_fused(gradient)) return backward_composed(gradient, input, forms, result, axis);
-  result = at::empty_like(gradient);
+  if (!result.defined()) result = at::empty_like(gradient);
   if (gradient.numel() == 0) return SumsList(forms.size());
   if (const cuda::Module* module = gpu_loops(gradient)) {
     const cuda::Buffers bits{.output = {}, .inside = kept.inside, .above = kept.above};
@@ -451,35 +453,43 @@ Tensor as_gradient(const std::vector<double>& values, const Tensor& like) {
   return at::tensor(values).to(like.scalar_type()).reshape(like.sizes());
 }
 
+/// What autograd passes on as it is.
+struct QuantizeJob {
+  QuantizerStep& step;
+  const QuantizeOptions& options;
+  Quantized& result;  ///< gets codes and form where they are wanted
+};
+
 class TrainedQuantizer : public torch::autograd::Function<TrainedQuantizer> {
  public:
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context,
                                                 const Tensor& input, const Tensor& scale,
                                                 const std::optional<Tensor>& state,
-                                                QuantizerStep* step, const QuantizeOptions* options,
-                                                Quantized* result) {
+                                                const QuantizeJob* job) {
+    QuantizerStep& step = job->step;
+    const QuantizeOptions& options = job->options;
     auto memory = c10::make_intrusive<Memory>();
-    memory->kept = what_to_keep(*step, input);
-    memory->settings = step->settings();
-    memory->learns = step->learns();
-    memory->elements = elements_per_scale(step->settings(), input, scale.numel());
+    memory->kept = what_to_keep(step, input);
+    memory->settings = step.settings();
+    memory->learns = step.learns();
+    memory->elements = elements_per_scale(step.settings(), input, scale.numel());
     memory->strides = input.strides().vec();
     const bool masks = memory->kept == Memory::Kept::Masks;
     const bool keep_input = memory->kept == Memory::Kept::Input;
-    memory->rectify = options->rectify;
-    const ForwardBuffers buffers = quantize(input, *step, memory->forms,
-                                            {.codes = options->want_codes,
+    memory->rectify = options.rectify;
+    const ForwardBuffers buffers = quantize(input, step, memory->forms,
+                                            {.codes = options.want_codes,
                                              .inside = masks,
                                              .above = masks && memory->learns,
-                                             .rectify = options->rectify,
-                                             .overwrite = options->overwrite && !keep_input});
+                                             .rectify = options.rectify,
+                                             .overwrite = options.overwrite && !keep_input});
     memory->tensors = {.scale = scale.detach(),
-                       .zero_point = step->tensors().zero_point.detach().clone(),
+                       .zero_point = step.tensors().zero_point.detach().clone(),
                        .state = state.value_or(Tensor())};
     context->save_for_backward({keep_input ? input : Tensor(), buffers.inside, buffers.above});
-    if (options->want_codes) {
-      result->codes = buffers.codes;
-      result->form = form_tensor(memory->forms.front());
+    if (options.want_codes) {
+      job->result.codes = buffers.codes;
+      job->result.form = form_tensor(memory->forms.front());
     }
     context->saved_data["memory"] = c10::IValue::make_capsule(std::move(memory));
     return {buffers.output};
@@ -495,7 +505,10 @@ class TrainedQuantizer : public torch::autograd::Function<TrainedQuantizer> {
       return result;
     }
     const torch::autograd::variable_list saved = context->get_saved_variables();
-    const Tensor gradient = with_strides(gradients[0], memory.strides);
+    const Tensor incoming = std::move(gradients[0]);
+    const bool same_order = incoming.strides() == at::IntArrayRef(memory.strides);
+    if (incoming.is_cpu() && same_order && may_overwrite(incoming)) result[0] = incoming;
+    const Tensor gradient = with_strides(incoming, memory.strides);
     ForwardBuffers kept{.output = {},
                         .codes = {},
                         .inside = saved[1],
@@ -512,7 +525,7 @@ class TrainedQuantizer : public torch::autograd::Function<TrainedQuantizer> {
   }
 
  private:
-  static constexpr std::size_t kNumArguments = 6;
+  static constexpr std::size_t kNumArguments = 4;
 };
 
 /// How a differentiable function takes a tensor that may be left out.
@@ -574,8 +587,8 @@ Quantized train_quantize(const Tensor& input, QuantizerStep step, const Quantize
       (source.requires_grad() || wants_gradient(tensors.scale) || wants_gradient(tensors.state));
   if (differentiate) {
     Quantized result;
-    result.value = TrainedQuantizer::apply(source, tensors.scale, given(tensors.state), &step,
-                                           &options, &result)[0];
+    const QuantizeJob job{.step = step, .options = options, .result = result};
+    result.value = TrainedQuantizer::apply(source, tensors.scale, given(tensors.state), &job)[0];
     return result;
   }
   const c10::AutoGradMode no_gradients(false);

@@ -55,7 +55,7 @@ struct ForwardRun {
   bool rectify = false;            ///< max(input, 0) is quantized; what it cut is not `inside`
 };
 
-/// Arrays of one backward block: result = gradient inside, 0 outside.
+/// Arrays of one backward block: result = gradient inside, 0 outside. `result` may be `gradient`.
 template <typename Element>
 struct BackwardRun {
   const Element* gradient = nullptr;
@@ -72,7 +72,7 @@ template <typename Element>
 struct RowsRun {
   const Element* input = nullptr;
   const Element* gradient = nullptr;  ///< backward only
-  Element* result = nullptr;          ///< output or input gradient
+  Element* result = nullptr;          ///< output or input gradient; may be `gradient`
   std::size_t rows = 0;               ///< backward: at most kReductionRows
   std::size_t channels = 0;
   const float* scales = nullptr;
