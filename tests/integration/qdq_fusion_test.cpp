@@ -234,7 +234,7 @@ TEST_P(QdqFusion, RunsAsTheTableSays) {
   EXPECT_LE(distance, 0.05 * expected.norm().item<double>());
 }
 
-TEST(QdqInOpenVino, TransposedConvolutionsWithOneScaleLeaveTheirNeighboursInIntegers) {
+TEST(QdqInOpenVino, TransposedConvolutionsWithOneScaleAndTheirNeighboursAreIntegers) {
   ir::Graph graph = passes_test::graph_of(
       "g (float[1,3,16,16] x, float[16,3,3,3] w, float[16] b, float[16,16,2,2] u,"
       " float[16,16,3,3] v, float[16] d) => (float[1,16,32,32] y)"
@@ -252,7 +252,7 @@ TEST(QdqInOpenVino, TransposedConvolutionsWithOneScaleLeaveTheirNeighboursInInte
       deploy::open_engine("openvino").load(onnx::encode(graph), {.threads = 1, .inspect = true});
   (void)model->run(std::vector<Tensor>{kit::random_tensor({1, 3, 16, 16}, 5)});
   for (const deploy::MacNode& node : deploy::attribute_macs(graph, model->layers()).nodes) {
-    EXPECT_EQ(node.integer, node.op == "Conv") << node.name << ": " << node.layer;
+    EXPECT_TRUE(node.integer) << node.name << ": " << node.layer;
   }
 }
 

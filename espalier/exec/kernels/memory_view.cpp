@@ -1,5 +1,6 @@
 #include "espalier/exec/kernels/memory_view.h"
 
+#include <ATen/ops/empty.h>
 #include <ATen/ops/empty_strided.h>
 
 namespace espalier::exec {
@@ -27,6 +28,14 @@ bool is_viewable(const Tensor& tensor) {
 Tensor with_strides(const Tensor& tensor, at::IntArrayRef strides) {
   if (tensor.strides() == strides) return tensor;
   return at::empty_strided(tensor.sizes(), strides, tensor.options()).copy_(tensor);
+}
+
+Tensor share_memory(const Tensor& tensor) {
+  Tensor shared = at::empty({0}, tensor.options());
+  shared.unsafeGetTensorImpl()->set_storage_keep_dtype(tensor.storage());
+  shared.unsafeGetTensorImpl()->set_storage_offset(tensor.storage_offset());
+  shared.unsafeGetTensorImpl()->set_sizes_and_strides(tensor.sizes(), tensor.strides());
+  return shared;
 }
 
 }  // namespace espalier::exec

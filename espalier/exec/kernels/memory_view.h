@@ -23,4 +23,7 @@ struct MemoryView {
 /// The tensor, copied unless its strides are these already.
 [[nodiscard]] Tensor with_strides(const Tensor& tensor, at::IntArrayRef strides);
 
+/// Another tensor on the same memory, of which autograd knows nothing.
+[[nodiscard]] Tensor share_memory(const Tensor& tensor);
+
 }  // namespace espalier::exec

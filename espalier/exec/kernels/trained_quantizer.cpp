@@ -412,15 +412,6 @@ struct ForwardRequest {
   bool overwrite = false;
 };
 
-/// Another tensor on the same memory, of which autograd knows nothing.
-Tensor share_memory(const Tensor& tensor) {
-  Tensor shared = at::empty({0}, tensor.options());
-  shared.unsafeGetTensorImpl()->set_storage_keep_dtype(tensor.storage());
-  shared.unsafeGetTensorImpl()->set_storage_offset(tensor.storage_offset());
-  shared.unsafeGetTensorImpl()->set_sizes_and_strides(tensor.sizes(), tensor.strides());
-  return shared;
-}
-
 ForwardBuffers quantize(const Tensor& input, QuantizerStep& step, Forms& forms,
                         const ForwardRequest& request) {
   const std::int64_t axis = step.settings().axis;
