@@ -11,6 +11,7 @@
 #include <ATen/ops/clamp.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/isnan.h>
 #include <ATen/ops/round.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/where.h>
@@ -175,6 +176,10 @@ void forward_rows(const Tensor& input, const Forms& forms, ForwardBuffers& buffe
   });
 }
 
+Tensor is_number(const Tensor& values) {
+  return at::isnan(values).logical_not();
+}
+
 /// Extremes along every axis but one.
 std::vector<simd::Extremes> extremes_of(const Tensor& input, std::int64_t axis) {
   std::vector<std::int64_t> axes;
@@ -183,7 +188,7 @@ std::vector<simd::Extremes> extremes_of(const Tensor& input, std::int64_t axis) 
   }
   const Tensor wide = input.detach().to(at::kCPU, at::kFloat);
   const float infinity = std::numeric_limits<float>::infinity();
-  const Tensor number = wide == wide;
+  const Tensor number = is_number(wide);
   const Tensor low = at::amin(at::where(number, wide, infinity), axes).reshape({-1}).contiguous();
   const Tensor high = at::amax(at::where(number, wide, -infinity), axes).reshape({-1}).contiguous();
   std::vector<simd::Extremes> extremes(static_cast<std::size_t>(low.numel()));
@@ -290,7 +295,7 @@ struct Broadcast {
     scale = at::tensor(arrays.scales).to(like.device(), type).reshape(sizes);
     zero = at::tensor(arrays.zeros).to(like.device(), type).reshape(sizes);
     const Tensor quotient = like.to(type) / scale;
-    number = at::where(quotient == quotient, quotient, 0.0);
+    number = at::where(is_number(quotient), quotient, 0.0);
     code = at::round(number) + zero;
     clamped = at::clamp(code, forms.front().low, forms.front().high);
   }
@@ -304,7 +309,7 @@ struct Broadcast {
 Tensor forward_composed(const Tensor& input, const Forms& forms, std::int64_t axis) {
   const Broadcast lanes(forms, input, axis);
   const Tensor value = ((lanes.clamped - lanes.zero) * lanes.scale).to(input.scalar_type());
-  return at::where(input == input, value, input);
+  return at::where(is_number(input), value, input);
 }
 
 SumsList backward_composed(const Tensor& gradient, const Tensor& input, const Forms& forms,
