@@ -85,6 +85,15 @@ void add_verify_bounds(CLI::App& app, recipe::VerifyConfig& config) {
                  "Least signal to noise in dB of outputs that hold no classes")
       ->check(number_between(0.0, 200.0))
       ->capture_default_str();
+  app.add_option_function<std::string>(
+         "--outputs",
+         [&config](const std::string& meaning) {
+           if (meaning == "values") config.outputs = deploy::OutputMeaning::Values;
+         },
+         "auto: outputs are scores of classes where their shape is; values: none is (they are "
+         "images, for example), and --min-sqnr judges them")
+      ->check(CLI::IsMember({"auto", "values"}))
+      ->default_str("auto");
   app.add_option("--min-integer-share", config.min_integer_mac_share,
                  "Least share of MACs done in integers")
       ->check(number_between(0.0, 1.0))

@@ -12,8 +12,6 @@
 namespace espalier::cli {
 namespace {
 
-constexpr std::int64_t kVersion = 1;
-
 void check_version(const report::Json& json, const std::filesystem::path& source) {
   const bool is_object = json.is_object();
   const report::Json* version = is_object ? json.find("version") : nullptr;
@@ -22,11 +20,11 @@ void check_version(const report::Json& json, const std::filesystem::path& source
                            .where = source.string(),
                            .expected = "an object with the member 'version'"});
   }
-  if (version->as_integer() <= kVersion) return;
+  if (version->as_integer() <= recipe::kReportVersion) return;
   throw base::UserError({.what = "the report was written by a later Espalier",
                          .where = source.string(),
                          .got = fmt::format("version {}", version->as_integer()),
-                         .expected = fmt::format("at most {}", kVersion)});
+                         .expected = fmt::format("at most {}", recipe::kReportVersion)});
 }
 
 struct Texts {

@@ -42,7 +42,8 @@ Loaded load(const BenchSubject& subject, const BenchOptions& options) {
   loaded.engine = &options.open(subject.engine);
   const ir::Graph graph = onnx::decode(subject.bytes, {.name = subject.model});
   loaded.inputs = random_inputs(graph, options.batch, options.unknown_size, options.seed);
-  loaded.model = loaded.engine->load(subject.bytes, {.threads = options.threads});
+  loaded.model =
+      load_named(*loaded.engine, subject.model, subject.bytes, {.threads = options.threads});
   return loaded;
 }
 

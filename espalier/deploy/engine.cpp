@@ -52,4 +52,13 @@ Engine& open_engine(std::string_view name) {
   return engine;
 }
 
+std::unique_ptr<EngineModel> load_named(Engine& engine, const std::string& name,
+                                        std::string_view model, const EngineOptions& options) {
+  try {
+    return engine.load(model, options);
+  } catch (const base::UserError& error) {
+    throw base::UserError(fmt::format("'{}': {}", name, error.what()));
+  }
+}
+
 }  // namespace espalier::deploy

@@ -60,4 +60,9 @@ void check_engine_names(const std::vector<std::string>& names);
 /// The engine lives as long as the process.
 [[nodiscard]] Engine& open_engine(std::string_view name);
 
+/// Engine::load, whose errors name the model as the user does.
+[[nodiscard]] std::unique_ptr<EngineModel> load_named(Engine& engine, const std::string& name,
+                                                      std::string_view model,
+                                                      const EngineOptions& options);
+
 }  // namespace espalier::deploy

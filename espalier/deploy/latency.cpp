@@ -114,4 +114,26 @@ LatencyRatio paired_ratio(const LatencySummary& numerator, const LatencySummary&
           .interval = count >= kLeastRounds};
 }
 
+LatencyPair measure_pair(const LatencySubject& first, const LatencySubject& second,
+                         const LatencyOptions& options, double most_seconds) {
+  constexpr int kMore = 4;
+  constexpr int kMost = kMore * kMore;
+  const std::function<double()> now_ms = options.now_ms ? options.now_ms : steady_ms;
+  const LatencySubject subjects[] = {first, second};
+  LatencyOptions attempt = options;
+  while (true) {
+    const double start = now_ms();
+    std::vector<LatencySummary> times = measure_interleaved(subjects, attempt);
+    const double seconds = (now_ms() - start) / 1000;
+    const LatencyRatio ratio = paired_ratio(times[0], times[1]);
+    const bool undecided = ratio.interval && ratio.low <= 1 && ratio.high > 1;
+    const bool affordable =
+        attempt.rounds < kMost * options.rounds && kMore * seconds < most_seconds;
+    if (!undecided || !affordable) {
+      return {.first = std::move(times[0]), .second = std::move(times[1]), .ratio = ratio};
+    }
+    attempt.rounds *= kMore;
+  }
+}
+
 }  // namespace espalier::deploy

@@ -49,6 +49,19 @@ struct LatencyRatio {
 [[nodiscard]] LatencyRatio paired_ratio(const LatencySummary& numerator,
                                         const LatencySummary& denominator);
 
+/// Two subjects and how their times compare.
+struct LatencyPair {
+  LatencySummary first;
+  LatencySummary second;
+  LatencyRatio ratio;  ///< first / second
+};
+
+/// Times two subjects. Where the interval of their ratio holds 1, which is then undecided, they are
+/// timed anew with four times as many rounds, at most twice, as far as that takes less than
+/// `most_seconds`.
+[[nodiscard]] LatencyPair measure_pair(const LatencySubject& first, const LatencySubject& second,
+                                       const LatencyOptions& options, double most_seconds = 10);
+
 /// Quantile by linear interpolation between order statistics (Hyndman and Fan's definition 7).
 /// `sorted` ascending and not empty.
 [[nodiscard]] double quantile(std::span<const double> sorted, double share);

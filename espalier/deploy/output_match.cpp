@@ -22,7 +22,7 @@ void OutputMatch::add(std::span<const Tensor> reference, std::span<const Tensor>
         "output {} cannot be compared: got {} [{}], expected {} [{}]", index, got.dtype().name(),
         fmt::join(got.sizes(), ", "), expected.dtype().name(), fmt::join(expected.sizes(), ", "));
     Output& output = outputs_.at(index);
-    output.kind = output_kind(expected);
+    output.kind = output_kind(expected, meaning_);
     output.agreement.add(expected, got, output.kind);
     output.noise.add({&expected, 1}, {&got, 1});
   }

@@ -13,6 +13,8 @@ namespace espalier::deploy {
 /// How near test outputs are to reference outputs, over batches: every output by its kind.
 class OutputMatch {
  public:
+  explicit OutputMatch(OutputMeaning meaning = OutputMeaning::ByShape) : meaning_(meaning) {}
+
   /// Throws UserError that names the output when their number, shapes or kinds differ, or change
   /// from batch to batch.
   void add(std::span<const Tensor> reference, std::span<const Tensor> test);
@@ -34,6 +36,7 @@ class OutputMatch {
   /// The output with the least share of equal predictions; null when none holds classes.
   [[nodiscard]] const Output* worst_classes() const;
 
+  OutputMeaning meaning_;
   std::vector<Output> outputs_;
 };
 

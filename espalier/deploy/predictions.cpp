@@ -24,7 +24,8 @@ bool is_class_vector(const Tensor& output) {
 
 }  // namespace
 
-OutputKind output_kind(const Tensor& output) {
+OutputKind output_kind(const Tensor& output, OutputMeaning meaning) {
+  if (meaning == OutputMeaning::Values) return OutputKind::Values;
   if (!output.is_floating_point()) return OutputKind::Labels;
   if (is_class_vector(output) && output.size(1) > 1) return OutputKind::Scores;
   if (output.dim() == 4 && output.size(1) > 1) return OutputKind::DenseScores;

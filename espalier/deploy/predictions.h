@@ -18,7 +18,14 @@ enum class OutputKind {
   Values        ///< anything else: compared by its error only
 };
 
-[[nodiscard]] OutputKind output_kind(const Tensor& output);
+/// How outputs are to be read: a shape alone does not tell an image from scores of its pixels.
+enum class OutputMeaning {
+  ByShape,  ///< as OutputKind says
+  Values    ///< all are plain values
+};
+
+[[nodiscard]] OutputKind output_kind(const Tensor& output,
+                                     OutputMeaning meaning = OutputMeaning::ByShape);
 
 /// Classes as int64: the first largest score along axis 1, or the labels. Undefined for Values.
 [[nodiscard]] Tensor predictions(const Tensor& output, OutputKind kind);

@@ -1,7 +1,6 @@
 #include "espalier/deploy/verify.h"
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -63,7 +62,10 @@ std::string with_names(std::string_view bytes, const ir::Graph& graph) {
 class EngineCheck {
  public:
   EngineCheck(const VerifyRequest& request, const Files& files, std::string name)
-      : request_(request), files_(files) {
+      : request_(request),
+        files_(files),
+        match_(request.outputs),
+        simulation_match_(request.outputs) {
     report_.name = std::move(name);
     usable_ = attempt(report_.failures, "open", [&] {
       engine_ = &request_.open(report_.name);
@@ -132,7 +134,7 @@ class EngineCheck {
                       [&] { match_.add(expected, outputs); });
     if (!usable_) return;
     noise_.add(expected, outputs);
-    kind_ = output_kind(expected.front());
+    kind_ = output_kind(expected.front(), request_.outputs);
     if (kind_ == OutputKind::Scores && batch.labels.defined()) {
       data::check_labels(batch, expected.front().size(1));
     }
@@ -157,25 +159,13 @@ class EngineCheck {
   void measure_latency(const std::vector<Tensor>& inputs) {
     if (!usable_ || request_.latency_rounds <= 0) return;
     usable_ = attempt(report_.failures, "measure the latency", [&] {
-      const std::vector<LatencySubject> subjects = {
-          {.name = "float", .run = [&] { (void)float_model_->run(inputs); }},
-          {.name = "INT8", .run = [&] { (void)quantized_model_->run(inputs); }}};
-      std::vector<LatencySummary> times;
-      // Where the interval holds both answers, more rounds may decide, as far as they take seconds.
-      constexpr int kMore = 4;
-      constexpr double kMostSeconds = 10;
-      double seconds = 0;
-      for (int rounds = request_.latency_rounds; seconds * kMore < kMostSeconds; rounds *= kMore) {
-        const auto start = std::chrono::steady_clock::now();
-        times = measure_interleaved(subjects, {.rounds = rounds});
-        seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-        report_.speedup = paired_ratio(times[0], times[1]);
-        const LatencyRatio& ratio = *report_.speedup;
-        if (!ratio.interval || ratio.low > 1 || ratio.high <= 1) break;
-        if (rounds >= kMore * kMore * request_.latency_rounds) break;
-      }
-      report_.float_latency = std::move(times[0]);
-      report_.latency = std::move(times[1]);
+      LatencyPair times =
+          measure_pair({.name = "float", .run = [&] { (void)float_model_->run(inputs); }},
+                       {.name = "INT8", .run = [&] { (void)quantized_model_->run(inputs); }},
+                       {.rounds = request_.latency_rounds});
+      report_.float_latency = std::move(times.first);
+      report_.latency = std::move(times.second);
+      report_.speedup = times.ratio;
     });
   }
 

@@ -51,6 +51,7 @@ struct VerifyRequest {
   std::function<NextBatch()> batches = {};
   std::vector<std::string> engines = {"onnxruntime", "openvino"};
   VerifyBounds bounds = {};
+  OutputMeaning outputs = OutputMeaning::ByShape;
   /// Engines that the file is made for; in others integers and speed are reported, not judged.
   /// Nothing: all.
   std::optional<std::vector<std::string>> integer_engines = std::nullopt;

@@ -10,4 +10,8 @@ namespace espalier::passes {
 ///          number of the type, or infinity.
 [[nodiscard]] Pass clip_to_relu();
 
+/// Turns every Clip of floating point values from the constant 0 on that `fits` into Relu; their
+/// number.
+std::size_t turn_clips_into_relu(ir::Graph& graph, bool (*fits)(const ir::Node& clip));
+
 }  // namespace espalier::passes

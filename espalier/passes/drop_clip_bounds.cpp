@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "espalier/passes/clip_to_relu.h"
 #include "espalier/passes/fake_quantize_node.h"
 #include "espalier/passes/operands.h"
 
@@ -23,10 +24,8 @@ bool bounds_itself(const ir::Node& quantizer, double max) {
 }
 
 bool is_bounded_behind(const ir::Node& clip) {
-  if (!clip.is("Clip") || clip.input(0) == nullptr) return false;
-  if (!tensor::is_floating(clip.input(0)->type().dtype)) return false;
   const auto max = constant_number(clip.input(2));
-  if (constant_number(clip.input(1)) != 0.0 || !max || *max < 0) return false;
+  if (!max || *max < 0) return false;
   const ir::Value& output = *clip.output();
   return !output.is_output() && !output.uses().empty() &&
          std::ranges::all_of(output.uses(), [&](const ir::Use& use) {
@@ -35,15 +34,7 @@ bool is_bounded_behind(const ir::Node& clip) {
 }
 
 std::size_t drop_clip_bounds_in(ir::Graph& graph) {
-  std::size_t changes = 0;
-  for (ir::Node* node : graph.nodes()) {
-    if (!is_bounded_behind(*node)) continue;
-    graph.truncate_inputs(*node, 1);
-    graph.set_op(*node, "Relu");
-    ++changes;
-  }
-  if (changes != 0) graph.erase_dead();
-  return changes;
+  return turn_clips_into_relu(graph, is_bounded_behind);
 }
 
 }  // namespace

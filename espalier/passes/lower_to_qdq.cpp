@@ -265,9 +265,9 @@ void lower_bias(ir::Graph& graph, ir::Node& node) {
   dequantize_bias(graph, node, port, codes, scale);
 }
 
-/// A bias beside codes of 16 bits gets int32 codes too, of a power of two that leaves it as it is:
-/// ONNX Runtime would quantize a float one itself, by the product of both scales, in which it
-/// overflows.
+/// A bias beside codes of 16 bits gets int32 codes too, of a power of two, true to 2^-30 of the
+/// largest: ONNX Runtime would quantize a float one itself, by the product of both scales, in which
+/// it overflows.
 void lower_wide_bias(ir::Graph& graph, ir::Node& node) {
   const ops::OpFacts* facts = ops::find(node);
   if (facts == nullptr || facts->bias < 0 || facts->weight < 0) return;

@@ -430,6 +430,10 @@ int most_bits(const PlanOptions& options) {
   return most;
 }
 
+void check_layer_rules(const ir::Graph& prepared, const PlanOptions& options) {
+  static_cast<void>(LayerBits(prepared, place_for(prepared, options, {}), {}, options.bits));
+}
+
 std::vector<std::string> values_to_observe(const ir::Graph& prepared, const PlanOptions& options) {
   check_options(options);
   std::vector<std::string> values;

@@ -62,6 +62,10 @@ void check_options(const PlanOptions& options);
 /// The finest codes that the options ask for, of any tensor.
 [[nodiscard]] int most_bits(const PlanOptions& options);
 
+/// Throws UserError for a skip pattern or a rule for bits that matches nothing: before statistics
+/// are collected, or the graph is trained. `prepared`: as below.
+void check_layer_rules(const ir::Graph& prepared, const PlanOptions& options);
+
 /// Values whose statistics make_plan needs. `prepared`: BatchNormalization folded,
 /// constants folded, Identity and Dropout removed.
 [[nodiscard]] std::vector<std::string> values_to_observe(const ir::Graph& prepared,

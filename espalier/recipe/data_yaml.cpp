@@ -1,6 +1,7 @@
 #include "espalier/recipe/data_yaml.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -186,23 +187,33 @@ data::DataConfig parse_block(const YamlValue& block, const std::filesystem::path
   return config;
 }
 
+/// `names`: of the splits to train on, to evaluate on and to judge on.
+void read_splits(MapReader& reader, const std::array<std::string_view, 3>& names,
+                 const std::filesystem::path& folder, DataSplits& splits) {
+  if (const YamlValue* block = reader.find(names[0])) splits.train = parse_block(*block, folder);
+  if (const YamlValue* block = reader.find(names[1])) splits.eval = parse_block(*block, folder);
+  if (const YamlValue* block = reader.find(names[2])) splits.test = parse_block(*block, folder);
+  reader.finish();
+}
+
 const data::DataConfig& pick(const std::optional<data::DataConfig>& wanted,
                              const DataSplits& splits, std::string_view name) {
   if (wanted) return *wanted;
   if (splits.only) return *splits.only;
-  throw base::UserError({.what = fmt::format("the data has no split '{}'", name),
-                         .where = splits.source,
-                         .hint = fmt::format("add '{}:' under 'DataLoader:'", name)});
+  throw base::UserError(
+      {.what = fmt::format("the data has no split '{}'", name),
+       .where = splits.source,
+       .hint = fmt::format("add '{}:', or under 'DataLoader:' the same with a capital", name)});
 }
 
 }  // namespace
 
 const data::DataConfig& DataSplits::for_training() const {
-  return pick(train, *this, "Train");
+  return pick(train, *this, "train");
 }
 
 const data::DataConfig& DataSplits::for_evaluation() const {
-  return pick(eval, *this, "Eval");
+  return pick(eval, *this, "eval");
 }
 
 const data::DataConfig& DataSplits::for_judging() const {
@@ -212,16 +223,17 @@ const data::DataConfig& DataSplits::for_judging() const {
 DataSplits parse_data(const YamlValue& document, const std::filesystem::path& folder) {
   DataSplits splits;
   splits.source = document.where();
-  if (document.find("DataLoader") == nullptr) {
+  const auto has = [&](const char* key) { return document.find(key) != nullptr; };
+  MapReader reader(document, "the data file");
+  if (has("DataLoader")) {
+    MapReader loader(reader.require("DataLoader"), "'DataLoader'");
+    read_splits(loader, {"Train", "Eval", "Test"}, folder, splits);
+  } else if (has("train") || has("eval") || has("test")) {
+    read_splits(reader, {"train", "eval", "test"}, folder, splits);
+  } else {
     splits.only = parse_block(document, folder);
     return splits;
   }
-  MapReader reader(document, "the data file");
-  MapReader loader(reader.require("DataLoader"), "'DataLoader'");
-  if (const YamlValue* block = loader.find("Train")) splits.train = parse_block(*block, folder);
-  if (const YamlValue* block = loader.find("Eval")) splits.eval = parse_block(*block, folder);
-  if (const YamlValue* block = loader.find("Test")) splits.test = parse_block(*block, folder);
-  loader.finish();
   reader.finish();
   return splits;
 }

@@ -11,7 +11,8 @@
 namespace espalier::recipe {
 
 /// The data of a run by purpose. A file that describes one split gives `only`; a file in
-/// PaddleClas's `DataLoader: {Train: ..., Eval: ...}` form gives the named ones.
+/// PaddleClas's `DataLoader: {Train: ..., Eval: ...}` form, or the recipes' form `train: ..., eval:
+/// ...`, gives the named ones.
 struct DataSplits {
   std::optional<data::DataConfig> only;
   std::optional<data::DataConfig> train;

@@ -149,8 +149,8 @@ Runner open_runner(const std::filesystem::path& model, const std::string& engine
       return deploy::run_batched(run, inputs, batch);
     };
   }
-  std::shared_ptr<deploy::EngineModel> loaded =
-      deploy::open_engine(engine).load(onnx_bytes(model), {.threads = threads});
+  std::shared_ptr<deploy::EngineModel> loaded = deploy::load_named(
+      deploy::open_engine(engine), model.string(), onnx_bytes(model), {.threads = threads});
   return [loaded, input = images_of_file(model)](std::span<const Tensor> images) {
     std::vector<Tensor> inputs;
     for (const Tensor& image : images) inputs.push_back(image.to(input.dtype));

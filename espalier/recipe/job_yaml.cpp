@@ -62,15 +62,17 @@ YamlValue calibration_map(const CalibrationConfig& config) {
 }
 
 YamlValue verify_map(const VerifyConfig& config) {
-  return yaml_map({{"max_drop", yaml_number(config.max_drop)},
-                   {"min_agreement", yaml_number(config.min_agreement)},
-                   {"min_simulation_agreement", yaml_number(config.min_simulation_agreement)},
-                   {"min_value_sqnr_db", yaml_number(config.min_value_sqnr_db)},
-                   {"min_integer_mac_share", yaml_number(config.min_integer_mac_share)},
-                   {"allow_slower", yaml_flag(config.allow_slower)},
-                   {"latency_rounds", yaml_integer(config.latency_rounds)},
-                   {"samples", yaml_integer(config.samples)},
-                   {"engines", text_list(config.engines)}});
+  return yaml_map(
+      {{"max_drop", yaml_number(config.max_drop)},
+       {"min_agreement", yaml_number(config.min_agreement)},
+       {"min_simulation_agreement", yaml_number(config.min_simulation_agreement)},
+       {"min_value_sqnr_db", yaml_number(config.min_value_sqnr_db)},
+       {"outputs", yaml_text(config.outputs == deploy::OutputMeaning::Values ? "values" : "auto")},
+       {"min_integer_mac_share", yaml_number(config.min_integer_mac_share)},
+       {"allow_slower", yaml_flag(config.allow_slower)},
+       {"latency_rounds", yaml_integer(config.latency_rounds)},
+       {"samples", yaml_integer(config.samples)},
+       {"engines", text_list(config.engines)}});
 }
 
 YamlValue quantize_map(const QuantizeStage& stage) {

@@ -1,13 +1,17 @@
 #include "espalier/recipe/model_input.h"
 
 #include <algorithm>
+#include <iterator>
+#include <vector>
 
+#include <ATen/ops/isfinite.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "espalier/base/error.h"
 #include "espalier/base/log.h"
 #include "espalier/ops/facts.h"
+#include "espalier/ops/weight.h"
 #include "espalier/recipe/model_source.h"
 
 namespace espalier::recipe {
@@ -21,6 +25,24 @@ bool takes_channels_last(const tensor::Shape& shape, at::IntArrayRef images) {
   };
   return fits(1, images[2]) && fits(2, images[3]) && shape[3].known() &&
          *shape[3].size == images[1];
+}
+
+/// A broken weight shows in every value behind it: said of the weight, before anything runs.
+void refuse_broken_weights(const ir::Graph& graph) {
+  for (const ir::Node* node : graph.nodes()) {
+    std::vector<std::size_t> ports = ops::trainable_inputs(*node);
+    std::ranges::copy(ops::running_statistics_inputs(*node), std::back_inserter(ports));
+    for (const std::size_t port : ports) {
+      const ir::Value& weight = *ops::initializer_behind(node->input(port));
+      if (at::isfinite(weight.constant()).all().item<bool>()) continue;
+      throw base::UserError(
+          {.what = fmt::format("cannot quantize the model '{}'", graph.name),
+           .where = fmt::format("initializer '{}' of {}", weight.name(), node->label()),
+           .got = "NaN or infinite elements",
+           .expected = "finite numbers",
+           .hint = "the training diverged, or the file is damaged"});
+    }
+  }
 }
 
 }  // namespace
@@ -54,6 +76,7 @@ void check_quantizable(const ir::Graph& graph) {
                                   .expected = "float32",
                                   .hint = "export the model in float32"});
   }
+  refuse_broken_weights(graph);
 }
 
 void check_images(const ir::Graph& graph, const Tensor& images, const std::string& source) {

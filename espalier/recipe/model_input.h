@@ -18,8 +18,9 @@ namespace espalier::recipe {
 /// Throws UserError that begins with `what` and names the first operator on integer codes.
 void refuse_quantized(const ir::Graph& graph, const std::string& what);
 
-/// Refuses by name what post-training quantization cannot start from: UserError for a model
-/// that is quantized already, UnsupportedError for several inputs and for weights in 16-bit floats.
+/// Refuses by name what post-training quantization cannot start from: UserError for a model that
+/// is quantized already or has weights that are no finite numbers, UnsupportedError for several
+/// inputs and for weights in 16-bit floats.
 void check_quantizable(const ir::Graph& graph);
 
 /// Throws UserError when images [samples, ...] of `source` do not have the sizes that the model's

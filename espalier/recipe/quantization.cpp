@@ -216,6 +216,7 @@ deploy::VerifyReport verify_model(const QuantizationResult& result, const Quanti
                       .batches = judging_source(data, kJudgingBatch),
                       .engines = config.engines,
                       .bounds = bounds_of(config),
+                      .outputs = config.outputs,
                       .integer_engines = engines_of(request.stage.plan.target),
                       .threads = request.threads,
                       .latency_rounds = config.latency_rounds,
@@ -344,6 +345,14 @@ std::string apply_plan(const ir::Graph& graph, const quant::QuantPlan& plan, int
   refuse_empty(plan, prepared);
   passes::run(prepared, {passes::insert_fake_quantize(plan)});
   return encode_qdq(std::move(prepared), plan, opset);
+}
+
+void check_plan_options(const ir::Graph& graph, const quant::PlanOptions& options) {
+  if (options.skip.empty() && options.bits.empty()) return;
+  ir::Graph prepared = graph.clone();
+  std::vector<passes::PassRecord> records;
+  prepare(prepared, records);
+  quant::check_layer_rules(prepared, options);
 }
 
 quant::QuantPlan calibrated_plan(const QuantizationRequest& request) {

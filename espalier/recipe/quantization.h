@@ -83,6 +83,10 @@ void reestimate_batch_norm(ir::Graph& trained, const DataSplits& data,
                                                TrainedModel model);
 /// @}
 
+/// What can be said before the first training of a run that quantizes: throws UserError for
+/// patterns that match nothing in the model.
+void check_plan_options(const ir::Graph& graph, const quant::PlanOptions& options);
+
 /// The whole way: prepare, calibrate, plan, refine or train, simulate, export, verify.
 /// The result is returned whether or not verification passed. Throws UserError and UnsupportedError
 /// for models and data that do not fit.

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "espalier/deploy/predictions.h"
 #include "espalier/passes/insert_training_quantizers.h"
 #include "espalier/prune/budget.h"
 #include "espalier/quant/planner.h"
@@ -49,6 +50,7 @@ struct VerifyConfig {
   double min_agreement = 0.95;
   double min_simulation_agreement = 0.99;
   double min_value_sqnr_db = 20;  ///< of outputs that hold no classes
+  deploy::OutputMeaning outputs = deploy::OutputMeaning::ByShape;
   double min_integer_mac_share = 0.98;
   bool allow_slower = false;
   int latency_rounds = 30;

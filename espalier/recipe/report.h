@@ -25,6 +25,9 @@ struct RunFacts {
   double training_seconds = 0;
 };
 
+/// Version of report.json.
+inline constexpr std::int64_t kReportVersion = 1;
+
 /// report.json (docs/formats.md).
 [[nodiscard]] report::Json report_json(const RunFacts& facts);
 

@@ -181,7 +181,7 @@ void add_training(Json& json, const RunFacts& facts) {
 
 report::Json report_json(const RunFacts& facts) {
   Json json = Json::object();
-  json["version"] = 1;
+  json["version"] = kReportVersion;
   json["title"] = facts.title;
   json["command"] = facts.command;
   if (facts.training) add_training(json, facts);

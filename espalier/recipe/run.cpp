@@ -233,7 +233,14 @@ void check_order(const Recipe& recipe) {
 /// What can be refused before the run folder is touched.
 void check_start(const Recipe& recipe, const RunOptions& options, const ir::Graph& graph) {
   for (const Stage& stage : recipe.stages) {
-    if (std::holds_alternative<QuantizeStage>(stage)) check_quantizable(graph);
+    const auto* training = std::get_if<TrainStage>(&stage);
+    const TrainQuantizeConfig* midway =
+        training == nullptr ? nullptr : quantize_strategy(*training);
+    if (midway != nullptr) check_plan_options(graph, midway->plan);
+    const auto* quantize = std::get_if<QuantizeStage>(&stage);
+    if (quantize == nullptr) continue;
+    check_quantizable(graph);
+    check_plan_options(graph, quantize->plan);
   }
   if (options.resume && !std::filesystem::exists(options.output)) {
     base::log_warning("nothing to resume: there is no folder '{}'; the run starts anew",

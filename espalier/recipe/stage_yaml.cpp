@@ -75,6 +75,10 @@ VerifyConfig parse_verify(const YamlValue* map, VerifyConfig config) {
       "min_simulation_agreement", config.min_simulation_agreement, {.low = 0, .high = 1});
   config.min_value_sqnr_db =
       reader.number("min_value_sqnr_db", config.min_value_sqnr_db, {.low = 0, .high = 200});
+  constexpr std::string_view kMeanings[] = {"auto", "values"};
+  if (reader.choice("outputs", kMeanings, kMeanings[0]) == kMeanings[1]) {
+    config.outputs = deploy::OutputMeaning::Values;
+  }
   config.min_integer_mac_share =
       reader.number("min_integer_mac_share", config.min_integer_mac_share, {.low = 0, .high = 1});
   config.allow_slower = reader.flag("allow_slower", config.allow_slower);

@@ -86,6 +86,7 @@ VerificationOutcome verify_files(const VerificationRequest& request) {
                       .batches = images.batches,
                       .engines = request.config.engines,
                       .bounds = bounds_of(request.config),
+                      .outputs = request.config.outputs,
                       .threads = request.threads,
                       .latency_rounds = request.config.latency_rounds,
                       .progress = [&](std::int64_t done) { progress.update(done); }});

@@ -117,6 +117,11 @@ TEST_P(EngineTest, RefusesBytesThatAreNoModel) {
                          GetParam() + " cannot load the model: got ");
 }
 
+TEST_P(EngineTest, NamesTheModelThatItRefuses) {
+  kit::expect_user_error([] { (void)load_named(engine(), "runs/a.onnx", "garbage", {}); },
+                         "'runs/a.onnx': " + GetParam() + " cannot load the model: got ");
+}
+
 TEST_P(EngineTest, RefusesATruncatedModel) {
   const std::string bytes = onnx::encode(float_net());
   kit::expect_user_error([&] { (void)engine().load(bytes.substr(0, bytes.size() / 2), {}); },

@@ -1,6 +1,7 @@
 #include "espalier/deploy/latency.h"
 
 #include <cmath>
+#include <memory>
 
 #include <gmock/gmock.h>
 
@@ -107,6 +108,35 @@ TEST(PairedRatio, IntervalHasTheRanksOfTheSignTest) {
     EXPECT_EQ(ratio.high, row.high) << row.count;
     EXPECT_EQ(ratio.interval, row.count >= 6) << "2 / 2^n <= 0.05 from 6 on";
   }
+}
+
+/// Two subjects of which the second takes 1 or 3 ms in turn; the first always 2.
+LatencyPair undecided(Stage& stage, double most_seconds) {
+  auto run = std::make_shared<int>(0);
+  const LatencySubject second{.name = "b",
+                              .run = [&stage, run] { stage.now += (*run)++ % 2 == 0 ? 1 : 3; }};
+  return measure_pair(stage.subject("a", 2), second, stage.options(10), most_seconds);
+}
+
+TEST(LatencyPair, MoreRoundsWhereTheRatioIsUndecided) {
+  Stage stage;
+  EXPECT_THAT(undecided(stage, 60).first.samples_ms, SizeIs(160)) << "16 times as many";
+  // Ten rounds take 40 ms, four times as many 160 ms.
+  EXPECT_THAT(undecided(stage, 0.3).first.samples_ms, SizeIs(40));
+  EXPECT_THAT(undecided(stage, 0.1).second.samples_ms, SizeIs(10));
+}
+
+TEST(LatencyPair, NoMoreThanAskedForWhereItIsDecided) {
+  Stage stage;
+  for (const double other : {1.0, 4.0}) {
+    const LatencyPair pair =
+        measure_pair(stage.subject("a", 2), stage.subject("b", other), stage.options(10));
+    EXPECT_THAT(pair.first.samples_ms, SizeIs(10));
+    EXPECT_EQ(pair.ratio.ratio, 2 / other);
+  }
+  const LatencyPair few =
+      measure_pair(stage.subject("a", 2), stage.subject("b", 2), stage.options(3));
+  EXPECT_THAT(few.second.samples_ms, SizeIs(3)) << "three rounds have no interval";
 }
 
 TEST(PairedRatio, NeedsSamples) {

@@ -1,5 +1,7 @@
 #include "espalier/deploy/output_match.h"
 
+#include <cmath>
+
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/ones.h>
@@ -32,6 +34,19 @@ TEST(OutputMatch, TakesTheWorstOutputOfPlainValues) {
   EXPECT_EQ(match.agreement(), std::nullopt);
   ASSERT_TRUE(match.value_decibel().has_value());
   EXPECT_NEAR(*match.value_decibel(), 20, 1e-4) << "10 log10(100 / 1)";
+}
+
+TEST(OutputMatch, ReadsImagesAsValuesOnRequest) {
+  const Tensor images = at::tensor({3.0F, 1.0F, 1.0F, 3.0F, 2.0F, 2.0F}).reshape({1, 3, 1, 2});
+  const Tensor noisy = images + 0.3F * at::tensor({1.0F, -1.0F}).reshape({1, 1, 1, 2});
+  OutputMatch by_shape;
+  by_shape.add(Outputs{images}, Outputs{noisy});
+  EXPECT_EQ(by_shape.agreement(), 1) << "three classes of two pixels";
+  OutputMatch values(OutputMeaning::Values);
+  values.add(Outputs{images}, Outputs{noisy});
+  EXPECT_EQ(values.agreement(), std::nullopt);
+  ASSERT_TRUE(values.value_decibel().has_value());
+  EXPECT_NEAR(*values.value_decibel(), 10 * std::log10(28 / 0.54), 1e-4);
 }
 
 TEST(OutputMatch, ComparesNothingWithoutElementsOrFiniteValues) {

@@ -42,7 +42,7 @@ DataLoader:
   EXPECT_EQ(train.sampler.batch_size, 32);
   EXPECT_TRUE(train.sampler.shuffle);
   EXPECT_EQ(train.loader.num_workers, 4);
-  kit::expect_user_error([&] { (void)splits.for_evaluation(); }, "no split 'Eval'");
+  kit::expect_user_error([&] { (void)splits.for_evaluation(); }, "no split 'eval'");
 }
 
 TEST(DataYaml, OneBlockServesEveryPurpose) {
@@ -50,6 +50,17 @@ TEST(DataYaml, OneBlockServesEveryPurpose) {
   EXPECT_EQ(splits.for_training().dataset.name, "Synthetic");
   EXPECT_EQ(splits.for_evaluation().dataset.name, "Synthetic");
   EXPECT_EQ(splits.for_judging().dataset.name, "Synthetic");
+}
+
+TEST(DataYaml, ReadsTheFormOfRecipes) {
+  const DataSplits splits = splits_of(
+      "train: {dataset: {name: Synthetic, count: 8}}\ntest: {dataset: {name: Synthetic, count: "
+      "9}}\n");
+  EXPECT_EQ(splits.for_training().dataset.name, "Synthetic");
+  EXPECT_EQ(std::get<std::int64_t>(splits.for_judging().dataset.parameters.at("count")), 9);
+  kit::expect_user_error([&] { (void)splits.for_evaluation(); }, "no split 'eval'");
+  kit::expect_user_error([] { (void)splits_of("train: {dataset: {name: Synthetic}}\nevil: {}\n"); },
+                         "'evil'");
 }
 
 TEST(DataYaml, ReadsHeldOutParts) {

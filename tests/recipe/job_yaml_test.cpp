@@ -27,6 +27,7 @@ Recipe job_of(const DataSplits& data) {
   stage.rounding = false;
   stage.verify.max_drop = 1.25;
   stage.verify.allow_slower = true;
+  stage.verify.outputs = deploy::OutputMeaning::Values;
   stage.verify.engines = {"openvino"};
   job.stages = {stage, ExportStage{.opset = 19}};
   return job;
@@ -58,6 +59,7 @@ TEST(JobYaml, ReadingItGivesTheJobBack) {
   EXPECT_FALSE(stage.rounding);
   EXPECT_EQ(stage.verify.max_drop, 1.25);
   EXPECT_TRUE(stage.verify.allow_slower);
+  EXPECT_EQ(stage.verify.outputs, deploy::OutputMeaning::Values);
   EXPECT_EQ(stage.verify.engines, std::vector<std::string>{"openvino"});
   EXPECT_EQ(std::get<ExportStage>(read.stages[1]).opset, 19);
 }

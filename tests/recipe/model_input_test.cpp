@@ -1,5 +1,8 @@
 #include "espalier/recipe/model_input.h"
 
+#include <cmath>
+#include <limits>
+
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
@@ -94,6 +97,22 @@ TEST(ModelInput, QuantizedModelsAndHalfWeightsAreRefusedByName) {
   graph.add_node({.op = "DequantizeLinear", .inputs = {&weight, &weight}, .name = "codes"});
   kit::expect_user_error([&] { check_quantizable(graph); },
                          "the model 'net' is quantized already: node 'codes' (DequantizeLinear)");
+}
+
+TEST(ModelInput, BrokenWeightsAreRefusedByName) {
+  ir::Graph graph = graph_with({"x"});
+  const Tensor values = at::zeros({4, 3, 1, 1});
+  ir::Value& weight = graph.add_initializer("w", values);
+  graph.add_node({.op = "Conv", .inputs = {graph.inputs()[0], &weight}, .name = "conv1"});
+  check_quantizable(graph);
+  for (const float broken : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
+    Tensor damaged = values.clone();
+    damaged[2][1] = broken;
+    graph.set_constant(weight, damaged);
+    kit::expect_user_error([&] { check_quantizable(graph); },
+                           "cannot quantize the model 'net': initializer 'w' of node 'conv1' "
+                           "(Conv): got NaN or infinite elements, expected finite numbers");
+  }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "espalier/base/file.h"
@@ -246,6 +247,23 @@ TEST(Run, RefusesStagesAfterQuantization) {
   kit::expect_unsupported([&] { (void)run_recipe(recipe, quiet_training(folder.path() / "run")); },
                           "stage 'train' cannot follow 'quantize'");
   EXPECT_TRUE(folder.files().empty()) << "no partial output";
+}
+
+TEST(Run, LayerRulesThatMatchNothingAreRefusedBeforeTheTraining) {
+  const kit::TemporaryFolder folder;
+  const auto expect_refusal = [&](const char* stage, const char* message) {
+    const Recipe recipe =
+        run_of(fmt::format("version: 1\nmodel: {{zoo: FashionCNN}}\nstages:\n  - train: {{}}\n"
+                           "  - quantize: {{{}}}\n",
+                           stage));
+    kit::expect_user_error([&] { (void)run_recipe(recipe, quiet_training(folder.path() / "run")); },
+                           message);
+    EXPECT_TRUE(folder.files().empty()) << "no partial output";
+  };
+  expect_refusal("skip: ['conv2', 'conv7*']",
+                 "a skip pattern matches nothing: got 'conv7*' (did you mean 'conv");
+  expect_refusal("bits: [{pattern: 'block*', weights: 4}]",
+                 "a rule for bits matches no quantized layer: got 'block*'");
 }
 
 TEST(Run, AMissingModelLeavesNoFolder) {

@@ -9,11 +9,11 @@ namespace {
 TEST(FashionCnn, HasAboutThreeHundredThousandParameters) {
   const ir::Graph graph = build("FashionCNN");
   // Weights, two numbers a channel of BatchNorm, head.
-  EXPECT_EQ(ops::parameters(graph),
-            9 * (32 + 32 * 64 + 64 * 96 + 96 * 256) + 2 * (32 + 64 + 96 + 256) + 256 * 10 + 10);
-  // By the sizes 28, 14, 7 and 3 at which the convolutions run.
+  EXPECT_EQ(ops::parameters(graph), 25 * 32 + 9 * (32 * 64 + 64 * 128 + 128 * 192) +
+                                        2 * (32 + 64 + 128 + 192) + 192 * 10 + 10);
+  // By the sizes 14, 14, 7 and 3 at which the convolutions run.
   EXPECT_EQ(ops::total_macs(graph).macs,
-            9 * (784 * 32 + 196 * 32 * 64 + 49 * 64 * 96 + 9 * 96 * 256) + 256 * 10);
+            25 * 196 * 32 + 9 * (196 * 32 * 64 + 49 * 64 * 128 + 9 * 128 * 192) + 192 * 10);
   EXPECT_EQ(tensor::to_string(*graph.inputs().at(0)->type().shape), "[batch, 1, 28, 28]");
   EXPECT_EQ(tensor::to_string(*graph.outputs().at(0)->type().shape), "[batch, 10]");
 }
