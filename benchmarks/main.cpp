@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "benchmarks/suite.h"
 #include "espalier/base/error.h"
@@ -75,6 +78,14 @@ std::vector<Row> run_suite(const Arguments& arguments) {
     base::log_info("measuring {}", benchmark.name);
     std::vector<Row> measured = benchmark.run(arguments.suite);
     rows.insert(rows.end(), measured.begin(), measured.end());
+  }
+  if (rows.empty()) {
+    std::vector<std::string_view> names;
+    for (const Benchmark& benchmark : benchmarks()) names.push_back(benchmark.name);
+    throw base::UserError(
+        {.what = "nothing to measure by that name",
+         .got = fmt::format("{}", fmt::join(arguments.only, ", ")),
+         .expected = fmt::format("the beginning of one of {}", fmt::join(names, ", "))});
   }
   return rows;
 }

@@ -177,6 +177,10 @@ class Compiler {
       if (quantizer != nullptr && gives_codes(*quantizer)) {
         coded_.insert(region.conv->input(0));
       }
+      const ir::Node* weight_quantizer = producer_of(region.conv->input(1));
+      if (weight_quantizer != nullptr && gives_weight_forms(*weight_quantizer)) {
+        coded_.insert(region.conv->input(1));
+      }
     }
     for (const RectifiedQuantizer& pair :
          find_rectified_quantizers(graph_, questions, in_region_)) {
@@ -196,6 +200,12 @@ class Compiler {
     const ir::Value* scale = node.input(ops::kScale);
     return scale != nullptr && scale->is_initializer() && !constants_.contains(node.output()) &&
            has_byte_codes(quantizer_settings(node), scale->constant().numel());
+  }
+
+  /// A quantizer of a weight that a convolution can quantize again in backward.
+  [[nodiscard]] bool gives_weight_forms(const ir::Node& node) const {
+    return node.op() == "FakeQuantize" && node.domain() == ir::kEspalierDomain &&
+           !constants_.contains(node.output()) && has_weight_forms(quantizer_settings(node));
   }
 
   /// Gives the step the slots of the codes and of their form, when a convolution wants them.
@@ -335,12 +345,14 @@ class Compiler {
     for (const std::size_t port : {1U, 2U, 3U}) {
       add_step_input(step, input_of(region.quantizer, port), Form::Host, false);
     }
-    const auto codes = code_slots_.find(region.conv->input(0));
-    for (const int offset : {0, 1}) {
-      step.inputs.push_back(
-          codes == code_slots_.end()
-              ? Source{}
-              : Source{Source::Kind::Slot, static_cast<std::size_t>(codes->second + offset)});
+    for (const std::size_t port : {0U, 1U}) {
+      const auto codes = code_slots_.find(region.conv->input(port));
+      for (const int offset : {0, 1}) {
+        step.inputs.push_back(
+            codes == code_slots_.end()
+                ? Source{}
+                : Source{Source::Kind::Slot, static_cast<std::size_t>(codes->second + offset)});
+      }
     }
     const ir::Value& output = *region.last().output();
     step.outputs.push_back(add_slot(output));

@@ -121,23 +121,25 @@ FakeQuantizer prepare(const Tensor& scale, const Tensor& zero, const FakeQuantiz
 }
 
 /// The kernel of training programs. Outputs 1 and 2, where the step has them, get the codes
-/// and their form (RegionOutput).
+/// and their form, or a weight's source and its forms (RegionOutput).
 Kernel make_trained(const QuantizerSettings& settings, bool rectify = false) {
   return [settings, rectify](Call& call) {
     QuantizerTensors tensors{.scale = call.inputs[1], .zero_point = {}, .state = {}};
     tensors.zero_point = call.has_input(2) ? call.inputs[2] : at::zeros_like(call.inputs[1]);
     if (call.has_input(ops::kEstimatorState)) tensors.state = call.inputs[ops::kEstimatorState];
-    const bool want_codes = call.outputs.size() > 1;
-    const QuantizeOptions options{
-        .want_codes = want_codes, .rectify = rectify, .overwrite = may_overwrite(call.inputs[0])};
+    const bool more = call.outputs.size() > 1;
+    const QuantizeOptions options{.want_codes = more && !settings.weight,
+                                  .want_source = more && settings.weight,
+                                  .rectify = rectify,
+                                  .overwrite = may_overwrite(call.inputs[0])};
     const Quantized result =
         train_quantize(call.inputs[0],
                        QuantizerStep(settings, tensors,
                                      {.training = call.training, .frozen = call.frozen_quantizers}),
                        options);
     call.outputs[0] = result.value;
-    if (!want_codes) return;
-    call.outputs[1] = result.codes;
+    if (!more) return;
+    call.outputs[1] = settings.weight ? result.source : result.codes;
     call.outputs[2] = result.form;
   };
 }

@@ -23,6 +23,7 @@
 #include "espalier/exec/kernels/cuda/launch.h"
 #include "espalier/exec/kernels/cuda/module.h"
 #include "espalier/exec/kernels/memory_view.h"
+#include "espalier/exec/kernels/quantizer_forms.h"
 #include "espalier/tensor/parallel.h"
 
 namespace espalier::exec {
@@ -485,7 +486,10 @@ class TrainedQuantizer : public torch::autograd::Function<TrainedQuantizer> {
     context->save_for_backward({keep_input ? input : Tensor(), buffers.inside, buffers.above});
     if (options.want_codes) {
       job->result.codes = buffers.codes;
-      job->result.form = form_tensor(memory->forms.front());
+      job->result.form = forms_tensor({&memory->forms.front(), 1});
+    } else if (options.want_source) {
+      job->result.source = input.detach();
+      job->result.form = forms_tensor(memory->forms);
     }
     context->saved_data["memory"] = c10::IValue::make_capsule(std::move(memory));
     return {buffers.output};
@@ -548,23 +552,16 @@ bool has_byte_codes(const QuantizerSettings& settings, std::int64_t num_scales) 
   return num_scales == 1 && settings.axis < 0 && settings.qmax - settings.qmin <= 255;
 }
 
-Tensor form_tensor(const simd::QuantizerForm& form) {
-  return at::tensor({form.scale, form.zero, form.low});
+bool has_weight_forms(const QuantizerSettings& settings) {
+  return settings.weight && settings.axis <= 0;
 }
 
-simd::QuantizerForm form_from(const Tensor& tensor) {
-  const float* data = tensor.const_data_ptr<float>();
-  return {.scale = data[0], .zero = data[1], .low = data[2]};
-}
-
-Tensor dequantize_bytes(const Tensor& codes, const simd::QuantizerForm& form) {
-  Tensor values = at::empty_like(codes, codes.options().dtype(at::kFloat));
-  const auto* from = codes.const_data_ptr<std::uint8_t>();
-  auto* to = values.mutable_data_ptr<float>();
-  at::parallel_for(0, codes.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    simd::dequantize_codes(from + begin, to + begin, static_cast<std::size_t>(end - begin), form);
-  });
-  return values;
+Tensor requantize_weight(const Tensor& source, const Tensor& forms) {
+  const Forms rows = forms_from(forms);
+  ForwardBuffers buffers;
+  buffers.output = at::empty_like(source);
+  static_cast<void>(run_forward(source, rows, buffers, rows.size() == 1 ? -1 : 0));
+  return std::move(buffers.output);
 }
 
 double elements_per_scale(const QuantizerSettings& settings, const Tensor& input,
@@ -593,7 +590,8 @@ Quantized train_quantize(const Tensor& input, QuantizerStep step, const Quantize
                             {.rectify = options.rectify, .overwrite = options.overwrite})
                        .output,
           .codes = {},
-          .form = {}};
+          .form = {},
+          .source = {}};
 }
 
 }  // namespace espalier::exec

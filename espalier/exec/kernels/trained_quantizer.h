@@ -8,21 +8,19 @@ namespace espalier::exec {
 struct Quantized {
   Tensor value;
   Tensor codes;
-  Tensor form;  ///< of the codes, as form_tensor has it
+  Tensor form;    ///< of the codes or the source, as forms_tensor has it
+  Tensor source;  ///< the input, where requantize_weight is to compute the value again
 };
 
 /// How train_quantize goes about it.
 struct QuantizeOptions {
   bool want_codes = false;
+  bool want_source = false;  ///< for weights with one scale or one for each element of axis 0
   /// Quantizes max(input, 0), and differentiates that: a Relu in front without a tensor of its own.
   /// For one scale, in float32 and bfloat16 on the CPU.
   bool rectify = false;
   bool overwrite = false;  ///< may_overwrite(input), asked before anybody else held the tensor
 };
-
-/// What codes mean, as a tensor: scale, zero point, qmin.
-[[nodiscard]] Tensor form_tensor(const simd::QuantizerForm& form);
-[[nodiscard]] simd::QuantizerForm form_from(const Tensor& tensor);
 
 /// Quantizes in training: computes tensor::fake_quantize (but NaN stays NaN), lets the estimator
 /// observe, and is differentiable in the input (straight through inside of the codes, zero outside;
@@ -38,8 +36,11 @@ struct QuantizeOptions {
 /// True when train_quantize can give codes.
 [[nodiscard]] bool has_byte_codes(const QuantizerSettings& settings, std::int64_t num_scales);
 
-/// (qmin + codes - zero) * scale as float32, in the codes' layout.
-[[nodiscard]] Tensor dequantize_bytes(const Tensor& codes, const simd::QuantizerForm& form);
+/// True when train_quantize can give a source.
+[[nodiscard]] bool has_weight_forms(const QuantizerSettings& settings);
+
+/// The value of train_quantize once more, bit for bit, from its source and form.
+[[nodiscard]] Tensor requantize_weight(const Tensor& source, const Tensor& forms);
 
 /// How many elements share the gradient of a scale: all of them for weights, those of one sample
 /// for activations (Esser et al., section 2.2).

@@ -15,6 +15,7 @@
 
 #include "espalier/base/check.h"
 #include "espalier/exec/kernels/convolve.h"
+#include "espalier/exec/kernels/quantizer_forms.h"
 #include "espalier/exec/kernels/simd/batch_norm.h"
 #include "espalier/exec/kernels/trained_quantizer.h"
 #include "espalier/tensor/parallel.h"
@@ -168,6 +169,7 @@ struct Memory : torch::CustomClassHolder {
   Affine affine;
   simd::QuantizerForm form;
   simd::QuantizerForm input_form;
+  Tensor weight_forms;  ///< defined where the weight is quantized again in backward
   QuantizerTensors tensors;
   double elements = 0;
   bool learns = false;
@@ -408,8 +410,11 @@ class RegionFunction : public torch::autograd::Function<RegionFunction> {
     const bool in_place = false;
     Forward result = run_forward(*memory, *call, in_place);
     const Tensor& codes = call->inputs[RegionPort::Codes];
-    if (codes.defined()) memory->input_form = form_from(call->inputs[RegionPort::Form]);
-    context->save_for_backward({codes.defined() ? Tensor() : input, weight, codes});
+    if (codes.defined()) memory->input_form = forms_from(call->inputs[RegionPort::Form]).front();
+    const Tensor& source = call->inputs[RegionPort::WeightSource];
+    if (source.defined()) memory->weight_forms = call->inputs[RegionPort::WeightForms];
+    context->save_for_backward(
+        {codes.defined() ? Tensor() : input, source.defined() ? source : weight, codes});
     if (memory->region.has_loops()) memory->convolved = std::move(result.convolved);
     context->saved_data["memory"] = c10::IValue::make_capsule(memory);
     if (memory->wants_codes) call->outputs[RegionOutput::Codes] = result.codes;
@@ -422,7 +427,6 @@ class RegionFunction : public torch::autograd::Function<RegionFunction> {
     const auto capsule = context->saved_data["memory"].toCapsule();
     Memory& memory = *static_cast<Memory*>(capsule.get());
     const torch::autograd::variable_list saved = context->get_saved_variables();
-    const Tensor& weight = saved[1];
     LoopGradients loops;
     loops.convolved = in_rows(std::exchange(gradients[0], Tensor()));
     if (memory.region.has_loops()) {
@@ -432,6 +436,8 @@ class RegionFunction : public torch::autograd::Function<RegionFunction> {
     }
     const Tensor input =
         saved[0].defined() ? saved[0] : dequantize_bytes(saved[2], memory.input_form);
+    const Tensor weight =
+        memory.weight_forms.defined() ? requantize_weight(saved[1], memory.weight_forms) : saved[1];
     at::OptionalIntArrayRef bias_sizes = std::nullopt;
     const std::vector<std::int64_t> channels{weight.size(0)};
     if (memory.has_bias) bias_sizes = channels;
@@ -501,7 +507,7 @@ void run_region(const Region& region, Call& call) {
     const bool in_place = true;
     call.outputs[RegionOutput::Value] = run_forward(*memory, call, in_place).value;
   }
-  if (memory->wants_codes) call.outputs[RegionOutput::Form] = form_tensor(memory->form);
+  if (memory->wants_codes) call.outputs[RegionOutput::Form] = forms_tensor({&memory->form, 1});
 }
 
 simd::Bounds bounds_of(const KernelRequest& request) {

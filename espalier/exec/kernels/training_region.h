@@ -19,13 +19,16 @@ struct RegionPort {
     Scale,
     ZeroPoint,
     State,
-    Codes,  ///< of the input: kept for backward in its place
-    Form,   ///< what the codes mean: scale, zero point, qmin
+    Codes,         ///< of the input: kept for backward in its place
+    Form,          ///< what the codes mean, as forms_tensor has it
+    WeightSource,  ///< what the weight was quantized from: kept for backward in its place
+    WeightForms,   ///< and how, as forms_tensor has it
     Count
   };
 };
 
-/// Outputs of a training region's step: the value; with codes, also these and their form.
+/// Outputs of a training region's step: the value; with codes, also these and their form. The
+/// quantizer of a weight gives its source and its forms in their place.
 struct RegionOutput {
   enum : std::size_t { Value, Codes, Form, Count };
 };
@@ -42,7 +45,8 @@ struct TrainingRegionRequest {
 /// quantizer, in float32 with channels last on the CPU. Forward reads the convolution's result
 /// twice (statistics; everything else) and keeps, beside that result, only the codes of its input
 /// where they are given, else the input: what lies between is computed again in backward's two
-/// loops. Bits depend on neither instruction set nor threads, apart from the convolution itself.
+/// loops, and a quantized weight from its source. Bits depend on neither instruction set nor
+/// threads, apart from the convolution itself.
 [[nodiscard]] Kernel make_training_region(const TrainingRegionRequest& request);
 
 }  // namespace espalier::exec

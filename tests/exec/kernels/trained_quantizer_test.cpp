@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "espalier/exec/kernel.h"
+#include "espalier/exec/kernels/quantizer_forms.h"
 #include "tests/kit/tensors.h"
 
 namespace espalier::exec {
@@ -370,8 +371,35 @@ TEST(TrainedQuantizer, CodesGiveTheValuesBack) {
   const Quantized result = train_quantize(
       input, QuantizerStep(settings, tensors, {.training = true}), {.want_codes = true});
   ASSERT_EQ(result.codes.scalar_type(), at::kByte);
-  EXPECT_THAT(dequantize_bytes(result.codes, form_from(result.form)),
+  EXPECT_THAT(dequantize_bytes(result.codes, forms_from(result.form).front()),
               kit::HasSameBits(result.value.detach()));
+}
+
+TEST(TrainedQuantizer, ASourceGivesTheWeightAgain) {
+  for (const std::string estimator : {"", "abs_max", "lsq"}) {
+    for (const std::int64_t axis : {-1, 0}) {
+      const GradientCase row{.estimator = estimator,
+                             .sizes = {5, 7, 3, 3},
+                             .bits = 4,
+                             .is_signed = true,
+                             .axis = axis,
+                             .weight = true};
+      const QuantizerSettings settings = settings_of(row);
+      ASSERT_TRUE(has_weight_forms(settings));
+      const QuantizerTensors tensors = tensors_of(row, settings);
+      Tensor weight = kit::random_tensor(row.sizes, 1, {.low = -3, .high = 3})
+                          .contiguous(at::MemoryFormat::ChannelsLast);
+      weight.set_requires_grad(true);
+      const Quantized result = train_quantize(
+          weight, QuantizerStep(settings, tensors, {.training = true}), {.want_source = true});
+      EXPECT_EQ(result.source.const_data_ptr(), weight.const_data_ptr()) << "no copy";
+      const Tensor again = requantize_weight(result.source, result.form);
+      EXPECT_THAT(again, kit::HasSameBits(result.value.detach())) << estimator << axis;
+      EXPECT_EQ(again.strides(), result.value.strides());
+    }
+  }
+  EXPECT_FALSE(has_weight_forms({.axis = 1, .weight = true}));
+  EXPECT_FALSE(has_weight_forms({.axis = -1, .weight = false}));
 }
 
 TEST(TrainedQuantizer, ByteCodesNeedEightBitsAndOneScale) {

@@ -26,6 +26,7 @@ struct NetCase {
   std::int64_t group = 1;
   bool bias = false;
   std::int64_t channels = 6;
+  std::string weights = {};  ///< estimator of weights, a scale a channel; empty: not quantized
 };
 
 class NetBuilder {
@@ -77,13 +78,28 @@ class NetBuilder {
                 name);
   }
 
+  ir::Value* weight(const std::string& name, const ir::Ints& sizes) {
+    ir::Value* value = constant(name + ".weight", kit::random_tensor(sizes, ++seed_));
+    if (row_.weights.empty()) return value;
+    const std::int64_t channels = sizes.front();
+    ir::Attributes attributes{{"qmin", std::int64_t{-7}},
+                              {"qmax", std::int64_t{7}},
+                              {"axis", std::int64_t{0}},
+                              {"role", std::string("weight")}};
+    if (row_.weights != "fixed") attributes["estimator"] = row_.weights;
+    return node({.op = "FakeQuantize",
+                 .inputs = {value, constant(name + ".steps", at::full({channels}, 0.1F)),
+                            constant(name + ".zeros", at::zeros({channels}))},
+                 .attributes = attributes,
+                 .domain = std::string(ir::kEspalierDomain)},
+                name + "_weight");
+  }
+
   ir::Value* block(const std::string& name, ir::Value* input, std::int64_t from,
                    std::int64_t group) {
     const std::int64_t channels = row_.channels;
     const kit::Draw positive{.low = 0.5, .high = 1.5};
-    std::vector<ir::Value*> inputs{
-        input,
-        constant(name + ".weight", kit::random_tensor({channels, from / group, 3, 3}, ++seed_))};
+    std::vector<ir::Value*> inputs{input, weight(name, {channels, from / group, 3, 3})};
     if (row_.bias) {
       inputs.push_back(constant(name + ".bias", kit::random_tensor({channels}, ++seed_)));
     }
@@ -163,7 +179,10 @@ TEST(TrainingRegion, EqualsOneStepANode) {
                                   {.estimator = "pact", .activation = "Clip"},
                                   {.estimator = "lsq", .group = 6},
                                   {.estimator = "lsq", .activation = "", .bias = true},
-                                  {.estimator = "lsq_plus", .activation = "Clip"}};
+                                  {.estimator = "lsq_plus", .activation = "Clip"},
+                                  {.estimator = "", .weights = "fixed"},
+                                  {.estimator = "lsq", .group = 2, .weights = "abs_max"},
+                                  {.estimator = "pact", .weights = "lsq"}};
   for (const NetCase& row : rows) {
     expect_same_step(row, false);
     expect_same_step(row, true);
@@ -192,6 +211,23 @@ TEST(TrainingRegion, IsOneStepAndPassesCodesOn) {
                                        "(form) <- in_out,"));
   EXPECT_THAT(text, testing::HasSubstr("b_conv + b_bn + b_act + b: b_out <- a_out,"));
   EXPECT_THAT(text, testing::HasSubstr("a_out (codes), a_out (form)"));
+}
+
+TEST(TrainingRegion, QuantizesWeightsAgainInsteadOfKeepingThem) {
+  const NetCase row{.estimator = "lsq", .weights = "abs_max"};
+  Program program = Program::compile(NetBuilder(row).build(), {.mode = Mode::Training});
+  EXPECT_THAT(program.describe(),
+              testing::HasSubstr("a_weight_out, a_weight_out (codes), a_weight_out (form)"));
+  // Such a weight changed between forward and backward would give other gradients.
+  const Tensor output =
+      program.run(std::vector<Tensor>{kit::random_tensor({5, 3, 11, 9}, 7)}).at(0);
+  {
+    const c10::AutoGradMode no_gradients(false);
+    for (auto& [name, parameter] : program.parameters()) {
+      if (name == "b.weight") parameter.mul_(2);
+    }
+  }
+  EXPECT_THROW(at::sum(output).backward(), std::exception);
 }
 
 /// A residual sum of two blocks, Relu, quantizer, and a block behind them.
