@@ -141,6 +141,11 @@ Tensor judged_output(const std::vector<Tensor>& outputs) {
 Runner open_runner(const std::filesystem::path& model, const std::string& engine, int threads) {
   if (engine == "espalier") {
     const ir::Graph graph = train::load_model(model);
+    if (const auto weight = find_broken_weight(graph)) {
+      // Maxima and clips may hide it in what the model gives.
+      base::log_warning_once(
+          fmt::format("'{}': {} holds NaN or infinite elements", model.string(), *weight));
+    }
     auto program = std::make_shared<exec::Program>(exec::Program::compile(graph, {}));
     const deploy::RunModel run = [program](std::span<const Tensor> inputs) {
       return program->run(inputs);
@@ -197,7 +202,7 @@ EvaluationResult evaluate_model(const EvaluationRequest& request) {
     progress.update(result.images);
   }
   progress.finish();
-  result.skipped = loader.samples_per_epoch() - result.images;
+  result.skipped = loader.statistics().num_skipped;
   if (result.not_finite > 0) {
     base::log_warning("{} of {} images have scores that are NaN or infinite", result.not_finite,
                       result.images);

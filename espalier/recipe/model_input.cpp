@@ -27,24 +27,6 @@ bool takes_channels_last(const tensor::Shape& shape, at::IntArrayRef images) {
          *shape[3].size == images[1];
 }
 
-/// A broken weight shows in every value behind it: said of the weight, before anything runs.
-void refuse_broken_weights(const ir::Graph& graph) {
-  for (const ir::Node* node : graph.nodes()) {
-    std::vector<std::size_t> ports = ops::trainable_inputs(*node);
-    std::ranges::copy(ops::running_statistics_inputs(*node), std::back_inserter(ports));
-    for (const std::size_t port : ports) {
-      const ir::Value& weight = *ops::initializer_behind(node->input(port));
-      if (at::isfinite(weight.constant()).all().item<bool>()) continue;
-      throw base::UserError(
-          {.what = fmt::format("cannot quantize the model '{}'", graph.name),
-           .where = fmt::format("initializer '{}' of {}", weight.name(), node->label()),
-           .got = "NaN or infinite elements",
-           .expected = "finite numbers",
-           .hint = "the training diverged, or the file is damaged"});
-    }
-  }
-}
-
 }  // namespace
 
 const ir::Value& image_input(const ir::Graph& graph) {
@@ -65,6 +47,19 @@ void refuse_quantized(const ir::Graph& graph, const std::string& what) {
   }
 }
 
+std::optional<std::string> find_broken_weight(const ir::Graph& graph) {
+  for (const ir::Node* node : graph.nodes()) {
+    std::vector<std::size_t> ports = ops::trainable_inputs(*node);
+    std::ranges::copy(ops::running_statistics_inputs(*node), std::back_inserter(ports));
+    for (const std::size_t port : ports) {
+      const ir::Value& weight = *ops::initializer_behind(node->input(port));
+      if (at::isfinite(weight.constant()).all().item<bool>()) continue;
+      return fmt::format("initializer '{}' of {}", weight.name(), node->label());
+    }
+  }
+  return std::nullopt;
+}
+
 void check_quantizable(const ir::Graph& graph) {
   static_cast<void>(image_input(graph));
   refuse_quantized(graph, fmt::format("the model '{}' is quantized already", graph.name));
@@ -76,7 +71,14 @@ void check_quantizable(const ir::Graph& graph) {
                                   .expected = "float32",
                                   .hint = "export the model in float32"});
   }
-  refuse_broken_weights(graph);
+  // A broken weight shows in every value behind it: said of the weight, before anything runs.
+  if (const auto weight = find_broken_weight(graph)) {
+    throw base::UserError({.what = fmt::format("cannot quantize the model '{}'", graph.name),
+                           .where = *weight,
+                           .got = "NaN or infinite elements",
+                           .expected = "finite numbers",
+                           .hint = "the training diverged, or the file is damaged"});
+  }
 }
 
 void check_images(const ir::Graph& graph, const Tensor& images, const std::string& source) {

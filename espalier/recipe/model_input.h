@@ -18,6 +18,9 @@ namespace espalier::recipe {
 /// Throws UserError that begins with `what` and names the first operator on integer codes.
 void refuse_quantized(const ir::Graph& graph, const std::string& what);
 
+/// The first weight or running statistic with elements that are no finite numbers, and its node.
+[[nodiscard]] std::optional<std::string> find_broken_weight(const ir::Graph& graph);
+
 /// Refuses by name what post-training quantization cannot start from: UserError for a model that
 /// is quantized already or has weights that are no finite numbers, UnsupportedError for several
 /// inputs and for weights in 16-bit floats.

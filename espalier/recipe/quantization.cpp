@@ -272,6 +272,7 @@ struct Work {
       prepare(prepared, result.passes);
     }
     result.judging_images = static_cast<std::int64_t>(data.judging->size());
+    result.left_out = static_cast<std::int64_t>(data.judging->num_skipped());
     batch = deploy::fixed_batch(prepared);
     request.calibration = fit_to_batch(request.calibration, batch, data.calibration->size());
     check_images(prepared, some_images(data, 1).at(0), request.data.source);

@@ -54,6 +54,7 @@ struct QuantizationResult {
   std::vector<std::string> notes;         ///< decisions worth reading, e.g. on bias correction
   std::map<std::string, double> seconds;  ///< prepare, calibrate, plan, export, verify
   std::int64_t judging_images = 0;
+  std::int64_t left_out = 0;  ///< samples beside them that the data set could not use
 };
 
 /// A float graph and the plan that quantizes it as it was trained.

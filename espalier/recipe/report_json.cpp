@@ -143,6 +143,7 @@ void add_quantization(Json& json, const RunFacts& facts) {
   json["calibration"] = result.plan.calibration;
   json["judging_images"] = result.verification.images;
   json["skipped_images"] =
+      result.left_out +
       std::max<std::int64_t>(result.judging_images - result.verification.images, 0);
   json["passed"] = result.verification.passed();
   json["failures"] = result.verification.reasons();

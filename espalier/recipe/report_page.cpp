@@ -70,10 +70,12 @@ Card size_card(const Json& json) {
 Card agreement_card(const Json& json) {
   const double share = number_or(json.find("agreement"), kGap);
   if (!std::isfinite(share)) return {.title = "Agreement with float", .value = "not compared"};
+  const double left_out = number_or(json.find("skipped_images"), 0);
   return {.title = "Agreement with float",
           .value = percent(share),
-          .detail = fmt::format("equal predictions on {:.0f} images",
-                                number_or(json.find("judging_images"), 0)),
+          .detail = fmt::format("equal predictions on {:.0f} images{}",
+                                number_or(json.find("judging_images"), 0),
+                                left_out > 0 ? fmt::format(" ({:.0f} left out)", left_out) : ""),
           .tone = share >= 0.98 ? Tone::Good : Tone::Warning};
 }
 

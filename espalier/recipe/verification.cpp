@@ -62,6 +62,7 @@ VerificationOutcome verify_files(const VerificationRequest& request) {
   result.float_model = onnx_bytes(request.original);
   result.quantized_model = onnx_bytes(request.quantized);
   result.judging_images = static_cast<std::int64_t>(images.dataset->size());
+  result.left_out = static_cast<std::int64_t>(images.dataset->num_skipped());
   const ir::Graph graph = load_model({.source = ModelFile{.path = request.original}});
   // Compared with itself, any file would pass.
   refuse_quantized(graph, fmt::format("'{}', given as the float model, is quantized",

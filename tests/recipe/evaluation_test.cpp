@@ -1,5 +1,8 @@
 #include "espalier/recipe/evaluation.h"
 
+#include <cmath>
+
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "espalier/onnx/codec.h"
@@ -116,6 +119,42 @@ TEST(Evaluation, ImagesThatAreLeftOutAreCounted) {
   EXPECT_EQ(result.images, 2);
   EXPECT_EQ(result.skipped, 1);
   EXPECT_EQ(to_json(result).at("skipped").as_integer(), 1);
+}
+
+TEST(Evaluation, BrokenWeightsAreSaid) {
+  const kit::TemporaryFolder folder;
+  const std::filesystem::path path = write_small_model(folder.path());
+  ir::Graph graph = onnx::load(path);
+  ir::Value& weight = *graph.find_node("conv1")->input(1);
+  Tensor values = weight.constant().clone();
+  values[0][0][0][0] = std::nanf("");
+  graph.set_constant(weight, values);
+  onnx::save(graph, path);
+  testing::internal::CaptureStderr();
+  (void)open_runner(path, "espalier", 1);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find(
+                "of node 'conv1' (Conv) holds NaN or infinite elements"),
+            std::string::npos);
+}
+
+TEST(Evaluation, BadLinesAndMissingFilesOfAListAreCounted) {
+  const kit::TemporaryFolder folder;
+  folder.write("one.pgm", "P5\n28 28\n255\n" + std::string(28 * 28, 'x'));
+  folder.write("cut.pgm", "P5\n28 28\n255\nx");
+  folder.write("list.txt", "one.pgm 0\nno label\nmissing.pgm 1\ncut.pgm 1\none.pgm 2\n");
+  const kit::TemporaryFolder models;
+  EvaluationRequest request = request_for(write_small_model(models.path()));
+  request.data = parse_data(
+      parse_yaml(fmt::format("dataset: {{name: ImageNetDataset, image_root: {0}, cls_label_path: "
+                             "{0}/list.txt,\n  transform_ops: [{{DecodeImage: {{to_gray: true, "
+                             "channel_first: false}}}}, {{ToCHWImage: }}]}}\n"
+                             "loader: {{num_workers: 0, bad_samples: skip}}\n",
+                             folder.path().string()),
+                 "d.yaml"),
+      ".");
+  const EvaluationResult result = evaluate_model(request);
+  EXPECT_EQ(result.images, 2);
+  EXPECT_EQ(result.skipped, 3);
 }
 
 TEST(Evaluation, RefusesModelsAndDataThatDoNotFit) {

@@ -61,6 +61,7 @@ QuantizationResult result() {
                              .different = 1,
                              .worst_step = 1}};
   quantization.judging_images = 100;
+  quantization.left_out = 2;
   quantization.seconds = {{"calibrate", 1.5}};
   return quantization;
 }
@@ -75,6 +76,7 @@ TEST(Report, JsonHasTheDocumentedKeys) {
   EXPECT_DOUBLE_EQ(json.at("compressed").at("latency_ms").at("openvino").at("p90").as_number(), 3);
   EXPECT_GT(json.at("float").at("macs").as_integer(), 0);
   EXPECT_DOUBLE_EQ(json.at("agreement").as_number(), 0.985);
+  EXPECT_EQ(json.at("skipped_images").as_integer(), 2 + 100 - quantization.verification.images);
   ASSERT_EQ(json.at("engines").items().size(), 2U);
   const Json& first = json.at("engines").items().front();
   for (const char* key :
