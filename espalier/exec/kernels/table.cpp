@@ -125,7 +125,7 @@ constexpr std::array kTable{
     OperatorRow{"ReduceSumSquare", make_reduction, {1}},
     OperatorRow{"Relu", make_relu},
     OperatorRow{"Reshape", make_reshape, {1}},
-    OperatorRow{"Resize", make_resize, {1, 2, 3}},
+    OperatorRow{"Resize", make_resize, {1, 2, 3}, "engines depart from it: docs/verification.md"},
     OperatorRow{"Round", make_unary},
     OperatorRow{"ScatterElements", make_scatter_elements},
     OperatorRow{"ScatterND", make_scatter_nd},
