@@ -127,11 +127,11 @@ data::DatasetConfig parse_dataset(const YamlValue& block, const std::filesystem:
                              .folder = folder,
                              .where = block.where()};
   if (const YamlValue* part = reader.find("held_out")) config.part = parse_part(*part);
-  static const std::vector<std::string> kOwnKeys{"name", "transform_ops", "held_out"};
+  static const std::vector<std::string> own_keys{"name", "transform_ops", "held_out"};
   for (const auto& [key, value] : block.entries) {
-    const bool read = std::ranges::find(kOwnKeys, key) != kOwnKeys.end();
+    const bool read = std::ranges::find(own_keys, key) != own_keys.end();
     if (read || value.kind == Kind::Null) continue;
-    const std::string nearest = base::nearest_name(key, kOwnKeys);
+    const std::string nearest = base::nearest_name(key, own_keys);
     if (!nearest.empty() && is_nested(value)) {
       throw base::UserError({.what = fmt::format("unknown key '{}' in 'dataset'", key),
                              .where = value.where(),
