@@ -208,10 +208,14 @@ class Compiler {
            !constants_.contains(node.output()) && has_weight_forms(quantizer_settings(node));
   }
 
-  /// Gives the step the slots of the codes and of their form, when a convolution wants them.
+  /// Gives the step two more slots when a convolution wants them: the codes of an activation, or
+  /// what a weight is quantized from, and the form of quantizing.
   void add_code_slots(Step& step, const ir::Value& value) {
     if (!coded_.contains(&value)) return;
-    const std::array names{value.name() + " (codes)", value.name() + " (form)"};
+    const ir::Node* producer = value.producer();
+    const bool is_weight = producer != nullptr && gives_weight_forms(*producer);
+    const std::array names{value.name() + (is_weight ? " (source)" : " (codes)"),
+                           value.name() + " (form)"};
     const int first = static_cast<int>(state_.slot_names.size());
     for (const std::string& name : names) {
       step.outputs.push_back(static_cast<int>(state_.slot_names.size()));

@@ -92,7 +92,7 @@ TEST(Quantization, ErrorsAreThoseOfScoresWhereTheModelGivesClassNumbers) {
     return quantize_model({.graph = graph,
                            .data = synthetic_splits(60),
                            .calibration = {.samples = 16},
-                           .stage = {.rounding = false, .verify = {.latency_rounds = 0}},
+                           .stage = {.verify = {.latency_rounds = 0}},
                            .progress = report::ProgressStyle::Quiet})
         .notes;
   };

@@ -17,7 +17,7 @@ struct ModuleHost {
 };
 
 /// Program and module must agree on this text: they exchange C++ objects. The number grows with
-/// every change of engine.h or of this file.
+/// every change of what they exchange: the classes of engine.h and the types of this file.
 inline constexpr const char* kModuleAbi =
     "espalier engine 1, libtorch " TORCH_VERSION ", compiler " __VERSION__;
 

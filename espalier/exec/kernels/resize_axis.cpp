@@ -11,35 +11,37 @@
 namespace espalier::exec {
 namespace {
 
-/// Input coordinate of output position `index`.
-double source_coordinate(std::int64_t index, const ResizeAxis& axis, Coordinates mode) {
-  const auto place = static_cast<double>(index);
-  const auto input = static_cast<double>(axis.input);
-  const auto output = static_cast<double>(axis.output);
-  const double unrounded = input * axis.scale;
+/// Input coordinate of output position `index`, in single precision as the engines have it:
+/// 17 / 1.7 is 10 there, and just below it in double precision.
+float source_coordinate(std::int64_t index, const ResizeAxis& axis, Coordinates mode) {
+  const auto place = static_cast<float>(index);
+  const auto input = static_cast<float>(axis.input);
+  const auto output = static_cast<float>(axis.output);
+  const auto scale = static_cast<float>(axis.scale);
+  const auto begin = static_cast<float>(axis.roi_begin);
+  const auto end = static_cast<float>(axis.roi_end);
   switch (mode) {
     case Coordinates::Asymmetric:
-      return place / axis.scale;
+      return place / scale;
     case Coordinates::TfHalfPixelForNearest:
-      return (place + 0.5) / axis.scale;
+      return (place + 0.5F) / scale;
     case Coordinates::AlignCorners:
-      return axis.output == 1 ? 0 : place * (input - 1) / (unrounded - 1);
+      return axis.output == 1 ? 0 : place * (input - 1) / (input * scale - 1);
     case Coordinates::TfCropAndResize:
-      if (axis.output == 1) return 0.5 * (axis.roi_begin + axis.roi_end) * (input - 1);
-      return axis.roi_begin * (input - 1) +
-             place * (axis.roi_end - axis.roi_begin) * (input - 1) / (output - 1);
+      if (axis.output == 1) return 0.5F * (begin + end) * (input - 1);
+      return begin * (input - 1) + place * (end - begin) * (input - 1) / (output - 1);
     case Coordinates::PytorchHalfPixel:
-      return axis.output == 1 ? 0 : (place + 0.5) / axis.scale - 0.5;
+      return axis.output == 1 ? 0 : (place + 0.5F) / scale - 0.5F;
     case Coordinates::HalfPixelSymmetric: {
       // The output may be rounded: what is lost is taken from both ends.
-      const double adjustment = output / (axis.scale * input);
-      const double offset = input / 2 * (1 - adjustment);
-      return offset + (place + 0.5) / axis.scale - 0.5;
+      const float adjustment = output / (scale * input);
+      const float offset = input / 2 * (1 - adjustment);
+      return offset + (place + 0.5F) / scale - 0.5F;
     }
     case Coordinates::HalfPixel:
       break;
   }
-  return (place + 0.5) / axis.scale - 0.5;
+  return (place + 0.5F) / scale - 0.5F;
 }
 
 double nearest(double coordinate, Rounding rounding) {

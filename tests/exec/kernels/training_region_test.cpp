@@ -217,7 +217,7 @@ TEST(TrainingRegion, QuantizesWeightsAgainInsteadOfKeepingThem) {
   const NetCase row{.estimator = "lsq", .weights = "abs_max"};
   Program program = Program::compile(NetBuilder(row).build(), {.mode = Mode::Training});
   EXPECT_THAT(program.describe(),
-              testing::HasSubstr("a_weight_out, a_weight_out (codes), a_weight_out (form)"));
+              testing::HasSubstr("a_weight_out, a_weight_out (source), a_weight_out (form)"));
   // Such a weight changed between forward and backward would give other gradients.
   const Tensor output =
       program.run(std::vector<Tensor>{kit::random_tensor({5, 3, 11, 9}, 7)}).at(0);
