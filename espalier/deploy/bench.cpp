@@ -78,6 +78,16 @@ std::vector<Tensor> random_inputs(const ir::Graph& graph, std::int64_t batch,
   return inputs;
 }
 
+namespace {
+
+std::vector<std::vector<std::int64_t>> sizes_of(const std::vector<Tensor>& tensors) {
+  std::vector<std::vector<std::int64_t>> sizes;
+  for (const Tensor& tensor : tensors) sizes.push_back(tensor.sizes().vec());
+  return sizes;
+}
+
+}  // namespace
+
 std::vector<BenchRow> bench(const std::vector<BenchSubject>& subjects,
                             const BenchOptions& options) {
   base::check(!subjects.empty(), "nothing to measure: give at least one model and one engine");
@@ -95,6 +105,7 @@ std::vector<BenchRow> bench(const std::vector<BenchSubject>& subjects,
     rows.push_back({.model = subjects[index].model,
                     .engine = subjects[index].engine,
                     .version = loaded[index].engine->version(),
+                    .inputs = sizes_of(loaded[index].inputs),
                     .latency = times[index],
                     .against_first = paired_ratio(times.front(), times[index])});
   }

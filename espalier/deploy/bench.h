@@ -33,6 +33,7 @@ struct BenchRow {
   std::string model;
   std::string engine;
   std::string version;
+  std::vector<std::vector<std::int64_t>> inputs;  ///< sizes of what was run
   LatencySummary latency;
   LatencyRatio against_first;  ///< time of the first subject / time of this one
 };

@@ -195,6 +195,11 @@ class EngineCheck {
       report_.notes.emplace_back(
           "the target is not this engine: integers and speed are not judged here");
     }
+    if (kind_ == OutputKind::DenseScores && !report_.metrics.contains("pixel_accuracy")) {
+      report_.notes.emplace_back(
+          "judged by the largest channel of every pixel, as classes are; where channels are values "
+          "(an image, a flow), declare the outputs to be values");
+    }
     judge(report_, bounds);
     return std::move(report_);
   }

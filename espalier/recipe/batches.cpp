@@ -35,6 +35,10 @@ void split_single(QuantizationData& result, const data::DatasetPtr& all,
                            .expected = "at least 2"});
   }
   const std::size_t count = std::min(calibration.samples, (total + 1) / 2);
+  if (count < calibration.samples) {
+    base::log_info("one set of {} images: {} of them, drawn, to calibrate, {} to judge", total,
+                   count, total - count);
+  }
   data::HeldOut parts = data::hold_out(all, count, calibration.seed);
   result.calibration = std::move(parts.held_out);
   result.judging = std::move(parts.rest);

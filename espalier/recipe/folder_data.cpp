@@ -56,9 +56,15 @@ FolderOptions fit_to_model(const FolderOptions& options, const std::filesystem::
     const auto& shape = graph.inputs().front()->type().shape;
     if (!shape || shape->size() != 4) return fitted;
     const auto known = [&](std::size_t axis) { return (*shape)[axis].size.value_or(0); };
-    if (fitted.channels == 0 && (known(1) == 1 || known(1) == 3)) fitted.channels = known(1);
-    if (fitted.height == 0) fitted.height = known(2);
-    if (fitted.width == 0) fitted.width = known(3);
+    const auto is_colour = [](std::int64_t size) { return size == 1 || size == 3; };
+    // With the channels last, too, images have the model's size: what reads them says what is
+    // wrong.
+    const bool last = is_colour(known(3)) && !is_colour(known(1));
+    const std::size_t channels = last ? 3 : 1;
+    const std::size_t height = last ? 1 : 2;
+    if (fitted.channels == 0 && is_colour(known(channels))) fitted.channels = known(channels);
+    if (fitted.height == 0) fitted.height = known(height);
+    if (fitted.width == 0) fitted.width = known(height + 1);
   } catch (const base::UnsupportedError&) {
     // Only the engine can read the file: it says itself what does not fit.
   }

@@ -199,7 +199,13 @@ std::vector<std::string> read_class_names(const std::filesystem::path& path) {
     lines.push_back(std::move(line));
     start = end + 1;
   }
-  std::string first = lines.empty() ? "" : lines.front();
+  if (std::ranges::all_of(lines, &std::string::empty)) {
+    throw base::UserError({.what = "no names in a list of class names",
+                           .where = path.string(),
+                           .got = "an empty file",
+                           .expected = "a name, or 'number name', on each line"});
+  }
+  std::string first = lines.front();
   if (!take_number(first)) return lines;
   std::vector<std::string> names;
   for (std::size_t index = 0; index < lines.size(); ++index) {

@@ -212,6 +212,22 @@ TEST_F(VerifyTest, OutputsOfAnotherFormAreAFailure) {
                                     "float [2, 10]")));
 }
 
+TEST_F(VerifyTest, ChannelsThatAreTakenForClassesAreNoted) {
+  const auto maps = [](std::vector<EngineLayer> layers) {
+    return FakeModel{.run =
+                         [](std::span<const Tensor> inputs) {
+                           return Outputs{kit::random_tensor({inputs[0].size(0), 3, 4, 4}, 2)};
+                         },
+                     .layers = std::move(layers)};
+  };
+  const auto note = Contains(HasSubstr("declare the outputs to be values"));
+  EXPECT_THAT(run(maps({}), maps(integer_layers())).engines[0].notes, note);
+  const VerifyReport declared = run(maps({}), maps(integer_layers()), [](VerifyRequest& request) {
+    request.outputs = OutputMeaning::Values;
+  });
+  EXPECT_THAT(declared.engines[0].notes, Not(note));
+}
+
 TEST_F(VerifyTest, AnEngineThatTellsNoLayersProvesNoIntegers) {
   const VerifyReport report = run(model(3, 2), model(3, 1));
   EXPECT_THAT(report.reasons(), ElementsAre(HasSubstr("MACs done in integers: got 0.00 %")));

@@ -91,6 +91,10 @@ TEST(FolderData, TheModelGivesSizeAndChannels) {
       fit_to_model({.height = 16, .width = 16}, model_of(folder, "N, 3, H, W"));
   EXPECT_EQ(first_image(open_data(images.path(), asked)).sizes(),
             (std::vector<std::int64_t>{3, 16, 16}));
+  // With the channels last: the images are its own, and what takes them says what is wrong.
+  const FolderOptions last = fit_to_model({}, model_of(folder, "N, 28, 32, 3"));
+  EXPECT_EQ(first_image(open_data(images.path(), last)).sizes(),
+            (std::vector<std::int64_t>{3, 28, 32}));
   kit::expect_user_error([&] { (void)fit_to_model({}, folder.path() / "no.onnx"); }, "no.onnx");
 }
 

@@ -103,6 +103,8 @@ TEST(Prediction, ReadsBothFormsOfClassNames) {
             (std::vector<std::string>{"a cat", "a dog"}));
   EXPECT_EQ(read_class_names(folder.write("paddle.txt", "1 a dog\n0 a cat\n")),
             (std::vector<std::string>{"a cat", "a dog"}));
+  kit::expect_user_error([&] { (void)read_class_names(folder.write("empty.txt", "\n")); },
+                         "empty.txt");
   kit::expect_user_error([&] { (void)read_class_names(folder.write("bad.txt", "0 cat\ndog\n")); },
                          "bad.txt:2: got 'dog', expected 'number name', as the first line");
 }

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "espalier/onnx/codec.h"
+#include "espalier/onnx/shapes.h"
+#include "espalier/recipe/model_source.h"
 #include "tests/kit/expect_error.h"
 #include "tests/kit/temporary_folder.h"
 #include "tests/recipe/small_job.h"
@@ -19,6 +22,22 @@ TEST(Timing, ComparesEveryModelInEveryEngine) {
     EXPECT_GT(row.at("speed").as_number(), 0);
   }
   EXPECT_NE(timing_text(json).find("openvino"), std::string::npos);
+  EXPECT_NE(timing_text(json).find("input: 1x1x28x28"), std::string::npos);
+}
+
+TEST(Timing, SaysThatModelsTakeInputsOfDifferentSizes) {
+  const kit::TemporaryFolder folder;
+  const std::filesystem::path small = write_small_model(folder.path());
+  ir::Graph graph = load_model({.source = ModelFile{small}});
+  ir::Value& input = *graph.inputs().front();
+  input.set_type({.dtype = tensor::DType::Float32, .shape = tensor::Shape{{2}, {1}, {28}, {28}}});
+  onnx::infer_shapes(graph);
+  const std::filesystem::path two = folder.path() / "two.onnx";
+  onnx::save(graph, two);
+  const report::Json json =
+      time_models({.models = {small, two}, .engines = {"onnxruntime"}, .rounds = 3});
+  EXPECT_EQ(json.at("rows").items()[1].at("input").as_string(), "2x1x28x28");
+  EXPECT_NE(timing_text(json).find("inputs of different sizes"), std::string::npos);
 }
 
 TEST(Timing, NamesAMissingFile) {
