@@ -296,17 +296,29 @@ simd::NormalizeBackwardRun backward_run(const Memory& memory, const Tensor& grad
           .rounding = memory.learns && memory.region.quantizer->estimator->needs_rounding};
 }
 
-std::vector<double> backward_sums(const simd::NormalizeBackwardRun& whole, const Rows& rows) {
+struct BackwardSums {
+  std::vector<double> channels;  ///< [NormalizeSum, channels]
+  QuantizerSums quantizer;
+};
+
+BackwardSums backward_sums(const simd::NormalizeBackwardRun& whole, const Rows& rows) {
   const std::size_t size = simd::NormalizeSum::Count * whole.channels;
   std::vector<float> parts(static_cast<std::size_t>(rows.blocks) * size);
+  std::vector<simd::GradientSums> blocks(static_cast<std::size_t>(rows.blocks));
   rows.for_each([&](std::size_t block, std::int64_t offset, std::size_t count) {
     simd::NormalizeBackwardRun run = whole;
     run.gradient += offset;
     run.input += offset;
     run.rows = count;
-    simd::normalize_sums(run, &parts[block * size]);
+    blocks[block] = simd::normalize_sums(run, &parts[block * size]);
   });
-  return rows.total(parts, simd::NormalizeSum::Count);
+  BackwardSums sums{.channels = rows.total(parts, simd::NormalizeSum::Count), .quantizer = {}};
+  for (const simd::GradientSums& block : blocks) {
+    sums.quantizer.above += block.above;
+    sums.quantizer.below += block.below;
+    sums.quantizer.rounding += block.rounding;
+  }
+  return sums;
 }
 
 /// With statistics of the batch, of M values a channel (Ioffe and Szegedy, arXiv:1502.03167):
@@ -327,20 +339,9 @@ Tensor parameter_gradient(const std::vector<double>& values) {
   return at::tensor(values).to(at::kFloat);
 }
 
-QuantizerGradients learned_gradients(const Memory& memory, const std::vector<double>& sums) {
-  const std::size_t channels = memory.affine.factor.size();
-  const auto total = [&](std::size_t kind) {
-    double sum = 0;
-    for (std::size_t channel = 0; channel < channels; ++channel) {
-      sum += sums[kind * channels + channel];
-    }
-    return sum;
-  };
-  const QuantizerSums sum{.above = total(simd::NormalizeSum::Above),
-                          .below = total(simd::NormalizeSum::Below),
-                          .rounding = total(simd::NormalizeSum::Rounding)};
+QuantizerGradients learned_gradients(const Memory& memory, const QuantizerSums& sums) {
   return memory.region.quantizer->estimator->differentiate(*memory.region.quantizer, memory.tensors,
-                                                           {&sum, 1}, memory.elements);
+                                                           {&sums, 1}, memory.elements);
 }
 
 /// True when nobody else sees what is written to the tensor.
@@ -358,7 +359,7 @@ LoopGradients backward_loops(const Memory& memory, Tensor gradient, const Tensor
   const Rows rows(convolved);
   const auto channels = static_cast<std::size_t>(rows.channels);
   const simd::NormalizeBackwardRun whole = backward_run(memory, gradient, convolved);
-  const std::vector<double> sums = backward_sums(whole, rows);
+  const auto [sums, quantizer] = backward_sums(whole, rows);
   std::vector<float> slope(channels);
   std::vector<float> shift(channels);
   if (memory.affine.of_batch) {
@@ -384,7 +385,7 @@ LoopGradients backward_loops(const Memory& memory, Tensor gradient, const Tensor
     result.gamma = parameter_gradient(gamma);
     result.beta = parameter_gradient({sums.begin(), sums.begin() + rows.channels});
   }
-  if (memory.learns) result.quantizer = learned_gradients(memory, sums);
+  if (memory.learns) result.quantizer = learned_gradients(memory, quantizer);
   return result;
 }
 

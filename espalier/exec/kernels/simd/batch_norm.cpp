@@ -65,20 +65,34 @@ HWY_INLINE void for_rows(std::size_t rows, std::size_t channels, const Body& bod
   }
 }
 
+/// Adds what `terms` gives for one vector to sums in memory.
+template <std::size_t kKinds, typename Terms>
+HWY_INLINE void add_terms(std::size_t channels, float* sums, std::size_t offset,
+                          const Columns& columns, Terms& terms) {
+  Vector addends[kKinds];
+  terms(offset, columns, addends);
+  for (std::size_t kind = 0; kind < kKinds; ++kind) {
+    columns.add(addends[kind], sums + kind * channels);
+  }
+}
+
 /// Writes sums over rows to sums[kind * channels + channel]. `terms(offset, columns, addends)`
 /// gives the addends of one vector. kVectors: vectors in a row, kept in registers; 0: any number,
 /// kept in memory. Both add in the same order.
 template <std::size_t kVectors, std::size_t kKinds, typename Terms>
-HWY_INLINE void sum_rows(std::size_t rows, std::size_t channels, float* sums, const Terms& terms) {
+HWY_INLINE void sum_rows(std::size_t rows, std::size_t channels, float* sums, Terms& terms) {
   if constexpr (kVectors == 0) {
     std::fill_n(sums, kKinds * channels, 0.0F);
-    for_rows(rows, channels, [&](std::size_t offset, const Columns& columns) {
-      Vector addends[kKinds];
-      terms(offset, columns, addends);
-      for (std::size_t kind = 0; kind < kKinds; ++kind) {
-        columns.add(addends[kind], sums + kind * channels);
+    const std::size_t whole = channels / kLanes * kLanes;
+    for (std::size_t row = 0; row < rows; ++row) {
+      const std::size_t offset = row * channels;
+      for (std::size_t first = 0; first < whole; first += kLanes) {
+        add_terms<kKinds>(channels, sums, offset, Columns{first, kLanes}, terms);
       }
-    });
+      if (whole < channels) {
+        add_terms<kKinds>(channels, sums, offset, Columns{whole, channels - whole}, terms);
+      }
+    }
   } else {
     Vector totals[kVectors][kKinds];
     for (auto& of_vector : totals) std::fill_n(of_vector, kKinds, hn::Zero(Floats{}));
@@ -103,8 +117,7 @@ HWY_INLINE void sum_rows(std::size_t rows, std::size_t channels, float* sums, co
 /// sum_rows for the channels at hand: few channels leave too short a way between two additions to
 /// the same sum for memory to keep up.
 template <std::size_t kKinds, typename Terms>
-HWY_INLINE void sum_channels(std::size_t rows, std::size_t channels, float* sums,
-                             const Terms& terms) {
+HWY_INLINE void sum_channels(std::size_t rows, std::size_t channels, float* sums, Terms& terms) {
   switch (channels % kLanes == 0 ? channels / kLanes : 0) {
     case 1:
       return sum_rows<1, kKinds>(rows, channels, sums, terms);
@@ -158,11 +171,11 @@ HWY_INLINE Vector bound(Vector y, Vector low, Vector high) {
 
 void moments(const float* input, std::size_t rows, std::size_t channels, const float* shift,
              float* sums) {
-  sum_channels<2>(rows, channels, sums,
-                  [&](std::size_t offset, const Columns& columns, Vector* addends) {
-                    addends[0] = hn::Sub(columns.load(input + offset), columns.load(shift));
-                    addends[1] = hn::Mul(addends[0], addends[0]);
-                  });
+  const auto terms = [&](std::size_t offset, const Columns& columns, Vector* addends) {
+    addends[0] = hn::Sub(columns.load(input + offset), columns.load(shift));
+    addends[1] = hn::Mul(addends[0], addends[0]);
+  };
+  sum_channels<2>(rows, channels, sums, terms);
 }
 
 Extremes normalize(const NormalizeRun& run) {
@@ -244,33 +257,84 @@ class Gradients {
   Vector to_;
 };
 
-/// The first kKinds sums; zeros for the others.
-template <std::size_t kKinds>
-HWY_INLINE void first_sums(const NormalizeBackwardRun& run, float* sums) {
-  const Gradients gradients(run);
-  const Vector scale = hn::Set(Floats{}, run.form == nullptr ? 1.0F : run.form->scale);
-  std::fill_n(sums + kKinds * run.channels, (NormalizeSum::Count - kKinds) * run.channels, 0.0F);
-  sum_channels<kKinds>(run.rows, run.channels, sums,
-                       [&](std::size_t offset, const Columns& columns, Vector* addends) {
-                         const Vector x = columns.load(run.input + offset);
-                         const auto lanes = gradients.at(offset, columns, x);
-                         addends[NormalizeSum::Gradient] = lanes.dy;
-                         addends[NormalizeSum::Product] =
-                             hn::Mul(lanes.dy, hn::Sub(x, columns.load(run.mean)));
-                         if constexpr (kKinds > NormalizeSum::Below) {
-                           addends[NormalizeSum::Above] = gradients.above(lanes);
-                           addends[NormalizeSum::Below] = gradients.below(lanes);
-                         }
-                         if constexpr (kKinds > NormalizeSum::Rounding) {
-                           addends[NormalizeSum::Rounding] = gradients.rounding(lanes, scale);
-                         }
-                       });
+/// Sums over all channels, in 16 lanes: lane l holds those of the channels c with c % 16 = l.
+class LaneSums {
+ public:
+  HWY_INLINE LaneSums() { std::fill_n(parts_, kParts, hn::Zero(Floats{})); }
+
+  HWY_INLINE void add(const Columns& columns, Vector addends) {
+    Vector& part = parts_[columns.first / kLanes % kParts];
+    part = hn::Add(part, addends);
+  }
+
+  /// Added as a tree: 8 pairs, 4 pairs, 2 pairs, 1.
+  [[nodiscard]] HWY_INLINE float total() const {
+    HWY_ALIGN float lanes[kGroup];
+    for (std::size_t part = 0; part < kParts; ++part) {
+      hn::Store(parts_[part], Floats{}, lanes + part * kLanes);
+    }
+    for (std::size_t half = kGroup / 2; half > 0; half /= 2) {
+      for (std::size_t lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
+    }
+    return lanes[0];
+  }
+
+ private:
+  static constexpr std::size_t kGroup = 16;
+  static constexpr std::size_t kParts = kGroup / kLanes;
+  Vector parts_[kParts];
+};
+
+/// What a quantizer wants to know of a block.
+enum class Wanted { Nothing, OutsideSums, AllSums };
+
+/// What a vector adds to the sums. A class and no lambda, which compilers do not always inline.
+template <Wanted kWanted>
+class BlockTerms {
+ public:
+  HWY_INLINE explicit BlockTerms(const NormalizeBackwardRun& run)
+      : run_(run),
+        gradients_(run),
+        scale_(hn::Set(Floats{}, run.form == nullptr ? 1.0F : run.form->scale)) {}
+
+  HWY_INLINE void operator()(std::size_t offset, const Columns& columns, Vector* addends) {
+    const Vector x = columns.load(run_.input + offset);
+    const auto lanes = gradients_.at(offset, columns, x);
+    addends[NormalizeSum::Gradient] = lanes.dy;
+    addends[NormalizeSum::Product] = hn::Mul(lanes.dy, hn::Sub(x, columns.load(run_.mean)));
+    if constexpr (kWanted != Wanted::Nothing) {
+      above_.add(columns, gradients_.above(lanes));
+      below_.add(columns, gradients_.below(lanes));
+    }
+    if constexpr (kWanted == Wanted::AllSums) {
+      rounding_.add(columns, gradients_.rounding(lanes, scale_));
+    }
+  }
+
+  [[nodiscard]] HWY_INLINE GradientSums learned() const {
+    return {above_.total(), below_.total(), rounding_.total()};
+  }
+
+ private:
+  const NormalizeBackwardRun& run_;
+  Gradients gradients_;
+  Vector scale_;
+  LaneSums above_;
+  LaneSums below_;
+  LaneSums rounding_;
+};
+
+template <Wanted kWanted>
+HWY_INLINE GradientSums block_sums(const NormalizeBackwardRun& run, float* sums) {
+  BlockTerms<kWanted> terms(run);
+  sum_channels<NormalizeSum::Count>(run.rows, run.channels, sums, terms);
+  return terms.learned();
 }
 
-void sums_of(const NormalizeBackwardRun& run, float* sums) {
-  if (!run.learns) return first_sums<NormalizeSum::Above>(run, sums);
-  if (!run.rounding) return first_sums<NormalizeSum::Rounding>(run, sums);
-  first_sums<NormalizeSum::Count>(run, sums);
+GradientSums sums_of(const NormalizeBackwardRun& run, float* sums) {
+  if (!run.learns) return block_sums<Wanted::Nothing>(run, sums);
+  if (!run.rounding) return block_sums<Wanted::OutsideSums>(run, sums);
+  return block_sums<Wanted::AllSums>(run, sums);
 }
 
 void backward(const NormalizeBackwardRun& run, const float* slope, const float* shift) {
@@ -346,8 +410,8 @@ void channel_moments(const float* input, std::size_t rows, std::size_t channels,
 Extremes normalize_rows(const NormalizeRun& run) {
   return HWY_DYNAMIC_DISPATCH(normalize)(run);
 }
-void normalize_sums(const NormalizeBackwardRun& run, float* sums) {
-  HWY_DYNAMIC_DISPATCH(sums_of)(run, sums);
+GradientSums normalize_sums(const NormalizeBackwardRun& run, float* sums) {
+  return HWY_DYNAMIC_DISPATCH(sums_of)(run, sums);
 }
 void normalize_backward(const NormalizeBackwardRun& run, const float* slope, const float* shift) {
   HWY_DYNAMIC_DISPATCH(backward)(run, slope, shift);

@@ -53,7 +53,7 @@ struct NormalizeBackwardRun {
   Bounds bounds;
   const QuantizerForm* form = nullptr;
   InsideRange inside;     ///< of `form`; infinite without one
-  bool learns = false;    ///< the sums that the quantizer learns from are wanted, else zeros
+  bool learns = false;    ///< the sums that the quantizer learns from are wanted
   bool rounding = false;  ///< of them that of g * (round(z / s) - z / s), too
 };
 
@@ -62,9 +62,6 @@ struct NormalizeSum {
   enum : std::size_t {
     Gradient,  ///< dy
     Product,   ///< dy * (x - mean)
-    Above,     ///< g beyond the grid
-    Below,     ///< g under the grid
-    Rounding,  ///< g * (round(z / s) - z / s) inside
     Count
   };
 };
@@ -74,8 +71,9 @@ void channel_moments(const float* input, std::size_t rows, std::size_t channels,
                      float* sums);
 /// Extremes of z.
 Extremes normalize_rows(const NormalizeRun& run);
-/// All kinds of NormalizeSum; zeros for those that are not wanted.
-void normalize_sums(const NormalizeBackwardRun& run, float* sums);
+/// All kinds of NormalizeSum. Returns the sums over all channels that the quantizer learns from;
+/// zeros for those that are not wanted.
+GradientSums normalize_sums(const NormalizeBackwardRun& run, float* sums);
 void normalize_backward(const NormalizeBackwardRun& run, const float* slope, const float* shift);
 
 }  // namespace espalier::exec::simd

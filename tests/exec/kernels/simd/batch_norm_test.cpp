@@ -70,8 +70,9 @@ std::vector<std::uint32_t> run_all(const Shape& shape, Quantizing quantizing) {
                                  .learns = quantizing >= Quantizing::Clipped,
                                  .rounding = quantizing == Quantizing::Scaled};
   std::vector<float> totals(NormalizeSum::Count * shape.channels, NAN);
-  normalize_sums(run, totals.data());
+  const GradientSums learned = normalize_sums(run, totals.data());
   add_bits(totals, bits);
+  add_bits({learned.above, learned.below, learned.rounding}, bits);
   normalize_backward(run, factor.data(), mean.data());
   add_bits(output, bits);
   return bits;
@@ -90,6 +91,50 @@ TEST(BatchNorm, EveryInstructionSetGivesTheSameBits) {
       });
     }
   }
+}
+
+TEST(BatchNorm, LearnedSumsAreThoseOfPlainLoops) {
+  const Shape shape{.rows = 37, .channels = 67};
+  const std::size_t count = shape.rows * shape.channels;
+  const std::vector<float> input = draw(count, 1);
+  const std::vector<float> gradient = draw(count, 2);
+  const std::vector<float> factor = draw(shape.channels, 3);
+  const std::vector<float> offset = draw(shape.channels, 4);
+  const std::vector<float> mean = draw(shape.channels, 5);
+  const QuantizerForm form{.scale = 0.2F, .zero = 2, .low = 0, .high = 7};
+  double above = 0;
+  double below = 0;
+  double rounding = 0;
+  for (std::size_t index = 0; index < count; ++index) {
+    const std::size_t channel = index % shape.channels;
+    const double quotient = (factor[channel] * input[index] + offset[channel]) / form.scale;
+    const double code = std::nearbyint(quotient) + form.zero;
+    if (code > form.high) above += gradient[index];
+    if (code < form.low) below += gradient[index];
+    if (code >= form.low && code <= form.high) {
+      rounding += gradient[index] * (std::nearbyint(quotient) - quotient);
+    }
+  }
+  std::vector<float> totals(NormalizeSum::Count * shape.channels);
+  const GradientSums learned = normalize_sums({.gradient = gradient.data(),
+                                               .input = input.data(),
+                                               .rows = shape.rows,
+                                               .channels = shape.channels,
+                                               .factor = factor.data(),
+                                               .offset = offset.data(),
+                                               .mean = mean.data(),
+                                               .bounds = {},
+                                               .form = &form,
+                                               .inside = inside_range(form),
+                                               .learns = true,
+                                               .rounding = true},
+                                              totals.data());
+  EXPECT_NEAR(learned.above, above, 1e-3);
+  EXPECT_NEAR(learned.below, below, 1e-3);
+  EXPECT_NEAR(learned.rounding, rounding, 1e-3);
+  EXPECT_GT(std::abs(above), 1);
+  EXPECT_GT(std::abs(below), 1);
+  EXPECT_GT(std::abs(rounding), 1);
 }
 
 TEST(BatchNorm, InsideRangeIsExact) {
