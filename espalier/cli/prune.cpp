@@ -176,14 +176,20 @@ void add_mending_options(CLI::App& app, PruneArguments& arguments) {
   app.add_option("--iterations", stage.iterations, "Cuts on the way to the budget")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  app.add_option("--epochs", arguments.epochs, "Epochs of fine-tuning after each cut")
-      ->check(CLI::Range(0, 1'000'000))
-      ->capture_default_str();
+  CLI::Option* epochs =
+      app.add_option("--epochs", arguments.epochs, "Epochs of fine-tuning after each cut")
+          ->check(CLI::Range(0, 1'000'000))
+          ->capture_default_str();
   app.add_option("--lr", arguments.lr, "First learning rate of the fine-tuning")
       ->check(number_between(1e-9, 1e3))
+      ->needs(epochs)
       ->capture_default_str();
   app.add_flag("--mask", stage.mask, "Mask channels instead of cutting them");
   app.add_flag("--check", stage.check, "Prove the cut against the masked model");
+  app.add_option("--image-size", stage.image_size,
+                 "Height and width where the model leaves them open and there is no --data")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "espalier/recipe/sensitivity.h"
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -38,6 +39,7 @@ struct Measuring {
 struct Merging {
   std::vector<std::filesystem::path> files;
   std::filesystem::path output;
+  bool overwrite = false;
 };
 
 struct Choosing {
@@ -46,6 +48,7 @@ struct Choosing {
   double loss = 0;
   double macs = 0;
   std::int64_t align = 1;
+  std::int64_t image_size = 224;
   const CLI::Option* loss_option = nullptr;  ///< owned by the command
   const CLI::Option* macs_option = nullptr;
 };
@@ -148,6 +151,12 @@ Outcome measure(const Measuring& measuring, const CommonOptions& common) {
 }
 
 Outcome merge(const Merging& merging, const CommonOptions& common) {
+  const bool is_input = std::ranges::find(merging.files, merging.output) != merging.files.end();
+  if (std::filesystem::exists(merging.output) && !is_input && !merging.overwrite) {
+    throw base::UserError({.what = "the file to write exists",
+                           .got = fmt::format("'{}'", merging.output.string()),
+                           .hint = "--overwrite replaces it"});
+  }
   const recipe::SensitivityStore store = recipe::merge_sensitivities(merging.files);
   base::write_file_atomic(merging.output, recipe::to_text(store));
   if (common.verbosity >= 0) {
@@ -178,9 +187,10 @@ Outcome choose(const Choosing& choosing, const CommonOptions& common) {
   }
   const recipe::SensitivityRatios ratios =
       by_loss ? recipe::ratios_for_loss(store, choosing.loss)
-              : recipe::ratios_for_cost(
-                    store,
-                    {.model = choosing.model, .remaining = choosing.macs, .align = choosing.align});
+              : recipe::ratios_for_cost(store, {.model = choosing.model,
+                                                .remaining = choosing.macs,
+                                                .align = choosing.align,
+                                                .image_size = choosing.image_size});
   if (common.verbosity >= 0) fmt::print("{}", recipe::to_text(ratios));
   if (!ratios.reached) base::log_warning("{}", ratios.reason);
   return {.code = ratios.reached ? base::ExitCode::Ok : base::ExitCode::FailedCheck,
@@ -231,6 +241,7 @@ CLI::App* add_merging(CLI::App& app, Merging& merging) {
   CLI::App* merge = app.add_subcommand("merge", "Unite files of one measurement");
   merge->add_option("files", merging.files, "CSV files")->required();
   merge->add_option("-o,--output", merging.output, "The united CSV file")->required();
+  merge->add_flag("--overwrite", merging.overwrite, "Replace it where it exists");
   return merge->fallthrough();
 }
 
@@ -244,6 +255,11 @@ CLI::App* add_choosing(CLI::App& app, Choosing& choosing) {
       ratios->add_option("--target-macs", choosing.macs, "Share of the MACs that remains");
   ratios->add_option("--align", choosing.align, "Channels that are left are a multiple")
       ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  ratios
+      ->add_option("--image-size", choosing.image_size,
+                   "Height and width where the model leaves them open")
+      ->check(CLI::Range(1, 65536))
       ->capture_default_str();
   return ratios->fallthrough();
 }

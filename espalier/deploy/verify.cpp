@@ -15,6 +15,7 @@
 #include "espalier/deploy/cpu.h"
 #include "espalier/deploy/output_match.h"
 #include "espalier/deploy/verdict.h"
+#include "espalier/exec/observe_shapes.h"
 #include "espalier/exec/program.h"
 #include "espalier/onnx/codec.h"
 #include "espalier/onnx/shapes.h"
@@ -331,26 +332,6 @@ std::vector<Tensor> run_images(const VerifyRequest& request, const Files& files,
   return sample;
 }
 
-/// Shapes that inference cannot tell (those behind computed paddings, say) are looked up in a run.
-void observe_shapes(ir::Graph& graph, const std::vector<Tensor>& sample) {
-  std::vector<std::string> unknown;
-  for (const ir::Node* node : graph.nodes()) {
-    for (const ir::Value* output : node->outputs()) {
-      if (output == nullptr || !tensor::is_floating(output->type().dtype)) continue;
-      const auto& shape = output->type().shape;
-      if (!shape || !tensor::num_elements(*shape)) unknown.push_back(output->name());
-    }
-  }
-  if (unknown.empty()) return;
-  const exec::Program program = exec::Program::compile(graph, {.taps = unknown});
-  (void)program.run(sample, [&](std::string_view name, const Tensor& tensor) {
-    ir::Value* value = graph.find_value(name);
-    ir::TypeInfo type = value->type();
-    type.shape = tensor::make_shape(tensor.sizes().vec());
-    value->set_type(std::move(type));
-  });
-}
-
 /// The INT8 file's graph with the shapes of the sample, so that MACs can be counted.
 ir::Graph fix_shapes(const Files& files, const std::vector<Tensor>& sample, VerifyReport& report) {
   ir::Graph graph = files.quantized_graph.clone();
@@ -361,7 +342,7 @@ ir::Graph fix_shapes(const Files& files, const std::vector<Tensor>& sample, Veri
       shapes[inputs[index]->name()] = tensor::make_shape(sample[index].sizes().vec());
     }
     onnx::infer_shapes(graph, shapes);
-    observe_shapes(graph, sample);
+    exec::observe_shapes(graph, sample);
   });
   return graph;
 }

@@ -75,6 +75,9 @@ class Compiler {
         placement_(graph, owned_) {
     state_.options = options;
     state_.training = options.mode == Mode::Training;
+    state_.frozen_quantizers = std::ranges::any_of(graph.nodes(), [](const ir::Node* node) {
+      return ops::estimator_of(*node) != nullptr && node->get_int("frozen", 0) != 0;
+    });
     for (const std::string& name : options.taps) seen_.insert(graph.find_value(name));
     for (const ir::Value* output : graph.outputs()) seen_.insert(output);
   }

@@ -28,6 +28,7 @@
 #include "espalier/passes/normalize_gemm.h"
 #include "espalier/passes/reduce_mean_to_global_average_pool.h"
 #include "espalier/passes/settle_quantizers.h"
+#include "espalier/passes/split_normalized_weights.h"
 #include "espalier/passes/split_shared_biases.h"
 #include "espalier/passes/split_shared_vectors.h"
 #include "espalier/passes/sum_to_add.h"
@@ -68,6 +69,8 @@ constexpr std::array kPasses{
     PassRow{"reduce_mean_to_global_average_pool", "spatial means",
             reduce_mean_to_global_average_pool},
     PassRow{"settle_quantizers", "ends the training of quantizers", settle_quantizers},
+    PassRow{"split_normalized_weights", "a weight of its own for every normalized use",
+            split_normalized_weights},
     PassRow{"split_shared_biases", "a bias of its own for every layer", split_shared_biases},
     PassRow{"split_shared_vectors", "a vector of its own for every use", split_shared_vectors},
     PassRow{"sum_to_add", "residual sums that engines compute in integers", sum_to_add},
@@ -82,45 +85,27 @@ constexpr std::array<std::string_view, 6> kPrepareForPruning{
     "infer_shapes",       "fold_constants",       "fold_shape_arithmetic",
     "eliminate_identity", "split_shared_vectors", "infer_shapes"};
 
-constexpr std::array<std::string_view, 19> kPrepareForQuantization{
-    "infer_shapes",
-    "fold_constants",
-    "fold_shape_arithmetic",
-    "eliminate_dropout",
-    "eliminate_identity",
-    "infer_shapes",
-    "reduce_mean_to_global_average_pool",
-    "clip_to_relu",
-    "fuse_hard_swish",
-    "sum_to_add",
-    "matmul_add_to_gemm",
-    "fuse_pad_into_conv",
-    "fold_batch_norm",
-    "fold_mul_add",
-    "normalize_gemm",
-    "eliminate_identity",
-    "split_shared_biases",
-    "add_bias",
-    "infer_shapes"};
+constexpr std::array<std::string_view, 21> kPrepareForQuantization{
+    "infer_shapes",         "fold_constants",     "fold_shape_arithmetic",
+    "eliminate_dropout",    "eliminate_identity", "split_normalized_weights",
+    "split_shared_vectors", "infer_shapes",       "reduce_mean_to_global_average_pool",
+    "clip_to_relu",         "fuse_hard_swish",    "sum_to_add",
+    "matmul_add_to_gemm",   "fuse_pad_into_conv", "fold_batch_norm",
+    "fold_mul_add",         "normalize_gemm",     "eliminate_identity",
+    "split_shared_biases",  "add_bias",           "infer_shapes"};
 
 // As prepare_for_quantization, but BatchNormalization behind layers stays, and biases as they are.
-constexpr std::array<std::string_view, 17> kPrepareForTraining{"infer_shapes",
-                                                               "fold_constants",
-                                                               "fold_shape_arithmetic",
-                                                               "eliminate_dropout",
-                                                               "eliminate_identity",
-                                                               "infer_shapes",
-                                                               "reduce_mean_to_global_average_pool",
-                                                               "clip_to_relu",
-                                                               "fuse_hard_swish",
-                                                               "sum_to_add",
-                                                               "matmul_add_to_gemm",
-                                                               "fuse_pad_into_conv",
-                                                               "fold_leading_batch_norm",
-                                                               "fold_mul_add",
-                                                               "normalize_gemm",
-                                                               "eliminate_identity",
-                                                               "infer_shapes"};
+constexpr std::array<std::string_view, 19> kPrepareForTraining{
+    "infer_shapes",         "fold_constants",     "fold_shape_arithmetic",
+    "eliminate_dropout",    "eliminate_identity", "split_normalized_weights",
+    "split_shared_vectors", "infer_shapes",       "reduce_mean_to_global_average_pool",
+    "clip_to_relu",         "fuse_hard_swish",    "sum_to_add",
+    "matmul_add_to_gemm",   "fuse_pad_into_conv", "fold_leading_batch_norm",
+    "fold_mul_add",         "normalize_gemm",     "eliminate_identity",
+    "infer_shapes"};
+
+constexpr std::array<std::string_view, 2> kUntieVectors{"eliminate_identity",
+                                                        "split_shared_vectors"};
 
 constexpr std::array<std::string_view, 7> kFinishTraining{
     "fold_constants",  "settle_quantizers",   "fold_quantized_batch_norm",
@@ -134,6 +119,8 @@ constexpr std::array kPipelines{
     Pipeline{"prepare_for_training", "a graph fit for quantization-aware training",
              kPrepareForTraining},
     Pipeline{"simplify", "a graph without arithmetic that is known", kSimplify},
+    Pipeline{"untie_vectors", "a graph in which training changes no two layers at once",
+             kUntieVectors},
 };
 
 template <typename Row>
@@ -175,6 +162,10 @@ std::vector<Pass> simplify() {
 
 std::vector<Pass> prepare_for_pruning() {
   return make_pipeline("prepare_for_pruning");
+}
+
+std::vector<Pass> untie_vectors() {
+  return make_pipeline("untie_vectors");
 }
 
 std::vector<Pass> prepare_for_quantization() {

@@ -60,6 +60,7 @@ struct BudgetOptions {
   Limits limits = {};
   std::map<std::string, LossCurve, std::less<>> curves = {};  ///< by group name
   AnnealingOptions annealing = {};
+  NodeMacs macs = {};        ///< of the nodes; empty: as the graph's own shapes say
   bool may_be_done = false;  ///< a graph in which nothing more can be cut is no error
 };
 

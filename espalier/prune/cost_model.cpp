@@ -4,6 +4,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "espalier/base/check.h"
 #include "espalier/ops/cost.h"
 #include "espalier/ops/facts.h"
 #include "espalier/ops/weight.h"
@@ -64,12 +65,16 @@ class CostModel::Builder {
   std::unordered_map<const ChannelId*, std::size_t> numbers_;
 };
 
-CostModel::CostModel(const ir::Graph& graph, const ChannelMap& map) {
+CostModel::CostModel(const ir::Graph& graph, const ChannelMap& map, const NodeMacs& macs) {
+  base::check(macs.empty() || macs.size() == graph.nodes().size(),
+              "costs of another graph: got {} nodes, expected {}", macs.size(),
+              graph.nodes().size());
   Builder builder(map, *this);
   std::set<const ir::Value*> trainable;
-  for (const ir::Node* node : graph.nodes()) {
-    const std::int64_t macs = ops::macs(*node).value_or(0);
-    if (macs > 0) macs_.push_back(builder.term(macs, mac_axes(*node)));
+  for (std::size_t index = 0; index < graph.nodes().size(); ++index) {
+    const ir::Node* node = graph.nodes()[index];
+    const std::int64_t work = macs.empty() ? ops::macs(*node).value_or(0) : macs[index];
+    if (work > 0) macs_.push_back(builder.term(work, mac_axes(*node)));
     for (const std::size_t port : ops::trainable_inputs(*node)) {
       trainable.insert(ops::initializer_behind(node->input(port)));
     }

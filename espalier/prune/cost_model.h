@@ -18,10 +18,15 @@ struct NetworkCost {
   bool operator==(const NetworkCost&) const = default;
 };
 
+/// Multiply-accumulates of every node, in graph order, for inputs of a known size.
+using NodeMacs = std::vector<std::int64_t>;
+
 /// Cost of a graph after any removal, without cutting it. The map must outlive the model.
 class CostModel {
  public:
-  CostModel(const ir::Graph& graph, const ChannelMap& map);
+  /// `macs` empty: as the graph's own shapes say, nodes of unknown size as nothing. Throws
+  /// UserError for another number of nodes.
+  CostModel(const ir::Graph& graph, const ChannelMap& map, const NodeMacs& macs = {});
 
   [[nodiscard]] NetworkCost cost(const Removal& removal) const;
 

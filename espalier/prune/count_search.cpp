@@ -28,7 +28,7 @@ CountSearch::CountSearch(const ir::Graph& graph, const ChannelMap& map,
                          const std::vector<GroupScores>& scores, const BudgetOptions& options)
     : map_(map),
       options_(options),
-      model_(graph, map),
+      model_(graph, map, options.macs),
       candidates_(find_candidates(map, scores, options.limits)),
       before_(model_.cost(Removal(map))) {
   // What was not measured is not known to be free.

@@ -47,7 +47,8 @@ double share_of(const BudgetKey& row, const YamlValue& value) {
        .expected = row.removed ? "a share that goes, in [0, 1)" : "a share that stays, in (0, 1]"});
 }
 
-void parse_budget(MapReader& reader, PruneStage& stage, const Recipe& recipe) {
+/// False where none is given.
+bool parse_budget(MapReader& reader, PruneStage& stage, const Recipe& recipe) {
   std::string first;
   const auto take = [&](std::string_view key) {
     if (!first.empty()) refuse_budget(reader.map(), fmt::format("'{}' and '{}'", first, key));
@@ -71,7 +72,7 @@ void parse_budget(MapReader& reader, PruneStage& stage, const Recipe& recipe) {
   if (const YamlValue* value = reader.find("sensitivities")) {
     stage.sensitivities = resolve_path(read_text(*value, "sensitivities"), recipe.folder);
   }
-  if (first.empty()) refuse_budget(reader.map(), "none");
+  return !first.empty();
 }
 
 /// Runs a parser of names and adds the place to what it says.
@@ -134,7 +135,7 @@ void parse_verify(const YamlValue* map, VerifyConfig& config) {
 PruneStage parse_prune_stage(const YamlValue& map, const Recipe& recipe) {
   MapReader reader(map, "stage 'prune'");
   PruneStage stage;
-  parse_budget(reader, stage, recipe);
+  const bool has_budget = parse_budget(reader, stage, recipe);
   parse_choice(reader, stage);
   stage.scores.seed = stage.budget.annealing.seed = recipe.seed;
   parse_limits(reader, stage.budget.limits);
@@ -158,8 +159,10 @@ PruneStage parse_prune_stage(const YamlValue& map, const Recipe& recipe) {
     }
   }
   stage.check = reader.flag("check", false);
+  stage.image_size = reader.integer("image_size", stage.image_size, {.low = 1, .high = 65536});
   parse_verify(reader.find("verify"), stage.verify);
   reader.finish();
+  if (!has_budget) refuse_budget(map, "none");
   try {
     check_prune_stage(stage);
   } catch (const base::UserError& error) {

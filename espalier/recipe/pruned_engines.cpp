@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include <ATen/TensorOperators.h>
 #include <fmt/format.h>
@@ -9,13 +10,12 @@
 #include "espalier/base/error.h"
 #include "espalier/deploy/bench.h"
 #include "espalier/exec/program.h"
+#include "espalier/onnx/codec.h"
 
 namespace espalier::recipe {
 namespace {
 
 using report::Json;
-
-/// Size of unknown dimensions of the inputs.
 
 /// max|d| / max|y| of the output where it is largest; infinite where sizes differ.
 double difference(const std::vector<Tensor>& actual, const std::vector<Tensor>& expected) {
@@ -48,16 +48,42 @@ void add_latency(const PrunedEnginesRequest& request, const std::string& engine,
   row["speed_high"] = rows.at(1).against_first.high;
 }
 
-void judge(const PrunedEnginesRequest& request, const std::string& name,
-           const std::vector<Tensor>& inputs, const std::vector<Tensor>& expected, Json& row) {
+/// Inputs, and what our executor computes from them with both files.
+struct Expected {
+  std::vector<Tensor> inputs;
+  std::vector<Tensor> before;
+  std::vector<Tensor> after;
+};
+
+Expected compute_expected(const PrunedEnginesRequest& request) {
+  Expected expected;
+  const ir::Graph original = onnx::decode(request.original_model, {.name = "the model"});
+  expected.inputs = deploy::random_inputs(request.pruned, 1, request.unknown_size, request.seed);
+  expected.before = exec::Program::compile(original, {}).run(expected.inputs);
+  expected.after = exec::Program::compile(request.pruned, {}).run(expected.inputs);
+  return expected;
+}
+
+void judge(const PrunedEnginesRequest& request, const std::string& name, const Expected& expected,
+           Json& row) {
   deploy::Engine& engine = request.open(name);
   row["version"] = engine.version();
-  const auto model = engine.load(request.pruned_model, {.threads = request.threads});
-  const double distance = difference(model->run(inputs), expected);
+  const auto run = [&](std::string_view file) {
+    return engine.load(file, {.threads = request.threads})->run(expected.inputs);
+  };
+  const double distance = difference(run(request.pruned_model), expected.after);
   row["difference"] = distance;
   if (distance > request.limit) {
-    row["failure"] = fmt::format("its outputs differ from the executor's by {:.2e}, limit {:.0e}",
-                                 distance, request.limit);
+    const double before = difference(run(request.original_model), expected.before);
+    const std::string whole =
+        before > request.limit
+            ? fmt::format(
+                  "; so do those of the file before the cut, by {:.2e}: the engine "
+                  "computes this model otherwise",
+                  before)
+            : "";
+    row["failure"] = fmt::format("its outputs differ from the executor's by {:.2e}, limit {:.0e}{}",
+                                 distance, request.limit, whole);
   }
   if (request.latency_rounds > 0) add_latency(request, name, row);
 }
@@ -65,17 +91,13 @@ void judge(const PrunedEnginesRequest& request, const std::string& name,
 }  // namespace
 
 report::Json judge_in_engines(const PrunedEnginesRequest& request) {
-  std::vector<Tensor> inputs;
-  std::vector<Tensor> expected;
+  std::optional<Expected> expected;
   Json rows = Json::array();
   for (const std::string& name : request.engines) {
     Json row = Json::object({{"name", name}, {"version", ""}, {"failure", ""}});
     try {
-      if (inputs.empty()) {
-        inputs = deploy::random_inputs(request.pruned, 1, request.unknown_size, request.seed);
-        expected = exec::Program::compile(request.pruned, {}).run(inputs);
-      }
-      judge(request, name, inputs, expected, row);
+      if (!expected) expected = compute_expected(request);
+      judge(request, name, *expected, row);
     } catch (const base::UserError& error) {
       row["failure"] = std::string(error.what());
     } catch (const base::UnsupportedError& error) {

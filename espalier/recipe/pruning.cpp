@@ -9,6 +9,7 @@
 
 #include <ATen/ops/concat.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "espalier/analysis/model_id.h"
 #include "espalier/base/error.h"
@@ -21,6 +22,7 @@
 #include "espalier/passes/pass.h"
 #include "espalier/passes/pipelines.h"
 #include "espalier/passes/reconstruct_weights.h"
+#include "espalier/recipe/counted_macs.h"
 #include "espalier/recipe/evaluation.h"
 #include "espalier/recipe/plan_composition.h"
 #include "espalier/recipe/prune_plan_yaml.h"
@@ -71,6 +73,13 @@ class Pruning {
     if (images) {
       images_.emplace(original_, request.data, request.calibration, stage_.verify.samples);
     }
+    if (images_) {
+      const std::int64_t batch = deploy::fixed_batch(original_).value_or(1);
+      sample_ = {images_->batches().front().images.narrow(0, 0, batch)};
+    } else {
+      sample_ = sample_of_size(original_, stage_.image_size);
+    }
+    note_sizes();
   }
 
   PruningResult run() {
@@ -94,6 +103,31 @@ class Pruning {
     if (!wanted || images) return;
     throw base::UserError({.what = fmt::format("{} needs images, and none are given", what),
                            .hint = "name a data file with --data, or 'data' in the recipe"});
+  }
+
+  /// Says so where the model does not tell of which images its costs are.
+  void note_sizes() {
+    const CountedMacs counted = count_macs(original_, sample_);
+    if (stage_.plan.empty()) check_counted(counted, stage_.budget.kind);
+    if (!counted.uncounted.empty()) {
+      note(
+          fmt::format("the multiply-accumulates of {} layers are not counted: their sizes are "
+                      "unknown",
+                      counted.uncounted.size()));
+    }
+    if (!has_open_sizes(original_)) return;
+    note(fmt::format("the model leaves its input's size open: costs are those of [{}]{}",
+                     fmt::join(sample_.front().sizes(), ", "),
+                     images_ ? ", the size of the images" : ", as image_size says"));
+  }
+
+  void note(std::string text) {
+    base::log_info("{}", text);
+    notes_.push_back(std::move(text));
+  }
+
+  [[nodiscard]] prune::NodeMacs macs_of(const ir::Graph& graph) const {
+    return count_macs(graph, sample_).macs;
   }
 
   [[nodiscard]] prune::Evidence evidence() const {
@@ -127,7 +161,8 @@ class Pruning {
     const prune::ChannelMap map(graph_);
     prune::BudgetOptions options = stage_.budget;
     const auto kind = options.kind;
-    const prune::CostModel model(graph_, map);
+    options.macs = macs_of(graph_);
+    const prune::CostModel model(graph_, map, options.macs);
     const auto present = static_cast<double>(prune::amount(model.cost(prune::Removal(map)), kind));
     if (iteration == 1) whole_ = present;
     if (!stage_.sensitivities.empty()) {
@@ -259,7 +294,7 @@ class Pruning {
   void judge() {
     const prune::ChannelMap map(original_);
     const prune::Removal removal = prune::resolve(plan_, map, original_);
-    const prune::CostModel model(original_, map);
+    const prune::CostModel model(original_, map, macs_of(original_));
     const prune::NetworkCost before = model.cost(prune::Removal(map));
     const prune::NetworkCost after = model.cost(removal);
     facts_["criterion"] = plan_.criterion;
@@ -323,16 +358,15 @@ class Pruning {
     return groups;
   }
 
-  /// Height and width in place of unknown ones: those of the images, or `standard`.
-  [[nodiscard]] std::int64_t unknown_size(std::int64_t standard) const {
-    if (!images_) return standard;
-    const Tensor& images = images_->batches().front().images;
-    return images.dim() == 4 ? images.size(2) : standard;
+  /// Height and width in place of unknown ones.
+  [[nodiscard]] std::int64_t unknown_size() const {
+    const bool images = images_ && sample_.front().dim() == 4;
+    return images ? sample_.front().size(2) : stage_.image_size;
   }
 
   void check() {
     passes::CheckCutOptions options;
-    options.unknown_size = unknown_size(options.unknown_size);
+    options.unknown_size = unknown_size();
     passes::CutCheck check;
     try {
       check = passes::check_cut(original_, plan_, options);
@@ -362,15 +396,14 @@ class Pruning {
   void engines() {
     const std::string before = onnx::encode(original_, {.opset = request_.opset});
     const std::string after = onnx::encode(graph_, {.opset = request_.opset});
-    const Json rows =
-        judge_in_engines({.pruned = graph_,
-                          .original_model = before,
-                          .pruned_model = after,
-                          .engines = stage_.verify.engines,
-                          .unknown_size = unknown_size(PrunedEnginesRequest::kUnknownSize),
-                          .latency_rounds = stage_.verify.latency_rounds,
-                          .threads = request_.threads,
-                          .seed = request_.calibration.seed});
+    const Json rows = judge_in_engines({.pruned = graph_,
+                                        .original_model = before,
+                                        .pruned_model = after,
+                                        .engines = stage_.verify.engines,
+                                        .unknown_size = unknown_size(),
+                                        .latency_rounds = stage_.verify.latency_rounds,
+                                        .threads = request_.threads,
+                                        .seed = request_.calibration.seed});
     for (const Json& row : rows.items()) {
       if (row.at("passed").as_bool()) continue;
       failures_.push_back(
@@ -386,6 +419,7 @@ class Pruning {
   ir::Graph original_;
   ir::Graph graph_;
   std::optional<PruningImages> images_;
+  std::vector<Tensor> sample_;  ///< inputs whose sizes costs are counted for
   prune::PrunePlan plan_;
   prune::CutMap cuts_;            ///< from the original to what is left
   ir::Graph reference_;           ///< what reconstruction comes near to

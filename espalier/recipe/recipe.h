@@ -148,7 +148,10 @@ struct PruneStage {
   bool trained_later = false;  ///< a later stage of the recipe trains the model
   std::optional<TrainStage> fine_tune = std::nullopt;  ///< teacher `self`: the model before the cut
   bool check = false;                                  ///< prove the cut by numbers
-  VerifyConfig verify = {};                            ///< of it: engines, latency_rounds, samples
+  /// Height and width that costs, proof and engines see where the model leaves them open and there
+  /// are no images to tell.
+  std::int64_t image_size = 224;
+  VerifyConfig verify = {};  ///< of it: engines, latency_rounds, samples
 };
 
 /// Mode `qat` of the stage `quantize`: the plan is the start of a training.

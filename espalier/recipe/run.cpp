@@ -8,6 +8,8 @@
 #include "espalier/base/error.h"
 #include "espalier/base/log.h"
 #include "espalier/onnx/codec.h"
+#include "espalier/passes/pass.h"
+#include "espalier/passes/pipelines.h"
 #include "espalier/recipe/model_input.h"
 #include "espalier/recipe/model_source.h"
 #include "espalier/recipe/plan_yaml.h"
@@ -273,6 +275,9 @@ RunResult run_recipe(const Recipe& recipe, const RunOptions& options) {
   check_order(recipe);
   Progress progress{.graph = load_model(recipe.model), .opset = export_opset(recipe)};
   check_start(recipe, options, progress.graph);
+  const bool trains = std::ranges::any_of(
+      recipe.stages, [](const Stage& stage) { return std::holds_alternative<TrainStage>(stage); });
+  if (trains) passes::run(progress.graph, passes::untie_vectors());
   const RunFolder folder(options.output);
   if (options.resume && folder.has("config.yaml")) {
     log_recipe_changes(folder.read("config.yaml"), recipe);

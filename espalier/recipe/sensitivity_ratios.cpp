@@ -4,11 +4,14 @@
 #include <cmath>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "espalier/analysis/model_id.h"
 #include "espalier/base/check.h"
+#include "espalier/base/log.h"
 #include "espalier/passes/pipelines.h"
 #include "espalier/prune/criterion.h"
+#include "espalier/recipe/counted_macs.h"
 #include "espalier/recipe/pruning_images.h"
 #include "espalier/report/table.h"
 #include "espalier/train/model_file.h"
@@ -65,6 +68,14 @@ SensitivityRatios ratios_for_cost(const SensitivityStore& store, const CostReque
   options.strategy = prune::Strategy::Sensitivity;
   options.limits.align = request.align;
   options.curves = to_curves(store);
+  const std::vector<Tensor> sample = sample_of_size(graph, request.image_size);
+  const CountedMacs counted = count_macs(graph, sample);
+  check_counted(counted, request.kind);
+  options.macs = counted.macs;
+  if (has_open_sizes(graph)) {
+    base::log_info("the model leaves its input's size open: costs are those of [{}]",
+                   fmt::join(sample.front().sizes(), ", "));
+  }
   const prune::BudgetResult budget = prune::meet_budget(graph, map, scores, options);
   SensitivityRatios result{
       .remaining = budget.remaining, .reached = budget.reached, .reason = budget.reason};

@@ -109,6 +109,34 @@ void check_classes(const ir::Graph& graph, const data::Dataset& dataset,
 
 }  // namespace
 
+namespace {
+
+/// The best model cannot be chosen by a share of right answers that nobody knows.
+void check_labels_for(std::string_view metric, const data::Dataset& images,
+                      const std::string& source) {
+  if (!metric.starts_with("top") || images.num_classes() > 0) return;
+  throw base::UserError({.what = fmt::format("best_metric '{}' needs labels", metric),
+                         .where = source,
+                         .got = "evaluation images without labels",
+                         .hint = "say best_metric: loss in the stage"});
+}
+
+/// The model of the best epoch; without it, what ships would be another one than the log says.
+ir::Graph read_best(const std::filesystem::path& path, const train::TrainState& state) {
+  constexpr std::string_view kHint =
+      "without it the training has to be done anew: --overwrite, or another -o";
+  try {
+    return train::read_checkpoint(path).graph;
+  } catch (const base::UserError& error) {
+    throw base::UserError(
+        {.what = fmt::format("the best model, of epoch {}, cannot be read", state.best_epoch),
+         .got = error.what(),
+         .hint = std::string(kHint)});
+  }
+}
+
+}  // namespace
+
 TrainingOutcome run_training(const TrainingRequest& request) {
   tensor::release_cached();  // what a calibration left is of other sizes
   train::TrainOptions options = request.stage.options;
@@ -130,6 +158,7 @@ TrainingOutcome run_training(const TrainingRequest& request) {
   if (request.data.eval) {
     evaluation_loader.emplace(data::make_loader(*request.data.eval, request.seed));
     check_classes(request.graph, evaluation_loader->dataset(), request.data.source);
+    check_labels_for(options.best_metric, evaluation_loader->dataset(), request.data.source);
     evaluation.emplace(*evaluation_loader);
   }
   const StudentFeatures features(request.graph, request.stage);
@@ -159,8 +188,8 @@ TrainingOutcome run_training(const TrainingRequest& request) {
   TrainingOutcome outcome{
       .best = std::move(result.model), .state = result.state, .seconds = result.seconds};
   const train::CheckpointFolder folder(options.checkpoints.folder, options.checkpoints.keep);
-  if (evaluation && std::filesystem::exists(folder.best_path())) {
-    outcome.best = train::read_checkpoint(folder.best_path()).graph;
+  if (evaluation && outcome.state.best_epoch > 0) {
+    outcome.best = read_best(folder.best_path(), outcome.state);
   }
   return outcome;
 }

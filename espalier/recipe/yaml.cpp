@@ -232,7 +232,7 @@ std::string YamlValue::describe() const {
     case Kind::Null:
       return "nothing";
     case Kind::Scalar:
-      return fmt::format("'{}'", scalar.size() > 60 ? scalar.substr(0, 60) + "..." : scalar);
+      return fmt::format("'{}{}'", scalar.substr(0, 60), scalar.size() > 60 ? "..." : "");
     case Kind::List:
       return "a list";
     case Kind::Map:

@@ -1,5 +1,6 @@
 #include "espalier/train/adam.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <ATen/ops/zeros.h>
@@ -31,8 +32,8 @@ struct Buffers {
   const Tensor& second;
 };
 
-template <typename Real>
-void update(const Buffers& buffers, const ElementRange& range, const Rule& rule) {
+template <typename Real, bool kRelative>
+void update_range(const Buffers& buffers, const ElementRange& range, const Rule& rule) {
   Real* __restrict value = buffers.value.mutable_data_ptr<Real>();
   const Real* __restrict gradient = buffers.gradient.const_data_ptr<Real>();
   Real* __restrict first = buffers.first.mutable_data_ptr<Real>();
@@ -51,9 +52,20 @@ void update(const Buffers& buffers, const ElementRange& range, const Rule& rule)
     first[index] = keep_first * first[index] + take_first * slope;
     second[index] = keep_second * second[index] + take_second * slope * slope;
     const Real root = std::sqrt(second[index]) * root_scale + epsilon;
-    const Real size = rule.relative ? std::abs(value[index]) : Real{1};
-    value[index] = shrink * value[index] - size * (rate * (first[index] / root));
+    Real step = rate * (first[index] / root);
+    if constexpr (kRelative) {
+      // At most half the way to zero, as SGD has it: what has vanished would never come back.
+      const Real limit{0.5};
+      step = std::abs(value[index]) * (std::isnan(step) ? step : std::clamp(step, -limit, limit));
+    }
+    value[index] = shrink * value[index] - step;
   }
+}
+
+template <typename Real>
+void update(const Buffers& buffers, const ElementRange& range, const Rule& rule) {
+  if (rule.relative) return update_range<Real, true>(buffers, range, rule);
+  update_range<Real, false>(buffers, range, rule);
 }
 
 class Adam final : public Optimizer {

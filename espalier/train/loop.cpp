@@ -302,6 +302,7 @@ class Run {
     const MetricValues values = measure(outputs, batch, terms, losses_, options_.metrics, meters_);
     ++state_.step;
     ++state_.step_in_epoch;
+    if (has_bad_buffer(job_.program)) check_state();
     if (average_) average_->update(state_.step);
     state_.data_offset = job_.data.position().offset;
     timer_.add(seconds_since(start), reader, batch.images.size(0));

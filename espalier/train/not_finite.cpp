@@ -1,6 +1,9 @@
 #include "espalier/train/not_finite.h"
 
+#include <algorithm>
+#include <cmath>
 #include <set>
+#include <span>
 #include <vector>
 
 #include <ATen/core/grad_mode.h>
@@ -86,6 +89,18 @@ std::string find_bad_gradient(const ir::Graph& graph, const exec::Program& progr
     if (gradient.defined() && has_bad_number(gradient)) culprit = "the gradient of " + one.label();
   }
   return culprit;
+}
+
+bool has_bad_buffer(const exec::Program& program) {
+  return std::ranges::any_of(program.buffers(), [](const auto& named) {
+    const Tensor& buffer = named.second;
+    if (buffer.scalar_type() != at::kFloat || !buffer.is_non_overlapping_and_dense()) {
+      return buffer.is_floating_point() && has_bad_number(buffer);
+    }
+    const std::span numbers(buffer.const_data_ptr<float>(),
+                            static_cast<std::size_t>(buffer.numel()));
+    return !std::ranges::all_of(numbers, [](float number) { return std::isfinite(number); });
+  });
 }
 
 std::string find_bad_state(const ir::Graph& graph, const exec::Program& program) {

@@ -26,6 +26,10 @@ namespace espalier::train {
 /// none.
 [[nodiscard]] std::string find_bad_state(const ir::Graph& graph, const exec::Program& program);
 
+/// True when a running statistic or a buffer of a quantizer is not finite. They are few numbers:
+/// cheap enough for every step.
+[[nodiscard]] bool has_bad_buffer(const exec::Program& program);
+
 /// @}
 
 }  // namespace espalier::train

@@ -111,8 +111,12 @@ TEST(SettleQuantizers, ModelsThatAreWrittenBackSayWhatEvaluationComputed) {
   program.freeze_quantizers(true);
   program.load({{"w", kit::tensor_of({9, -2, 0.5F, 127}, {2, 2})}});
   program.write_back(graph);
+  const std::vector<Tensor> input{kit::random_tensor({3, 2}, 1)};
+  const Tensor evaluated = exec::Program::compile(graph, {}).run(input).at(0);
   passes_test::apply(settle_quantizers(), graph);
   EXPECT_THAT(graph.find_value("s")->constant(), kit::HasSameBits(present)) << "frozen";
+  EXPECT_THAT(evaluated, kit::HasSameBits(exec::Program::compile(graph, {}).run(input).at(0)))
+      << "a checkpoint is evaluated as its training was";
   EXPECT_FALSE(graph.find_node("fq")->has("frozen"));
 }
 

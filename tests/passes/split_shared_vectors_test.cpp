@@ -37,6 +37,24 @@ TEST(SplitSharedVectors, VectorsMayHaveOtherAxesOfSizeOne) {
   EXPECT_EQ(passes_test::apply(split_shared_vectors(), graph), 1U);
 }
 
+TEST(SplitSharedVectors, NormalizationsOfOneChannelHaveTheirOwnToo) {
+  ir::Graph graph = passes_test::graph_of(
+      "g (float[N,1,5,5] x, float[1] one, float[1] zero) => (float[N,1,5,5] y)"
+      " { y = BatchNormalization(x, one, zero, zero, one) }");
+  EXPECT_EQ(passes_test::apply(split_shared_vectors(), graph), 2U);
+}
+
+TEST(SplitSharedVectors, TheBiasOfASharedLayerStaysWithIt) {
+  passes_test::expect_unchanged(
+      split_shared_vectors(),
+      "g (float[N,3,5,5] x, float[3,3,1,1] w, float[3] b) => (float[N,3,5,5] y)"
+      " { a = Conv(x, w, b) y = Conv(a, w, b) }");
+  ir::Graph graph = passes_test::graph_of(
+      "g (float[N,3,5,5] x, float[3,3,1,1] w, float[3,3,1,1] v, float[3] b) => (float[N,3,5,5] y)"
+      " { a = Conv(x, w, b) y = Conv(a, v, b) }");
+  EXPECT_EQ(passes_test::apply(split_shared_vectors(), graph), 1U);
+}
+
 TEST(SplitSharedVectors, WeightsAndNumbersStayShared) {
   passes_test::expect_unchanged(split_shared_vectors(),
                                 "g (float[N,3,5,5] x, float[3,3,1,1] w, float[1] c)"

@@ -41,6 +41,42 @@ TEST(Pruning, GoesToTheBudgetInGeometricSteps) {
   EXPECT_FALSE(result.facts.find("accuracy"));
 }
 
+/// FashionCNN with height and width of its input left open.
+ir::Graph open_model() {
+  ir::Graph graph = model();
+  ir::TypeInfo type = graph.inputs()[0]->type();
+  type.shape = tensor::Shape{{.symbol = "N"}, {1}, {.symbol = "H"}, {.symbol = "W"}};
+  graph.inputs()[0]->set_type(type);
+  for (const ir::Node* node : graph.nodes()) {
+    for (ir::Value* output : node->outputs()) output->set_type({.dtype = output->type().dtype});
+  }
+  onnx::infer_shapes(graph);
+  return graph;
+}
+
+TEST(Pruning, OpenSizesAreCountedForTheImages) {
+  PruneStage stage = half();
+  const ir::Graph closed = model();
+  const ir::Graph open = open_model();
+  const PruningResult expected = prune_model({.graph = closed, .data = {}, .stage = stage});
+  stage.image_size = 28;
+  const PruningResult by_size = prune_model({.graph = open, .data = {}, .stage = stage});
+  stage.image_size = 224;
+  stage.reconstruct = false;
+  stage.reestimate_norms = false;
+  const DataSplits data = synthetic_splits(60);
+  const PruningResult by_images =
+      prune_model({.graph = open, .data = data, .calibration = {.samples = 16}, .stage = stage});
+  for (const PruningResult* result : {&by_size, &by_images}) {
+    EXPECT_EQ(result->facts.at("before").at("macs").as_integer(),
+              expected.facts.at("before").at("macs").as_integer());
+    EXPECT_EQ(result->facts.at("after").at("macs").as_integer(),
+              expected.facts.at("after").at("macs").as_integer());
+    EXPECT_THAT(result->facts.at("notes").items().at(0).as_string(),
+                testing::HasSubstr("leaves its input's size open: costs are those of [1, 1, 28"));
+  }
+}
+
 TEST(Pruning, CallsTheTrainingAfterEachCut) {
   const ir::Graph graph = model();
   PruneStage stage = half();

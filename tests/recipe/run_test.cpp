@@ -1,11 +1,14 @@
 #include "espalier/recipe/run.h"
 
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "espalier/base/file.h"
+#include "espalier/onnx/codec.h"
+#include "espalier/recipe/model_source.h"
 #include "tests/kit/expect_error.h"
 #include "tests/kit/temporary_folder.h"
 #include "tests/recipe/small_job.h"
@@ -208,6 +211,56 @@ TEST(Run, ABatchLargerThanTheDataIsNamed) {
   kit::expect_user_error([&] { (void)run_recipe(recipe, quiet_training(folder.path() / "run")); },
                          "expected at least batch_size 100000, or drop_last: false");
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "run" / "config.yaml"));
+}
+
+TEST(Run, ChoosingTheBestModelByLabelsNeedsSome) {
+  const kit::TemporaryFolder folder;
+  const kit::TemporaryFolder images;
+  images.write("a.pgm", "P5\n28 28\n255\n" + std::string(28 * 28, 'x'));
+  Recipe recipe = run_of(short_training("epochs: 1"));
+  recipe.data.eval->dataset = {
+      .name = "ImageFolder",
+      .parameters = {{"root", images.path().string()}},
+      .transforms = {{.name = "DecodeImage", .parameters = {{"to_gray", true}}},
+                     {.name = "ToCHWImage"}}};
+  kit::expect_user_error([&] { (void)run_recipe(recipe, quiet_training(folder.path() / "run")); },
+                         "say best_metric: loss");
+}
+
+TEST(Run, AMissingBestModelIsNotReplacedByAnother) {
+  const kit::TemporaryFolder folder;
+  const Recipe recipe = run_of(short_training("epochs: 1"));
+  static_cast<void>(run_recipe(recipe, quiet_training(folder.path() / "run")));
+  std::filesystem::remove(folder.path() / "run/checkpoints/stage-0.espalier");
+  std::filesystem::remove(folder.path() / "run/checkpoints/stage-0/best.espalier");
+  kit::expect_user_error(
+      [&] { (void)run_recipe(recipe, quiet_training(folder.path() / "run", true)); },
+      "the best model, of epoch 1, cannot be read");
+}
+
+TEST(Run, LayersOfAFileThatSharesEqualVectorsAreTrainedApart) {
+  const kit::TemporaryFolder folder;
+  ir::Graph graph = load_model({.source = ModelFile{write_small_model(folder.path())}});
+  // As exporters store fresh normalizations: equal vectors once.
+  for (ir::Node* node : graph.nodes()) {
+    if (!node->is("BatchNormalization")) continue;
+    graph.set_input(*node, 4, node->input(1));
+    graph.set_input(*node, 3, node->input(2));
+  }
+  onnx::save(graph, folder.path() / "tied.onnx");
+  Recipe recipe = run_of(short_training("epochs: 1"));
+  recipe.model = {.source = ModelFile{folder.path() / "tied.onnx"}};
+  static_cast<void>(run_recipe(recipe, quiet_training(folder.path() / "run")));
+  const ir::Graph trained = onnx::load(folder.path() / "run/model.onnx");
+  std::set<const ir::Value*> vectors;
+  std::size_t expected = 0;
+  for (const ir::Node* node : trained.nodes()) {
+    if (!node->is("BatchNormalization")) continue;
+    for (std::size_t port = 1; port < 5; ++port) vectors.insert(node->input(port));
+    expected += 4;
+  }
+  EXPECT_GT(expected, 0U);
+  EXPECT_EQ(vectors.size(), expected);
 }
 
 TEST(Run, ResumingNothingIsSaid) {

@@ -104,6 +104,18 @@ TEST(Adam, RelativeStepsAreSharesOfTheParameter) {
                              kit::Tolerance{.relative = 1e-2}));
 }
 
+TEST(Adam, ARelativeStepGoesAtMostHalfTheWayToZero) {
+  const Tensor value = kit::tensor_of({1e-3F, 4}).requires_grad_(true);
+  const auto optimizer =
+      make_adam({}, {{.name = "s", .value = value, .lr_scale = 100, .relative = true}});
+  value.mutable_grad() = kit::tensor_of({5, -5});
+  optimizer->step(0.01);
+  EXPECT_THAT(value.detach(), kit::IsCloseTo(kit::tensor_of({5e-4F, 6})));
+  value.mutable_grad() = kit::tensor_of({NAN, 0});
+  optimizer->step(0.01);
+  EXPECT_TRUE(std::isnan(value[0].item<float>())) << "it has to be seen";
+}
+
 TEST(Adam, GivesTheSameBitsOnAnyNumberOfThreads) {
   const auto run = [](int threads) {
     const int before = at::get_num_threads();

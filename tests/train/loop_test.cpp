@@ -308,6 +308,20 @@ TEST(Train, ALossThatIsNotFiniteNamesStepAndPlace) {
   }
 }
 
+TEST(Train, TheStepOfABadNumberDoesNotDependOnCheckpoints) {
+  std::vector<std::string> texts;
+  for (const std::int64_t every : {0, 1}) {
+    const kit::TemporaryFolder folder;
+    SyntheticRun run = into(folder);
+    run.options.epochs = 40;
+    run.options.checkpoints.every_steps = every;
+    run.options.schedule = {.shape = ConstantSchedule{.lr = 1e12}};
+    const std::string text = kit::expect_user_error([&] { run(); }, "training stopped: ");
+    texts.push_back(text.substr(0, text.find(", first in ")));
+  }
+  EXPECT_EQ(texts[0], texts[1]);
+}
+
 /// A term whose value is finite and whose gradient is not from the sixth step on; the first call is
 /// the trial of a batch.
 LossTerm spoiling_gradients() {
