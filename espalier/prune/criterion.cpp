@@ -43,10 +43,12 @@ Tensor scale_score(const FilterRows& rows) {
   return rows.weights.abs().sum(1);
 }
 
-/// (sum g w)^2, the squared first-order change of the loss without the filter: Molchanov et al.,
-/// "Importance estimation for neural network pruning", CVPR 2019.
+/// E[(sum g w)^2] over parts of the images, the squared first-order change of the loss without the
+/// filter: Molchanov et al., "Importance estimation for neural network pruning", CVPR 2019. The
+/// mean of the squares, and not the square of the mean, which is next to nothing in a trained
+/// network.
 Tensor taylor_score(const FilterRows& rows) {
-  return (rows.gradients * rows.weights).sum(1).square();
+  return rows.gradients.square().mean(1);
 }
 
 /// sum F w^2 / 2, the second-order change with the Fisher matrix's diagonal as curvature: Theis et
@@ -68,7 +70,7 @@ constexpr std::array kCriteria{
     Criterion{"l2", "root of the sum of squares", Evidence::Weights, l2_score},
     Criterion{"fpgm", "distance to the other filters of the layer", Evidence::Weights, fpgm_score},
     Criterion{"bn_scale", "factor of the normalization", Evidence::Scales, scale_score},
-    Criterion{"taylor", "first-order change of the loss", Evidence::Gradients, taylor_score},
+    Criterion{"taylor", "first-order change of the loss", Evidence::Changes, taylor_score},
     Criterion{"fisher", "second-order change of the loss", Evidence::SquaredGradients,
               fisher_score},
     Criterion{"random", "a random number", Evidence::Weights, random_score},

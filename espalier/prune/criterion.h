@@ -14,14 +14,16 @@ namespace espalier::prune {
 enum class Evidence {
   Weights,          ///< nothing else
   Scales,           ///< factors of normalizations, instead of weights
-  Gradients,        ///< mean gradient of the loss by each weight
+  Changes,          ///< first-order changes of the loss without each filter
   SquaredGradients  ///< mean of the squared gradient: the diagonal of the Fisher matrix
 };
 
 /// The filters of one layer as rows, float64.
 struct FilterRows {
-  Tensor weights;          ///< [filters, elements]; Scales: [channels, 1]
-  Tensor gradients;        ///< the same sizes where the criterion asks for them
+  Tensor weights;  ///< [filters, elements]; Scales: [channels, 1]
+  /// SquaredGradients: the same sizes. Changes: [filters, parts], sum g w of each part of the
+  /// images.
+  Tensor gradients;
   std::uint64_t seed = 0;  ///< for criteria that draw
 };
 

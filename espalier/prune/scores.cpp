@@ -68,7 +68,8 @@ class Judge {
                     .seed = base::mix(options_.seed, judged_.size())};
     base::check(rows.weights.isfinite().all().item<bool>(),
                 "cannot score the filters of '{}': got NaN or infinite weights", weight->name());
-    if (needs_gradients()) rows.gradients = gradients_of(*weight, axis.axis);
+    if (criterion_.evidence == Evidence::Changes) rows.gradients = changes_of(key);
+    if (criterion_.evidence == Evidence::SquaredGradients) rows.gradients = gradients_of(key);
     const Tensor scores = criterion_.score(rows).contiguous();
     const auto* data = scores.data_ptr<double>();
     return &judged_.emplace(key, std::vector<double>(data, data + scores.numel())).first->second;
@@ -77,21 +78,32 @@ class Judge {
   [[nodiscard]] const Criterion& criterion() const { return criterion_; }
 
  private:
-  [[nodiscard]] bool needs_gradients() const {
-    return criterion_.evidence == Evidence::Gradients ||
-           criterion_.evidence == Evidence::SquaredGradients;
+  [[nodiscard]] Tensor gradients_of(const Axis& axis) const {
+    const std::string& name = axis.value->name();
+    const auto place = options_.squared_gradients.find(name);
+    check_given(place != options_.squared_gradients.end(), name);
+    base::check(place->second.sizes() == axis.value->constant().sizes(),
+                "gradients of '{}' do not have the sizes of the weight", name);
+    check_finite(place->second, name);
+    return rows_of(place->second, axis.axis);
   }
 
-  [[nodiscard]] Tensor gradients_of(const ir::Value& weight, std::size_t axis) const {
-    const auto place = options_.gradients.find(weight.name());
-    base::check(place != options_.gradients.end(),
-                "criterion '{}' needs the gradients of '{}', which are not given", criterion_.name,
-                weight.name());
-    base::check(place->second.sizes() == weight.constant().sizes(),
-                "gradients of '{}' do not have the sizes of the weight", weight.name());
-    base::check(place->second.isfinite().all().item<bool>(),
-                "cannot score the filters of '{}': got NaN or infinite gradients", weight.name());
-    return rows_of(place->second, axis);
+  [[nodiscard]] Tensor changes_of(const Axis& axis) const {
+    const std::string& name = axis.value->name();
+    const auto place = options_.changes.find(axis);
+    check_given(place != options_.changes.end(), name);
+    check_finite(place->second, name);
+    return place->second;
+  }
+
+  void check_given(bool given, const std::string& name) const {
+    base::check(given, "criterion '{}' needs the gradients of '{}', which are not given",
+                criterion_.name, name);
+  }
+
+  static void check_finite(const Tensor& gradients, const std::string& name) {
+    base::check(gradients.isfinite().all().item<bool>(),
+                "cannot score the filters of '{}': got NaN or infinite gradients", name);
   }
 
   const ScoreOptions& options_;

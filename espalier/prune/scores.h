@@ -8,6 +8,7 @@
 #include "espalier/exec/program.h"
 #include "espalier/prune/channel_map.h"
 #include "espalier/prune/criterion.h"
+#include "espalier/prune/filter_changes.h"
 
 namespace espalier::prune {
 
@@ -39,9 +40,9 @@ struct ScoreOptions {
   std::string criterion = "l1";
   Reduction reduction = Reduction::Mean;
   Scaling scaling = Scaling::GroupMean;
-  std::uint64_t seed = 0;  ///< of criterion `random`
-  /// By initializer: mean gradients (taylor) or mean squared gradients (fisher).
-  exec::TensorMap gradients = {};
+  std::uint64_t seed = 0;                  ///< of criterion `random`
+  FilterChanges changes = {};              ///< for criterion `taylor`
+  exec::TensorMap squared_gradients = {};  ///< means, by initializer: for criterion `fisher`
 };
 
 /// Scores of the channels of one group.

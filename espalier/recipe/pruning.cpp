@@ -145,9 +145,7 @@ class Pruning {
 
   [[nodiscard]] prune::ScoreOptions score_options() const {
     prune::ScoreOptions options = stage_.scores;
-    if (images_) {
-      options.gradients = criterion_gradients(graph_, evidence(), images_->batches());
-    }
+    if (images_) add_evidence(options, graph_, images_->batches());
     return options;
   }
 

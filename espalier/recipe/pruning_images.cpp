@@ -20,6 +20,9 @@ namespace {
 /// Batches of a training: normalizations are re-estimated as they were trained.
 constexpr std::int64_t kBatch = 128;
 
+/// Few, so that there are many squares to take the mean of.
+constexpr std::int64_t kImagesOfAChange = 8;
+
 }  // namespace
 
 PruningImages::PruningImages(const ir::Graph& graph, const DataSplits& splits,
@@ -87,12 +90,13 @@ std::map<std::string, double> PruningImages::accuracy(const ir::Graph& graph) co
 }
 
 bool needs_gradients(prune::Evidence evidence) {
-  return evidence == prune::Evidence::Gradients || evidence == prune::Evidence::SquaredGradients;
+  return evidence == prune::Evidence::Changes || evidence == prune::Evidence::SquaredGradients;
 }
 
-exec::TensorMap criterion_gradients(const ir::Graph& graph, prune::Evidence evidence,
-                                    const std::vector<data::Batch>& batches) {
-  if (!needs_gradients(evidence)) return {};
+void add_evidence(prune::ScoreOptions& options, const ir::Graph& graph,
+                  const std::vector<data::Batch>& batches) {
+  const prune::Evidence evidence = prune::find_criterion(options.criterion).evidence;
+  if (!needs_gradients(evidence)) return;
   const std::int64_t fixed = deploy::fixed_batch(graph).value_or(1);
   if (evidence == prune::Evidence::SquaredGradients && fixed != 1) {
     throw base::UnsupportedError(
@@ -106,10 +110,16 @@ exec::TensorMap criterion_gradients(const ir::Graph& graph, prune::Evidence evid
     if (position == batches.size()) return std::nullopt;
     return batches[position++];
   };
-  return train::weight_gradients(graph, next,
-                                 evidence == prune::Evidence::Gradients
-                                     ? train::GradientMoment::Mean
-                                     : train::GradientMoment::MeanSquare);
+  if (evidence == prune::Evidence::SquaredGradients) {
+    options.squared_gradients = train::mean_squared_gradients(graph, next);
+    return;
+  }
+  const prune::ChannelMap map(graph);
+  prune::FilterChangeCollector collector(map);
+  train::visit_weight_gradients(
+      graph, next, deploy::fixed_batch(graph).value_or(kImagesOfAChange),
+      [&](const exec::TensorMap& gradients) { collector.add(gradients); });
+  options.changes = collector.take();
 }
 
 }  // namespace espalier::recipe

@@ -9,6 +9,7 @@
 #include "espalier/exec/program.h"
 #include "espalier/ir/graph.h"
 #include "espalier/prune/criterion.h"
+#include "espalier/prune/scores.h"
 #include "espalier/recipe/batches.h"
 #include "espalier/recipe/recipe.h"
 
@@ -41,9 +42,10 @@ class PruningImages {
 /// Whether a criterion looks at images besides the weights.
 [[nodiscard]] bool needs_gradients(prune::Evidence evidence);
 
-/// What it looks at there (prune::ScoreOptions::gradients); empty where it does not. Throws as
-/// train::weight_gradients does.
-[[nodiscard]] exec::TensorMap criterion_gradients(const ir::Graph& graph, prune::Evidence evidence,
-                                                  const std::vector<data::Batch>& batches);
+/// Gives the options what their criterion looks at there; nothing where it does not. Changes are
+/// those of the graph's own values, so the scores must be of a map of this very graph. Throws as
+/// train::visit_weight_gradients does.
+void add_evidence(prune::ScoreOptions& options, const ir::Graph& graph,
+                  const std::vector<data::Batch>& batches);
 
 }  // namespace espalier::recipe

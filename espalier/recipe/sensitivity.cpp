@@ -48,8 +48,8 @@ TrialOptions with_gradients(const SensitivityRequest& request, const ir::Graph& 
   if (!needs_gradients(evidence)) return options;
   // One thread, whatever their number: sums in another order would order channels differently.
   const tensor::OneIntraThread one;
-  options.scores.gradients = criterion_gradients(
-      graph, evidence, read_gradient_images(request.data, graph, measuring_options(request)));
+  add_evidence(options.scores, graph,
+               read_gradient_images(request.data, graph, measuring_options(request)));
   return options;
 }
 

@@ -1,5 +1,7 @@
 #include "espalier/train/weight_gradients.h"
 
+#include <algorithm>
+
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/zeros.h>
@@ -22,69 +24,61 @@ void check_labels_exist(const data::Batch& batch) {
        .hint = "give labelled data, or a criterion that needs none: l1, l2, fpgm"});
 }
 
-/// Sums of one run.
-class Sums {
- public:
-  Sums(exec::Program& program, GradientMoment moment, bool probabilities)
-      : program_(program), moment_(moment), loss_(cross_entropy(0, probabilities)) {}
-
-  void add(const data::Batch& batch) {
-    check_labels_exist(batch);
-    const std::int64_t count = batch.images.size(0);
-    const std::int64_t step = moment_ == GradientMoment::Mean ? count : 1;
-    for (std::int64_t first = 0; first < count; first += step) {
-      base::stop_if_interrupted();
-      add_part({.images = batch.images.narrow(0, first, step),
-                .labels = batch.labels.narrow(0, first, step),
-                .indices = {}},
-               static_cast<double>(step));
-    }
-    images_ += static_cast<double>(count);
+/// Mean gradients of the part's images; leaves none in the program.
+exec::TensorMap gradients_of(exec::Program& program, const LossTerm& loss,
+                             const data::Batch& part) {
+  const std::vector<Tensor> outputs = program.run(std::span(&part.images, 1));
+  loss.function(outputs, part).backward();
+  const at::NoGradGuard no_gradients;
+  exec::TensorMap gradients;
+  for (const auto& [name, parameter] : program.parameters()) {
+    const Tensor& gradient = parameter.grad();
+    if (!gradient.defined()) continue;
+    base::check(gradient.isfinite().all().item<bool>(),
+                "cannot compute gradients of the loss: that of '{}' is not finite", name);
+    gradients[name] = gradient.to(at::kDouble);
+    parameter.mutable_grad() = Tensor();
   }
-
-  [[nodiscard]] exec::TensorMap means() {
-    base::check(images_ > 0, "cannot compute gradients of the loss: there are no images");
-    for (auto& [name, sum] : sums_) {
-      sum.div_(images_);
-      base::check(sum.isfinite().all().item<bool>(),
-                  "cannot compute gradients of the loss: that of '{}' is not finite", name);
-    }
-    return std::move(sums_);
-  }
-
- private:
-  void add_part(const data::Batch& part, double images) {
-    const std::vector<Tensor> outputs = program_.run(std::span(&part.images, 1));
-    // The loss is a mean over the part.
-    (loss_.function(outputs, part) * images).backward();
-    const at::NoGradGuard no_gradients;
-    for (const auto& [name, parameter] : program_.parameters()) {
-      const Tensor& gradient = parameter.grad();
-      if (!gradient.defined()) continue;
-      const Tensor number = gradient.to(at::kDouble);
-      Tensor& sum = sums_[name];
-      if (!sum.defined()) sum = at::zeros(number.sizes(), number.options());
-      sum.add_(moment_ == GradientMoment::Mean ? number : number.square());
-      parameter.mutable_grad() = Tensor();
-    }
-  }
-
-  exec::Program& program_;
-  GradientMoment moment_;
-  LossTerm loss_;
-  exec::TensorMap sums_;
-  double images_ = 0;
-};
+  return gradients;
+}
 
 }  // namespace
 
-exec::TensorMap weight_gradients(const ir::Graph& graph, const NextLabelled& next,
-                                 GradientMoment moment) {
+void visit_weight_gradients(const ir::Graph& graph, const NextLabelled& next,
+                            std::int64_t images_at_once, const VisitGradients& visit) {
   exec::Program program = exec::Program::compile(graph, {.mode = exec::Mode::Training});
   program.set_training(false);
-  Sums sums(program, moment, gives_probabilities(graph));
-  while (const std::optional<data::Batch> batch = next()) sums.add(*batch);
-  return sums.means();
+  const LossTerm loss = cross_entropy(0, gives_probabilities(graph));
+  bool any = false;
+  while (const std::optional<data::Batch> batch = next()) {
+    check_labels_exist(*batch);
+    const std::int64_t count = batch->images.size(0);
+    for (std::int64_t first = 0; first < count; first += images_at_once) {
+      base::stop_if_interrupted();
+      const std::int64_t images = std::min(images_at_once, count - first);
+      visit(gradients_of(program, loss,
+                         {.images = batch->images.narrow(0, first, images),
+                          .labels = batch->labels.narrow(0, first, images),
+                          .indices = {}}));
+      any = true;
+    }
+  }
+  base::check(any, "cannot compute gradients of the loss: there are no images");
+}
+
+exec::TensorMap mean_squared_gradients(const ir::Graph& graph, const NextLabelled& next) {
+  exec::TensorMap sums;
+  double images = 0;
+  visit_weight_gradients(graph, next, 1, [&](const exec::TensorMap& gradients) {
+    for (const auto& [name, gradient] : gradients) {
+      Tensor& sum = sums[name];
+      if (!sum.defined()) sum = at::zeros(gradient.sizes(), gradient.options());
+      sum.add_(gradient.square());
+    }
+    ++images;
+  });
+  for (auto& [name, sum] : sums) sum.div_(images);
+  return sums;
 }
 
 }  // namespace espalier::train

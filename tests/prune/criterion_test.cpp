@@ -78,9 +78,10 @@ TEST(Criterion, FactorsOfNormalizationsCountByMagnitude) {
               ElementsAre(2, 0, 0.5));
 }
 
-TEST(Criterion, GradientsTimesWeights) {
-  // (3 - 2)^2 = 1, 0, (-2 - 2)^2 = 16.
-  EXPECT_THAT(score("taylor", three_filters()), ElementsAre(1, 0, 16));
+TEST(Criterion, ChangesAreSquaredBeforeTheMean) {
+  const FilterRows rows{.weights = rows_of({1, 1, 1}, {3, 1}),
+                        .gradients = rows_of({1, -1, 0, 0, 3, 1}, {3, 2})};
+  EXPECT_THAT(score("taylor", rows), ElementsAre(1, 0, 5));
 }
 
 TEST(Criterion, FisherWeighsSquaresByCurvature) {

@@ -99,21 +99,46 @@ TEST(Scores, GroupsThatCannotBeJudgedSaySo) {
   EXPECT_EQ(scores[2].missing, "it cannot be cut");
 }
 
-TEST(Scores, GradientsComeByName) {
+TEST(Scores, SquaredGradientsComeByName) {
   const ir::Graph graph = sum_of_two();
-  ScoreOptions options{.criterion = "taylor", .scaling = Scaling::None};
+  ScoreOptions options{.criterion = "fisher", .scaling = Scaling::None};
   kit::expect_user_error([&] { (void)scores_of(graph, options); },
-                         "criterion 'taylor' needs the gradients of 'wa', which are not given");
-  options.gradients["wa"] = kit::tensor_of({1, 1, 1, 1, 0, 2}, {3, 2, 1, 1});
-  options.gradients["wb"] = kit::tensor_of({1, 9, 2, 2}, {2, 2, 1, 1});
+                         "criterion 'fisher' needs the gradients of 'wa', which are not given");
+  options.squared_gradients["wa"] = kit::tensor_of({1, 1, 1, 1, 0, 2}, {3, 2, 1, 1});
+  options.squared_gradients["wb"] = kit::tensor_of({1, 9, 2, 2}, {2, 2, 1, 1});
   kit::expect_user_error([&] { (void)scores_of(graph, options); },
                          "gradients of 'wb' do not have the sizes of the weight");
-  options.gradients["wb"] = kit::tensor_of({1, 9, 2, 2, 0, 0}, {3, 2, 1, 1});
-  // (1 - 2)^2, 4^2, 6^2 and 5^2, 0, 0.
-  EXPECT_THAT(scores_of(graph, options), ElementsAre(13, 8, 18));
-  options.gradients["wa"][0][0] = std::numeric_limits<float>::quiet_NaN();
+  options.squared_gradients["wb"] = kit::tensor_of({1, 9, 2, 2, 0, 0}, {3, 2, 1, 1});
+  // Halves of 1 + 4, 16, 2 * 9 and 25, 2, 0.
+  EXPECT_THAT(scores_of(graph, options), ElementsAre(7.5, 5, 4.5));
+  options.squared_gradients["wa"][0][0] = std::numeric_limits<float>::quiet_NaN();
   kit::expect_user_error([&] { (void)scores_of(graph, options); },
                          "cannot score the filters of 'wa': got NaN or infinite gradients");
+}
+
+TEST(Scores, ChangesOfFiltersAreCollectedPartByPart) {
+  const ir::Graph graph = sum_of_two();
+  const ChannelMap map(graph);
+  FilterChangeCollector collector(map);
+  const auto gradients_of = [](float sign) {
+    return exec::TensorMap{{"wa", kit::tensor_of({9, 9, 9, 9, 9, 9}, {3, 2, 1, 1})},
+                           {"sa", kit::tensor_of({4 * sign, sign, -2 * sign})},
+                           {"sb", kit::tensor_of({1, 7, 4})},
+                           {"wc", kit::tensor_of(std::vector<float>(12), {4, 3, 1, 1})}};
+  };
+  collector.add(gradients_of(1));
+  collector.add(gradients_of(-1));
+  const ScoreOptions options{
+      .criterion = "taylor", .scaling = Scaling::None, .changes = collector.take()};
+  // Normalizations say it: (4 * 1)^2, (1 * -3)^2, (-2 * 0.5)^2 and 2^2, 0, 1, whatever the sign.
+  EXPECT_THAT(score_channels(map, options).at(0).scores, ElementsAre(10, 4.5, 1));
+  kit::expect_user_error(
+      [&] {
+        collector.add({{"sa", kit::tensor_of({1, 9})}});
+      },
+      "gradients of 'sa' do not have the sizes of the weight");
+  kit::expect_user_error([&] { (void)score_channels(map, {.criterion = "taylor"}); },
+                         "criterion 'taylor' needs the gradients of 'wa', which are not given");
 }
 
 TEST(Scores, WeightsMustBeFinite) {

@@ -46,33 +46,34 @@ TEST(PruningImages, FisherNeedsSingleImages) {
   ir::Graph fixed = model();
   onnx::infer_shapes(fixed, {{"image", tensor::make_shape({4, 1, 28, 28})}});
   const PruningImages images(fixed, synthetic_splits(40), {.samples = 8}, 0);
-  kit::expect_unsupported(
-      [&] {
-        (void)criterion_gradients(fixed, prune::Evidence::SquaredGradients, images.batches());
-      },
-      "got a model that fixes a batch of 4, expected a free batch dimension");
-  EXPECT_FALSE(criterion_gradients(fixed, prune::Evidence::Gradients, images.batches()).empty());
+  prune::ScoreOptions fisher{.criterion = "fisher"};
+  kit::expect_unsupported([&] { add_evidence(fisher, fixed, images.batches()); },
+                          "got a model that fixes a batch of 4, expected a free batch dimension");
+  prune::ScoreOptions taylor{.criterion = "taylor"};
+  add_evidence(taylor, fixed, images.batches());
+  ASSERT_FALSE(taylor.changes.empty());
+  EXPECT_EQ(taylor.changes.begin()->second.size(1), 2) << "two batches of four";
 }
 
 TEST(PruningImages, GivesCriteriaWhatTheyLookAt) {
-  const PruningImages images(model(), synthetic_splits(600), {.samples = 256}, 0);
+  const ir::Graph graph = model();
+  const PruningImages images(graph, synthetic_splits(600), {.samples = 256}, 0);
   ASSERT_EQ(images.batches().size(), 2U);
   EXPECT_FALSE(needs_gradients(prune::Evidence::Weights));
   EXPECT_FALSE(needs_gradients(prune::Evidence::Scales));
-  EXPECT_TRUE(criterion_gradients(model(), prune::Evidence::Weights, images.batches()).empty());
-  const auto of = [&](const std::vector<data::Batch>& batches) {
-    return criterion_gradients(model(), prune::Evidence::Gradients, batches);
-  };
-  const exec::TensorMap all = of(images.batches());
-  const exec::TensorMap first = of({images.batches()[0]});
-  const exec::TensorMap second = of({images.batches()[1]});
-  ASSERT_FALSE(all.empty());
-  for (const auto& [name, gradient] : all) {
-    EXPECT_TRUE(at::allclose(gradient, (first.at(name) + second.at(name)) / 2, 1e-4, 1e-7)) << name;
-  }
-  for (const auto& [name, square] :
-       criterion_gradients(model(), prune::Evidence::SquaredGradients, images.batches())) {
-    EXPECT_TRUE(square.ge(all.at(name) * all.at(name) * 0.999).all().item<bool>()) << name;
+  prune::ScoreOptions weights;
+  add_evidence(weights, graph, images.batches());
+  EXPECT_TRUE(weights.changes.empty());
+  EXPECT_TRUE(weights.squared_gradients.empty());
+  prune::ScoreOptions taylor{.criterion = "taylor"};
+  add_evidence(taylor, graph, images.batches());
+  prune::ScoreOptions fisher{.criterion = "fisher"};
+  add_evidence(fisher, graph, images.batches());
+  ASSERT_FALSE(taylor.changes.empty());
+  for (const auto& [axis, changes] : taylor.changes) {
+    EXPECT_EQ(changes.size(0), axis.value->constant().size(static_cast<std::int64_t>(axis.axis)));
+    EXPECT_EQ(changes.size(1), 256 / 8);
+    EXPECT_TRUE(fisher.squared_gradients.contains(axis.value->name()));
   }
 }
 

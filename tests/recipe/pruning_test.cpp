@@ -45,7 +45,8 @@ TEST(Pruning, GoesToTheBudgetInGeometricSteps) {
 ir::Graph open_model() {
   ir::Graph graph = model();
   ir::TypeInfo type = graph.inputs()[0]->type();
-  type.shape = tensor::Shape{{.symbol = "N"}, {1}, {.symbol = "H"}, {.symbol = "W"}};
+  type.shape = tensor::make_shape({1, 1, 1, 1});
+  for (const std::size_t axis : {0, 2, 3}) (*type.shape)[axis] = {};
   graph.inputs()[0]->set_type(type);
   for (const ir::Node* node : graph.nodes()) {
     for (ir::Value* output : node->outputs()) output->set_type({.dtype = output->type().dtype});

@@ -110,10 +110,9 @@ TEST(Sensitivity, OrdersChannelsByGradients) {
     const SensitivityJob job(request);
     const prune::ChannelMap map(job.graph());
     const auto images = read_gradient_images(request.data, job.graph(), {.samples = 50});
-    const auto scores = prune::score_channels(
-        map, {.criterion = criterion,
-              .gradients = criterion_gradients(job.graph(),
-                                               prune::find_criterion(criterion).evidence, images)});
+    prune::ScoreOptions options{.criterion = criterion};
+    add_evidence(options, job.graph(), images);
+    const auto scores = prune::score_channels(map, options);
     EXPECT_EQ(images.at(0).images.size(0), 10);
     const GroupTrials& group = job.plan().groups.at(0);
     const auto place = std::ranges::find(map.groups(), group.group, &prune::ChannelGroup::name);

@@ -30,7 +30,7 @@ TEST(Timing, SaysThatModelsTakeInputsOfDifferentSizes) {
   const std::filesystem::path small = write_small_model(folder.path());
   ir::Graph graph = load_model({.source = ModelFile{small}});
   ir::Value& input = *graph.inputs().front();
-  input.set_type({.dtype = tensor::DType::Float32, .shape = tensor::Shape{{2}, {1}, {28}, {28}}});
+  input.set_type({.dtype = tensor::DType::Float32, .shape = tensor::make_shape({2, 1, 28, 28})});
   onnx::infer_shapes(graph);
   const std::filesystem::path two = folder.path() / "two.onnx";
   onnx::save(graph, two);

@@ -65,39 +65,39 @@ std::vector<double> gradient_of(std::size_t image) {
   return gradient;
 }
 
-void expect_moment(GradientMoment moment, int power) {
-  const exec::TensorMap gradients =
-      weight_gradients(linear_model(), batches_of_two(kLabels), moment);
-  ASSERT_EQ(gradients.size(), 1U);
-  const std::vector<double> actual = kit::values_of(gradients.at("w"));
+TEST(WeightGradients, AreTheMeansOfAsManyImagesAsAskedFor) {
+  std::vector<std::vector<double>> seen;
+  visit_weight_gradients(
+      linear_model(), batches_of_two(kLabels), 2,
+      [&](const exec::TensorMap& gradients) { seen.push_back(kit::values_of(gradients.at("w"))); });
+  ASSERT_EQ(seen.size(), 2U) << "a batch of two, and one of what is left";
+  for (std::size_t index = 0; index < 6; ++index) {
+    EXPECT_NEAR(seen[0][index], (gradient_of(0)[index] + gradient_of(1)[index]) / 2, 1e-6);
+    EXPECT_NEAR(seen[1][index], gradient_of(2)[index], 1e-6);
+  }
+}
+
+TEST(WeightGradients, SquareEachImagesGradientBeforeTheMean) {
+  const exec::TensorMap squares = mean_squared_gradients(linear_model(), batches_of_two(kLabels));
+  ASSERT_EQ(squares.size(), 1U);
+  const std::vector<double> actual = kit::values_of(squares.at("w"));
   for (std::size_t index = 0; index < actual.size(); ++index) {
     double expected = 0;
     for (std::size_t image = 0; image < 3; ++image) {
-      expected += std::pow(gradient_of(image)[index], power) / 3;
+      expected += std::pow(gradient_of(image)[index], 2) / 3;
     }
     EXPECT_NEAR(actual[index], expected, 1e-6) << index;
   }
 }
 
-TEST(WeightGradients, AreTheMeanOverImagesOfUnequalBatches) {
-  expect_moment(GradientMoment::Mean, 1);
-}
-
-TEST(WeightGradients, SquareEachImagesGradientBeforeTheMean) {
-  expect_moment(GradientMoment::MeanSquare, 2);
-}
-
 TEST(WeightGradients, RefuseImagesWithoutLabelsAndNoImages) {
   kit::expect_user_error(
       [] {
-        (void)weight_gradients(linear_model(), batches_of_two({2, -1, 1}), GradientMoment::Mean);
+        (void)mean_squared_gradients(linear_model(), batches_of_two({2, -1, 1}));
       },
       "got images without labels, expected a label for every image");
   kit::expect_user_error(
-      [] {
-        (void)weight_gradients(
-            linear_model(), [] { return std::nullopt; }, GradientMoment::Mean);
-      },
+      [] { (void)mean_squared_gradients(linear_model(), [] { return std::nullopt; }); },
       "there are no images");
 }
 
