@@ -88,8 +88,10 @@ void cut_reshape(const Cut& cut) {
 }
 
 void cut_expand(const Cut& cut) {
-  if (!cut.cuts_any_axis(cut.output())) return;
-  ir::Ints target = constant_ints(cut.node.input(1)).value();
+  const auto known = constant_ints(cut.node.input(1));
+  // A shape that another value has at run time is cut with that value.
+  if (!known || !cut.cuts_any_axis(cut.output())) return;
+  ir::Ints target = *known;
   const std::size_t shift = cut.rank(cut.output()) - target.size();
   for (std::size_t index = 0; index < target.size(); ++index) {
     const Axis axis{cut.output(), index + shift};

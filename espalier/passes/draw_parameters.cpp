@@ -75,17 +75,19 @@ double size_of_results(const ir::Node& node) {
   return decides && ends_a_branch(node, seen) ? kBranch : 1.0;
 }
 
-/// Port of a number that shuts the branch it multiplies, as gains that start at zero do (ReZero,
-/// Bachlechner et al., UAI 2021): a constant of one element, next to nothing.
+/// Port of a number that shuts the branch it multiplies or divides, as gains that start at zero do
+/// (ReZero, Bachlechner et al., UAI 2021): a constant of one element that leaves next to nothing.
 std::optional<std::size_t> shut_gain(const ir::Node& node) {
   constexpr double kOpen = 0.01;
-  if (!node.is("Mul")) return std::nullopt;
-  for (std::size_t port = 0; port < node.inputs().size(); ++port) {
+  const bool divides = node.is("Div");
+  if (!node.is("Mul") && !divides) return std::nullopt;
+  for (std::size_t port = divides ? 1 : 0; port < node.inputs().size(); ++port) {
     const ir::Value* value = ops::initializer_behind(node.input(port));
     if (value == nullptr || value->constant().numel() != 1) continue;
     if (!value->constant().is_floating_point()) continue;
     std::set<const ir::Node*> seen;
-    const bool shuts = std::abs(value->constant().item<double>()) < kOpen;
+    const double number = std::abs(value->constant().item<double>());
+    const bool shuts = divides ? number > 1 / kOpen : number < kOpen;
     if (shuts && ends_a_branch(node, seen)) return port;
   }
   return std::nullopt;

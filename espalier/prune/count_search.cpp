@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 
 namespace espalier::prune {
 namespace {
@@ -136,7 +137,7 @@ CountSearch::Counts CountSearch::bisect() const {
   const auto [below, above] = narrow(at_level);
   const auto [less, more] =
       narrow([&, low = below, high = above](double share) { return between(low, high, share); });
-  return step_back(less, more);
+  return give_back(step_back(less, more));
 }
 
 /// Groups step back to `less` one by one as long as the budget holds: at a level all of them step
@@ -148,6 +149,61 @@ CountSearch::Counts CountSearch::step_back(const Counts& less, Counts counts) co
     if (taken != less[index] && !fits(counts)) counts[index] = taken;
   }
   return counts;
+}
+
+/// What a group's next step back keeps, in the strategy's own measure.
+double CountSearch::worth(std::size_t index, std::int64_t count) const {
+  const Candidate& candidate = candidates_[index];
+  const auto channels = static_cast<double>(candidate.channels);
+  const auto curve = options_.curves.find(map_.groups()[index].name);
+  if (options_.strategy == Strategy::Global) {
+    return candidate.scores.at(static_cast<std::size_t>(count - 1));
+  }
+  if (options_.strategy == Strategy::Sensitivity && curve != options_.curves.end()) {
+    return curve->second.loss_at(static_cast<double>(count) / channels);
+  }
+  return static_cast<double>(count) / channels;
+}
+
+/// True when equal shares would come further apart than the widths that are allowed make them.
+bool CountSearch::leaves_the_others(const Counts& counts, std::size_t index) const {
+  if (options_.strategy == Strategy::Global || options_.strategy == Strategy::Sensitivity) {
+    return false;
+  }
+  double largest = 0;
+  double step = 0;
+  for (std::size_t group = 0; group < counts.size(); ++group) {
+    const Candidate& candidate = candidates_[group];
+    const auto channels = static_cast<double>(candidate.channels);
+    const std::size_t place = place_of(candidate, counts[group]);
+    if (place == 0) continue;
+    const auto width = static_cast<double>(candidate.counts[place] - candidate.counts[place - 1]);
+    step = std::max(step, width / channels);
+    largest = std::max(largest, static_cast<double>(counts[group]) / channels);
+  }
+  const auto channels = static_cast<double>(candidates_[index].channels);
+  return largest - static_cast<double>(counts[index]) / channels > step + 1e-9;
+}
+
+/// Single groups step back by one more width, those first that gain most by it, where the budget
+/// allows it: widths come in steps, and together they take more than was asked for.
+CountSearch::Counts CountSearch::give_back(Counts counts) const {
+  std::vector<bool> done(counts.size(), false);
+  while (true) {
+    std::optional<std::size_t> next;
+    for (std::size_t index = 0; index < counts.size(); ++index) {
+      if (done[index] || counts[index] == 0) continue;
+      if (!next || worth(index, counts[index]) > worth(*next, counts[*next])) next = index;
+    }
+    if (!next) return counts;
+    done[*next] = true;
+    const Candidate& candidate = candidates_[*next];
+    const std::int64_t taken = counts[*next];
+    const std::size_t place = place_of(candidate, taken);
+    if (place == 0) continue;
+    counts[*next] = candidate.counts[place - 1];
+    if (!fits(counts) || leaves_the_others(counts, *next)) counts[*next] = taken;
+  }
 }
 
 double CountSearch::loss(const Counts& counts) const {

@@ -42,6 +42,9 @@ class CountSearch {
   [[nodiscard]] Counts between(const Counts& less, const Counts& more, double share) const;
   [[nodiscard]] Counts bisect() const;
   [[nodiscard]] Counts step_back(const Counts& less, Counts counts) const;
+  [[nodiscard]] double worth(std::size_t index, std::int64_t count) const;
+  [[nodiscard]] bool leaves_the_others(const Counts& counts, std::size_t index) const;
+  [[nodiscard]] Counts give_back(Counts counts) const;
   [[nodiscard]] double loss(const Counts& counts) const;
   [[nodiscard]] Counts anneal(const Counts& start) const;
   void tighten(Counts& counts, base::Random& random) const;

@@ -68,6 +68,24 @@ TEST(CountSearch, GlobalTakesTheLeastScoresWhereverTheyAre) {
   EXPECT_THAT(CountSearch(graph, map, kScores, options).find(), ElementsAre(4, 3, 0));
 }
 
+TEST(CountSearch, NoGroupLosesAWidthThatTheBudgetLeaves) {
+  const ir::Graph graph = prune_test::chain();
+  const ChannelMap map(graph);
+  for (double remaining = 0.15; remaining < 1; remaining += 0.05) {
+    const BudgetOptions options{
+        .remaining = remaining, .strategy = Strategy::Global, .limits = {.align = 2}};
+    const CountSearch search(graph, map, kScores, options);
+    const Counts counts = search.find();
+    if (!search.fits(counts)) continue;  // a quarter is the least that may stay
+    for (const std::size_t group : {0, 1}) {
+      if (counts[group] == 0) continue;
+      Counts less = counts;
+      less[group] -= 2;
+      EXPECT_FALSE(search.fits(less)) << remaining << ", group " << group;
+    }
+  }
+}
+
 TEST(CountSearch, EqualScoresDoNotAllGoAtOnce) {
   const ir::Graph graph = prune_test::chain();
   const ChannelMap map(graph);

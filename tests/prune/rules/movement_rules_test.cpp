@@ -58,6 +58,17 @@ TEST(MovementRules, TransposeExpandTile) {
   EXPECT_EQ(ties(graph, {{"x", 0}, {"y", 2}, {"z", 2}}), "0 1 | 0 1 | 2 3 4 5");
 }
 
+TEST(MovementRules, ExpandToTheShapeOfAValueFollowsIt) {
+  const ir::Graph graph = graph_of(
+      "g (float[2,1,4] n, float[2,3,4] x) => (float[2,3,4] y)"
+      " { shape = Shape(x) e = Expand(n, shape) y = Div(x, e) }");
+  EXPECT_EQ(ties(graph, {{"x", 1}, {"e", 1}, {"y", 1}}), "0 1 2 | 0 1 2 | 0 1 2");
+  const ir::Graph part = graph_of(
+      "g (float[2,1,4] n, float[1,2,3,4] x) => (float[2,3,4] y)"
+      " { shape = Shape<start=1>(x) y = Expand(n, shape) }");
+  EXPECT_THAT(vetoes(part, "y", 1), HasSubstr("its shape is known at run time only"));
+}
+
 TEST(MovementRules, BlocksOfChannels) {
   const ir::Graph graph = graph_of(
       "g (float[1,8,2,2] x) => (float[1,2,4,4] y, float[1,2,4,4] z)"
