@@ -1,4 +1,5 @@
-"""ResNet-20 for CIFAR-10 at half its MACs: Espalier, Torch-Pruning, and the whole network as a
+"""ResNet-20 for CIFAR-10 at half its MACs: Espalier (by measured sensitivities, and with the same
+share of every group), Torch-Pruning (the same share of every layer), and the whole network as a
 control, each trained for the same steps with the same numbers on the same drawn images. Jobs that
 are done are not run again. Prints a table and writes FOLDER/results.json."""
 
@@ -11,13 +12,16 @@ import jobs
 
 HERE = pathlib.Path(__file__).resolve().parent
 SHARE = 0.5
+MAX_LOSS = 30  # points at which the measurement of a group and ratio may stop
 
 
-def espalier(arguments, data, seed, folder):
-    # The layers that Torch-Pruning can cut. Training starts from the cut weights themselves.
-    stage = {"prune": {"target_macs": SHARE, "align": 1, "check": True, "reconstruct": False,
-                       "skip": ["*conv2*", "/conv1/Conv"], "fine_tune": jobs.TRAINING}}
-    return jobs.espalier_job(arguments, data, seed, stage, folder)
+def espalier(**keys):
+    """The layers that Torch-Pruning can cut. Training starts from the cut weights themselves."""
+    def job(arguments, data, seed, folder):
+        stage = {"prune": {"target_macs": SHARE, "align": 1, "check": True, "reconstruct": False,
+                           "skip": ["*conv2*", "/conv1/Conv"], "fine_tune": jobs.TRAINING, **keys}}
+        return jobs.espalier_job(arguments, data, seed, stage, folder)
+    return job
 
 
 def torch_pruning(arguments, data, seed, folder):
@@ -32,8 +36,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=pathlib.Path, required=True, help="ResNet-20 as ONNX file")
     jobs.add_arguments(parser)
-    jobs.run_all(parser.parse_args(), {"control": jobs.control, "espalier": espalier,
-                                       "torch-pruning": torch_pruning})
+    arguments = parser.parse_args()
+    curves = jobs.sensitivities(arguments, MAX_LOSS)
+    jobs.run_all(arguments, {
+        "control": jobs.control,
+        "espalier": espalier(strategy="sensitivity", sensitivities=curves),
+        "espalier-uniform": espalier(),
+        "torch-pruning": torch_pruning,
+    })
     return 0
 
 

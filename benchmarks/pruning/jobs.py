@@ -76,6 +76,17 @@ def espalier_job(arguments, data, seed, stage, folder):
     return result
 
 
+def sensitivities(arguments, max_loss):
+    """The file of measured curves, of 2 000 training images; an interrupted measurement goes on."""
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    path = arguments.output / "sensitivity.csv"
+    resume = ["--resume"] if path.exists() else []
+    run([arguments.espalier, "sensitivity", arguments.model, "--data", arguments.data, "--samples",
+         "2000", "--max-loss", str(max_loss), "-o", path, "-q", *resume],
+        arguments.output / "sensitivity.log")
+    return str(path.resolve())
+
+
 def control(arguments, data, seed, folder):
     """The whole network, trained as long."""
     return espalier_job(arguments, data, seed, {"train": TRAINING}, folder)

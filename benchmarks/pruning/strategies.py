@@ -12,16 +12,6 @@ SHARES = (0.7, 0.5)
 ALIGN = 8
 
 
-def sensitivities(arguments):
-    """The file of measured curves; an interrupted measurement goes on."""
-    path = arguments.output / "sensitivity.csv"
-    resume = ["--resume"] if path.exists() else []
-    jobs.run([arguments.espalier, "sensitivity", arguments.model, "--data", arguments.data,
-              "--samples", "2000", "--max-loss", str(arguments.max_loss), "-o", path, "-q",
-              *resume], arguments.output / "sensitivity.log")
-    return path
-
-
 def strategy(share, **keys):
     """A job that prunes to a share of the MACs with these keys of the stage."""
     def job(arguments, data, seed, folder):
@@ -39,8 +29,7 @@ def main():
                         help="points at which the measurement of a group and ratio may stop")
     jobs.add_arguments(parser)
     arguments = parser.parse_args()
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    curves = str(sensitivities(arguments).resolve())
+    curves = jobs.sensitivities(arguments, arguments.max_loss)
     chosen = {"control": jobs.control}
     for share in SHARES:
         percent = round(100 * share)

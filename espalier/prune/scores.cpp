@@ -93,7 +93,7 @@ class Judge {
     const auto place = options_.changes.find(axis);
     check_given(place != options_.changes.end(), name);
     check_finite(place->second, name);
-    return place->second;
+    return place->second.to(at::kDouble);
   }
 
   void check_given(bool given, const std::string& name) const {
