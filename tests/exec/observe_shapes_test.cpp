@@ -10,8 +10,8 @@ namespace {
 /// y = Cast(NonZero(x)): how many places there are is known only when it runs.
 ir::Graph places_of_numbers() {
   ir::Graph graph;
-  ir::Value& x = graph.add_input(
-      "x", {.dtype = tensor::DType::Float32, .shape = tensor::make_shape({2, 3})});
+  ir::Value& x =
+      graph.add_input("x", {.dtype = tensor::DType::Float32, .shape = tensor::make_shape({2, 3})});
   ir::Node& places = graph.add_node({.op = "NonZero", .inputs = {&x}, .outputs = {"places"}});
   ir::Node& cast = graph.add_node({.op = "Cast",
                                    .inputs = {places.output()},
