@@ -49,7 +49,9 @@ ir::Graph open_model() {
   for (const std::size_t axis : {0, 2, 3}) (*type.shape)[axis] = {};
   graph.inputs()[0]->set_type(type);
   for (const ir::Node* node : graph.nodes()) {
-    for (ir::Value* output : node->outputs()) output->set_type({.dtype = output->type().dtype});
+    for (ir::Value* output : node->outputs()) {
+      output->set_type({.dtype = output->type().dtype, .shape = {}});
+    }
   }
   onnx::infer_shapes(graph);
   return graph;
