@@ -37,8 +37,8 @@ double fan_in(const ir::Node& node, const Tensor& weight) {
   const std::int64_t filters = axis ? weight.size(*axis) : 1;
   const bool is_transposed = ops::kind_of(node) == ops::OpKind::ConvTranspose;
   const std::int64_t groups = is_transposed ? node.get_int("group", 1) : 1;
-  return std::max(1.0, static_cast<double>(weight.numel() / std::max<std::int64_t>(filters, 1)) /
-                           static_cast<double>(groups));
+  const std::int64_t inputs = weight.numel() / std::max<std::int64_t>(filters, 1);
+  return std::max(1.0, static_cast<double>(inputs) / static_cast<double>(groups));
 }
 
 bool is_sum_of_activations(const ir::Node& node) {

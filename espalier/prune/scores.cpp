@@ -53,7 +53,7 @@ Tensor rows_of(const Tensor& tensor, std::size_t axis) {
 /// Filter scores of every axis that the criterion judges.
 class Judge {
  public:
-  Judge(const ScoreOptions& options)
+  explicit Judge(const ScoreOptions& options)
       : options_(options), criterion_(find_criterion(options.criterion)) {}
 
   /// Scores along an axis of an initializer, or nothing when the value is computed.
