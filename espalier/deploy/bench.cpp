@@ -58,6 +58,12 @@ void check_room(const std::string& name, const std::vector<std::int64_t>& sizes)
       elements);
 }
 
+std::vector<std::vector<std::int64_t>> sizes_of(const std::vector<Tensor>& tensors) {
+  std::vector<std::vector<std::int64_t>> sizes;
+  for (const Tensor& tensor : tensors) sizes.push_back(tensor.sizes().vec());
+  return sizes;
+}
+
 }  // namespace
 
 std::vector<Tensor> random_inputs(const ir::Graph& graph, std::int64_t batch,
@@ -77,16 +83,6 @@ std::vector<Tensor> random_inputs(const ir::Graph& graph, std::int64_t batch,
   }
   return inputs;
 }
-
-namespace {
-
-std::vector<std::vector<std::int64_t>> sizes_of(const std::vector<Tensor>& tensors) {
-  std::vector<std::vector<std::int64_t>> sizes;
-  for (const Tensor& tensor : tensors) sizes.push_back(tensor.sizes().vec());
-  return sizes;
-}
-
-}  // namespace
 
 std::vector<BenchRow> bench(const std::vector<BenchSubject>& subjects,
                             const BenchOptions& options) {

@@ -36,6 +36,8 @@ struct Pipeline {
 /// simplify, and vectors of parameters of their own for every layer: what channel groups are found
 /// in. Dropout and BatchNormalization stay.
 [[nodiscard]] std::vector<Pass> prepare_for_pruning();
+/// Vectors of parameters of their own for every layer and nothing else: what a float training
+/// starts from, which would change tied ones together.
 [[nodiscard]] std::vector<Pass> untie_vectors();
 /// simplify, and then what makes a graph fit for quantization: no Dropout, BatchNormalization
 /// folded into weights, operators that engines compute in integers, every layer with a bias of its

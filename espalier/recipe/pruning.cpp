@@ -108,6 +108,7 @@ class Pruning {
   /// Says so where the model does not tell of which images its costs are.
   void note_sizes() {
     const CountedMacs counted = count_macs(original_, sample_);
+    original_macs_ = counted.macs;
     if (stage_.plan.empty()) check_counted(counted, stage_.budget.kind);
     if (!counted.uncounted.empty()) {
       note(
@@ -124,10 +125,6 @@ class Pruning {
   void note(std::string text) {
     base::log_info("{}", text);
     notes_.push_back(std::move(text));
-  }
-
-  [[nodiscard]] prune::NodeMacs macs_of(const ir::Graph& graph) const {
-    return count_macs(graph, sample_).macs;
   }
 
   [[nodiscard]] prune::Evidence evidence() const {
@@ -159,7 +156,7 @@ class Pruning {
     const prune::ChannelMap map(graph_);
     prune::BudgetOptions options = stage_.budget;
     const auto kind = options.kind;
-    options.macs = macs_of(graph_);
+    options.macs = iteration == 1 ? original_macs_ : count_macs(graph_, sample_).macs;
     const prune::CostModel model(graph_, map, options.macs);
     const auto present = static_cast<double>(prune::amount(model.cost(prune::Removal(map)), kind));
     if (iteration == 1) whole_ = present;
@@ -292,7 +289,7 @@ class Pruning {
   void judge() {
     const prune::ChannelMap map(original_);
     const prune::Removal removal = prune::resolve(plan_, map, original_);
-    const prune::CostModel model(original_, map, macs_of(original_));
+    const prune::CostModel model(original_, map, original_macs_);
     const prune::NetworkCost before = model.cost(prune::Removal(map));
     const prune::NetworkCost after = model.cost(removal);
     facts_["criterion"] = plan_.criterion;
@@ -418,6 +415,7 @@ class Pruning {
   ir::Graph graph_;
   std::optional<PruningImages> images_;
   std::vector<Tensor> sample_;  ///< inputs whose sizes costs are counted for
+  prune::NodeMacs original_macs_;
   prune::PrunePlan plan_;
   prune::CutMap cuts_;            ///< from the original to what is left
   ir::Graph reference_;           ///< what reconstruction comes near to

@@ -4,6 +4,8 @@
 #include <bit>
 #include <cmath>
 
+#include "espalier/exec/kernels/simd/lane_tree.h"
+
 // Highway compiles this file once for each instruction set.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "espalier/exec/kernels/simd/batch_norm.cpp"
@@ -267,21 +269,16 @@ class LaneSums {
     part = hn::Add(part, addends);
   }
 
-  /// Added as a tree: 8 pairs, 4 pairs, 2 pairs, 1.
   [[nodiscard]] HWY_INLINE float total() const {
-    HWY_ALIGN float lanes[kGroup];
+    HWY_ALIGN float lanes[kSumLanes];
     for (std::size_t part = 0; part < kParts; ++part) {
       hn::Store(parts_[part], Floats{}, lanes + part * kLanes);
     }
-    for (std::size_t half = kGroup / 2; half > 0; half /= 2) {
-      for (std::size_t lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
-    }
-    return lanes[0];
+    return add_as_tree(lanes);
   }
 
  private:
-  static constexpr std::size_t kGroup = 16;
-  static constexpr std::size_t kParts = kGroup / kLanes;
+  static constexpr std::size_t kParts = kSumLanes / kLanes;
   Vector parts_[kParts];
 };
 

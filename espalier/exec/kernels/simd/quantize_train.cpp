@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "espalier/exec/kernels/simd/lane_tree.h"
+
 // Highway compiles this file once for each instruction set.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "espalier/exec/kernels/simd/quantize_train.cpp"
@@ -18,7 +20,7 @@ using Floats = hn::CappedTag<float, 16>;
 using Vector = hn::Vec<Floats>;
 using Mask = hn::Mask<Floats>;
 
-constexpr std::size_t kGroup = 16;
+constexpr std::size_t kGroup = kSumLanes;
 constexpr std::size_t kLanes = hn::MaxLanes(Floats{});
 constexpr std::size_t kVectors = kGroup / kLanes;
 
@@ -130,16 +132,12 @@ HWY_INLINE void store_codes(const Quantized& lanes, const Form& form, std::uint8
   hn::StoreU(hn::DemoteTo(bytes, code), bytes, to);
 }
 
-/// Adds 16 lanes as a tree: 8 pairs, 4 pairs, 2 pairs, 1.
 HWY_INLINE float sum_lanes(const Sums& sums) {
   HWY_ALIGN float lanes[kGroup];
   for (std::size_t part = 0; part < kVectors; ++part) {
     hn::Store(sums[part], Floats{}, lanes + part * kLanes);
   }
-  for (std::size_t half = kGroup / 2; half > 0; half /= 2) {
-    for (std::size_t lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
-  }
-  return lanes[0];
+  return add_as_tree(lanes);
 }
 
 HWY_INLINE Sums fill_sums(float value) {
