@@ -86,6 +86,32 @@ std::string untouched_text(const std::vector<GroupOutcome>& groups) {
                      count > kListed ? ", ..." : "");
 }
 
+/// What kept the groups that gave from giving more: "no group may lose more than 90 % of its
+/// channels, and widths stay multiples of 16; ...".
+std::string limits_text(const CountSearch& search, const std::vector<GroupOutcome>& groups,
+                        const BudgetOptions& options) {
+  std::size_t by_limits = 0;
+  std::size_t by_curves = 0;
+  for (std::size_t index = 0; index < groups.size(); ++index) {
+    const std::vector<std::int64_t>& counts = search.candidates()[index].counts;
+    if (counts.size() == 1) continue;
+    ++(groups[index].removed < counts.back() ? by_curves : by_limits);
+  }
+  std::string text;
+  if (by_limits > 0) {
+    text += fmt::format("; no group may lose more than {:.0f} % of its channels",
+                        100 * options.limits.max_removed);
+    if (options.limits.align > 1) {
+      text += fmt::format(", and widths stay multiples of {}", options.limits.align);
+    }
+  }
+  if (by_curves > 0) {
+    text += fmt::format("; the sensitivity curves of {} of {} groups end before their limits",
+                        by_curves, groups.size());
+  }
+  return text;
+}
+
 /// Plan, costs and groups of a choice.
 BudgetResult describe(const ir::Graph& graph, const ChannelMap& map, const CountSearch& search,
                       const CountSearch::Counts& counts, const BudgetOptions& options) {
@@ -153,10 +179,9 @@ BudgetResult meet_budget(const ir::Graph& graph, const ChannelMap& map,
   result.reached = search.fits(counts);
   if (!result.reached) {
     result.reason = fmt::format(
-        "asked to keep at most {:.1f} % of the {}, reached {:.1f} %: {}; no group may lose more "
-        "than {:.0f} % of its channels",
-        100 * options.remaining, to_string(options.kind), 100 * result.remaining,
-        untouched_text(result.groups), 100 * options.limits.max_removed);
+        "asked to keep at most {:.1f} % of the {}, reached {:.1f} %: {}{}", 100 * options.remaining,
+        to_string(options.kind), 100 * result.remaining, untouched_text(result.groups),
+        limits_text(search, result.groups, options));
   }
   return result;
 }

@@ -125,29 +125,38 @@ class ChannelMapBuilder {
     fix(map_.relations_.fixed().back());
   }
 
-  /// Calls visit(coordinate of the factor, element) for every position of an axis that holds it.
+  /// Sides of a reshape.
+  enum class Side { Input, Output };
+
+  /// Calls visit(coordinate of the factor, element, side) for every position of an axis that holds
+  /// it.
   template <typename Visit>
   void for_each_coordinate(const ReshapeBlock& block, const Factor& factor, Visit visit) {
-    const auto walk = [&](const Axis& axis, std::int64_t stride) {
+    const auto walk = [&](const Axis& axis, std::int64_t stride, Side side) {
       for (std::int64_t position = 0; position < size_of(axis); ++position) {
-        visit(static_cast<std::uint32_t>(position / stride % factor.size), element(axis, position));
+        visit(static_cast<std::uint32_t>(position / stride % factor.size), element(axis, position),
+              side);
       }
     };
-    walk(block.inputs[factor.input], factor.input_stride);
-    walk(block.outputs[factor.output], factor.output_stride);
+    walk(block.inputs[factor.input], factor.input_stride, Side::Input);
+    walk(block.outputs[factor.output], factor.output_stride, Side::Output);
   }
 
-  /// How many channels stay free to go when this factor is the one that loses positions.
-  std::size_t free_choices(const ReshapeBlock& block, const Factor& factor) {
+  /// How many channels stay free to go when this factor is the one that loses positions, as far as
+  /// what is fixed on some sides says.
+  std::size_t free_choices(const ReshapeBlock& block, const Factor& factor,
+                           const std::vector<Side>& sides) {
     DisjointSets local(static_cast<std::size_t>(factor.size));
     std::unordered_map<std::uint32_t, std::uint32_t> first_seen;
     std::vector<bool> fixed(static_cast<std::size_t>(factor.size), false);
-    for_each_coordinate(block, factor, [&](std::uint32_t coordinate, std::uint32_t element) {
-      const std::uint32_t root = elements_.find(element);
-      const auto [place, is_new] = first_seen.emplace(root, coordinate);
-      if (!is_new) local.join(coordinate, place->second);
-      if (fixed_[root]) fixed[coordinate] = true;
-    });
+    for_each_coordinate(
+        block, factor, [&](std::uint32_t coordinate, std::uint32_t element, Side side) {
+          const std::uint32_t root = elements_.find(element);
+          const auto [place, is_new] = first_seen.emplace(root, coordinate);
+          if (!is_new) local.join(coordinate, place->second);
+          const bool counts = std::ranges::find(sides, side) != sides.end();
+          if (counts && fixed_[root]) fixed[coordinate] = true;
+        });
     std::set<std::uint32_t> free;
     for (std::uint32_t index = 0; index < local.size(); ++index) free.insert(local.find(index));
     for (std::uint32_t index = 0; index < local.size(); ++index) {
@@ -156,7 +165,23 @@ class ChannelMapBuilder {
     return free.size();
   }
 
+  /// The factor with the most choices, if any has more than one.
+  const Factor* most_choices(const ReshapeBlock& block, const std::vector<Factor>& factors,
+                             const std::vector<Side>& sides) {
+    std::size_t most = 1;
+    const Factor* chosen = nullptr;
+    for (const Factor& factor : factors) {
+      const std::size_t choices = free_choices(block, factor, sides);
+      if (choices <= most) continue;
+      most = choices;
+      chosen = &factor;
+    }
+    return chosen;
+  }
+
   /// One factor may lose positions; the others stay whole, so that what is left is a block again.
+  /// Where none may, one that is fixed on one side alone is still joined: so the other side learns
+  /// who forbids it.
   void join_block(const ReshapeBlock& block) {
     std::vector<Axis> axes = block.inputs;
     axes.insert(axes.end(), block.outputs.begin(), block.outputs.end());
@@ -165,14 +190,9 @@ class ChannelMapBuilder {
       for (const Axis& axis : axes) fix_for(block, axis, "it mixes axes that do not divide");
       return;
     }
-    std::size_t most = 1;
-    const Factor* chosen = nullptr;
-    for (const Factor& factor : *factors) {
-      const std::size_t choices = free_choices(block, factor);
-      if (choices <= most) continue;
-      most = choices;
-      chosen = &factor;
-    }
+    const Factor* chosen = most_choices(block, *factors, {Side::Input, Side::Output});
+    if (chosen == nullptr) chosen = most_choices(block, *factors, {Side::Input});
+    if (chosen == nullptr) chosen = most_choices(block, *factors, {Side::Output});
     for (std::size_t index = 0; index < axes.size(); ++index) {
       const bool is_input = index < block.inputs.size();
       const bool holds =
@@ -182,7 +202,7 @@ class ChannelMapBuilder {
     }
     if (chosen == nullptr) return;
     std::vector<std::uint32_t> first(static_cast<std::size_t>(chosen->size), kNoChannel);
-    for_each_coordinate(block, *chosen, [&](std::uint32_t coordinate, std::uint32_t element) {
+    for_each_coordinate(block, *chosen, [&](std::uint32_t coordinate, std::uint32_t element, Side) {
       if (first[coordinate] == kNoChannel) {
         first[coordinate] = element;
       } else {

@@ -71,6 +71,25 @@ TEST(Budget, AMissedBudgetIsSaidWithItsReasons) {
   EXPECT_EQ(result.groups[1].removed, 5);
 }
 
+TEST(Budget, AMissedBudgetNamesAlignmentAndCurvesWhereTheyBind) {
+  Case here;
+  const BudgetResult aligned = meet_budget(here.graph, here.map, here.scores,
+                                           {.remaining = 0.05, .limits = {.align = 4}});
+  EXPECT_FALSE(aligned.reached);
+  EXPECT_THAT(aligned.reason,
+              testing::EndsWith("callers expect); no group may lose more than 90 % of its "
+                                "channels, and widths stay multiples of 4"));
+  BudgetOptions options{.remaining = 0.05, .strategy = Strategy::Sensitivity};
+  options.limits.align = 1;
+  options.curves["c1"] = {.points = {{.removed = 0.5, .loss = 1}}};
+  options.curves["c2"] = {.points = {{.removed = 0.5, .loss = 1}}};
+  const BudgetResult by_curves = meet_budget(here.graph, here.map, here.scores, options);
+  EXPECT_FALSE(by_curves.reached);
+  EXPECT_THAT(by_curves.reason,
+              testing::EndsWith("callers expect); the sensitivity curves of 2 of 3 groups end "
+                                "before their limits"));
+}
+
 TEST(Budget, AGraphWithNothingToCutIsRefused) {
   Case here;
   kit::expect_user_error(

@@ -95,6 +95,20 @@ TEST(ChannelMap, FixedChannelsSayWhy) {
   EXPECT_THAT(map.vetoes_of(map.along({graph.find_value("wa"), 2})[0]), SizeIs(1));
 }
 
+TEST(ChannelMap, AReshapePassesOnWhoForbidsItsFactors) {
+  // Channels are merged with the map's positions, and Softmax forbids what is left.
+  const ir::Graph graph = named_graph_of(
+      "g (float[1,3,2,2] x, float[4,3,1,1] wa) => (float[1,16] y) {"
+      " a = Conv(x, wa) i = Constant<value_ints=[1,16]>() r = Reshape(a, i)"
+      " y = Softmax<axis=1>(r) }");
+  const ChannelMap map(graph);
+  ASSERT_THAT(names_of(map), ElementsAre("a"));
+  EXPECT_FALSE(map.groups()[0].can_be_cut());
+  EXPECT_THAT(map.groups()[0].channels, SizeIs(4));
+  EXPECT_THAT(map.groups()[0].vetoes,
+              testing::Contains(testing::Field(&Veto::where, "node 'y' (Softmax)")));
+}
+
 TEST(ChannelMap, OnlyTheFactorThatCanLoseMostOfAReshapeIsFree) {
   // [8] as [2, 4]: whatever the second factor loses, both halves lose.
   const ir::Graph graph = named_graph_of(
