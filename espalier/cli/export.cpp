@@ -18,9 +18,9 @@ RunCommand add_export(CLI::App& app) {
   app.add_option(
          "--form", request->form,
          "float: as trained; folded: BatchNormalization in the weights; qdq: quantized, as engines "
-         "take it; frozen: quantized, integers in float weights; int8: those stored as bytes")
-      ->check(CLI::IsMember(recipe::export_forms()))
-      ->capture_default_str();
+         "take it; frozen: quantized, integers in float weights; int8: those stored as bytes "
+         "(default: qdq for a model trained with quantizers or with --plan or --target, else float)")
+      ->check(CLI::IsMember(recipe::export_forms()));
   app.add_option("--plan", request->plan, "Quantized forms: plan.yaml (default: the run folder's)");
   app.add_option("--target", request->target, "Quantized forms: what the plan must be for")
       ->check(CLI::IsMember(quant::target_names()));

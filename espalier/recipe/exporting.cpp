@@ -167,6 +167,13 @@ constexpr std::array kForms{Form{"float", &float_bytes}, Form{"folded", &folded_
                             Form{"qdq", &qdq_bytes, true}, Form{"frozen", &frozen_bytes, true},
                             Form{"int8", &int8_bytes, true}};
 
+/// The form that is meant where none is named.
+std::string form_of(const ir::Graph& graph, const ExportRequest& request) {
+  const bool quantized =
+      has_quantizers(graph) || !request.plan.empty() || !request.target.empty();
+  return quantized ? "qdq" : "float";
+}
+
 /// Two random images for every input; nothing where a size beside the batch is open.
 std::optional<std::vector<Tensor>> random_inputs(const ir::Graph& graph) {
   std::vector<Tensor> inputs;
@@ -210,7 +217,10 @@ std::vector<std::string> export_forms() {
   return names;
 }
 
-report::Json export_model(const ExportRequest& request) {
+report::Json export_model(const ExportRequest& asked) {
+  const Source source = load_source(asked);
+  ExportRequest request = asked;
+  if (request.form.empty()) request.form = form_of(source.graph, asked);
   const auto form = std::ranges::find(kForms, request.form, &Form::name);
   if (form == kForms.end()) {
     throw base::UserError(base::Problem{.what = "unknown form of an export",
@@ -222,7 +232,6 @@ report::Json export_model(const ExportRequest& request) {
                                         .got = fmt::format("form '{}'", request.form),
                                         .expected = "qdq, frozen or int8"});
   }
-  const Source source = load_source(request);
   if (!form->quantized) refuse_simulated(source.graph);
   if (!has_quantizers(source.graph)) {
     refuse_quantized(source.graph, fmt::format("form '{}' needs a float model", request.form));

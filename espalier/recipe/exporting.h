@@ -14,8 +14,9 @@ struct ExportRequest {
   /// "float": as trained. "folded": BatchNormalization in the weights, no Dropout, as quantization
   /// prepares it. Quantized, with a stored plan or what training made of it: "qdq"; "frozen":
   /// weights are integers held in float, scaled behind their layers; "int8": the same with those
-  /// integers stored as bytes.
-  std::string form = "float";
+  /// integers stored as bytes. Empty: qdq where the model was trained with quantizers or a plan or
+  /// target is given, float otherwise.
+  std::string form = {};
   std::filesystem::path plan = {};  ///< of quantized forms; empty: plan.yaml of the run folder
   std::string target = {};          ///< of these: must be the plan's; empty: whichever it is
   int opset = 17;

@@ -305,6 +305,11 @@ class Pruning {
       facts_["accuracy"] = accuracy_;
       facts_["images"] = images_->description();
     }
+    if (stage_.mask) {
+      notes_.emplace_back(
+          "channels are masked, none is cut: the file keeps its size and its MACs, what is said to "
+          "remain would remain after the cut");
+    }
     if (stage_.check) timed("check", [&] { check(); });
     timed("engines", [&] { engines(); });
     facts_["notes"] = notes_;

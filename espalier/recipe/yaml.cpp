@@ -342,8 +342,12 @@ void override_yaml(YamlValue& document, const std::string& assignment) {
     place->kind = Kind::Map;
     const auto entry =
         std::ranges::find(place->entries, key, [](const auto& pair) { return pair.first; });
-    place = entry != place->entries.end() ? &entry->second
-                                          : &place->entries.emplace_back(key, YamlValue{}).second;
+    if (entry == place->entries.end()) {
+      place = &place->entries.emplace_back(key, YamlValue{}).second;
+      place->source = std::make_shared<const std::string>("--set " + assignment);
+    } else {
+      place = &entry->second;
+    }
   }
   *place = parse_yaml(assignment.substr(equals + 1), "--set " + assignment);
 }

@@ -122,6 +122,7 @@ TEST_F(Prune, MasksKeepAllSizes) {
   const auto after = ops::total_macs(train::load_model(folder_.path() / "run/model.onnx")).macs;
   EXPECT_EQ(before, after);
   EXPECT_TRUE(facts().at("masked").as_bool());
+  EXPECT_EQ(facts().at("notes").items().size(), 1U);
 }
 
 TEST_F(Prune, SaysLoudlyThatABudgetIsNotReached) {

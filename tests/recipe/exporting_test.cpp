@@ -198,6 +198,9 @@ TEST(Exporting, ATrainingWithQuantizersGivesEveryForm) {
     request.form = form;
     EXPECT_LE(export_model(request).at("simulation_difference").as_number(), 0.02) << form;
   }
+  request.form.clear();
+  EXPECT_EQ(export_model(request).at("form").as_string(), "qdq");
+  EXPECT_EQ(folder.read("x.onnx"), encode_trained(trained, plan, request.opset));
   request.plan.clear();
   request.form = "float";
   kit::expect_unsupported([&] { (void)export_model(request); },
@@ -236,10 +239,11 @@ TEST(Exporting, RefusesWhatDoesNotFit) {
   refused({.model = onnx_model, .output = output, .averaged = true},
           "holds no moving average: got a file that is no checkpoint");
   refused(
-      {.model = onnx_model, .output = output, .target = "x86"},
+      {.model = onnx_model, .output = output, .form = "float", .target = "x86"},
       "a plan and a target belong to quantized forms: got form 'float', expected qdq, frozen or "
       "int8");
   refused({.model = onnx_model, .output = output, .form = "qdq"}, "form 'qdq' needs a plan");
+  refused({.model = onnx_model, .output = output, .target = "x86"}, "form 'qdq' needs a plan");
   refused({.model = onnx_model, .output = output, .form = "int4"},
           "unknown form of an export: got 'int4', expected float, folded, qdq, frozen or int8");
   refused({.model = onnx_model, .output = output, .form = "frozen"}, "form 'frozen' needs a plan");
@@ -257,7 +261,9 @@ TEST(Exporting, RefusesWhatDoesNotFit) {
   train::write_checkpoint(folder.path() / "q.bin", {.graph = std::move(simulated)});
   kit::expect_unsupported(
       [&] {
-        (void)export_model({.model = folder.path() / "q.bin", .output = folder.path() / "x.onnx"});
+        (void)export_model({.model = folder.path() / "q.bin",
+                            .output = folder.path() / "x.onnx",
+                            .form = "float"});
       },
       "cannot export a graph of simulated quantization");
 }

@@ -82,6 +82,8 @@ TEST(Yaml, OverridesByPath) {
   const YamlValue& train = *value.find("stages")->items[0].find("train");
   EXPECT_EQ(train.find("epochs")->scalar, "3");
   EXPECT_EQ(train.find("schedule")->find("lr")->scalar, "0.1");
+  override_yaml(value, "stages.0.new.key=1");
+  EXPECT_EQ(value.find("stages")->items[0].find("new")->where(), "--set stages.0.new.key=1");
   EXPECT_THROW(override_yaml(value, "stages.7.train=1"), base::UserError);
   EXPECT_THROW(override_yaml(value, "no equals"), base::UserError);
   EXPECT_THROW(override_yaml(value, "stages.0.train.epochs.x=1"), base::UserError);
