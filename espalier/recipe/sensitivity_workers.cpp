@@ -17,6 +17,9 @@ constexpr std::string_view kDone = "done";
   throw base::InternalError(fmt::format("a worker process answered '{}'", line));
 }
 
+/// Exit codes above it are signals (process::Child::wait).
+constexpr int kSignalled = 128;
+
 }  // namespace
 
 SensitivityWorkers::SensitivityWorkers(const std::vector<std::string>& command, int count) {
@@ -34,8 +37,15 @@ SensitivityWorkers::SensitivityWorkers(const std::vector<std::string>& command, 
 process::ChildEvent SensitivityWorkers::next() {
   process::ChildEvent event = children_.next();
   if (!event.ended) return event;
+  const int code = children_[event.child].wait();
+  if (code > kSignalled) {
+    throw base::UserError({.what = "a worker process was killed",
+                           .got = fmt::format("signal {}", code - kSignalled),
+                           .hint = "9 is what the system sends where memory is short: try fewer "
+                                   "--workers or less --cache-mb; --resume goes on from here"});
+  }
   throw base::UserError({.what = "a worker process failed",
-                         .got = fmt::format("exit code {}", children_[event.child].wait()),
+                         .got = fmt::format("exit code {}", code),
                          .hint = "its own message stands above; --resume goes on from here"});
 }
 

@@ -61,6 +61,15 @@ TEST(SensitivityWorkers, SayWhenOneFails) {
       "--resume goes on from here");
 }
 
+TEST(SensitivityWorkers, SayWhenOneIsKilled) {
+  SensitivityWorkers workers(script("read -r line; kill -9 $$"), 1);
+  kit::expect_user_error(
+      [&] {
+        (void)run(workers, {{0, {1}}});
+      },
+      "a worker process was killed: got signal 9 (9 is what the system sends where memory is");
+}
+
 TEST(SensitivityWorkers, MustMeasureTheSame) {
   // The process id as the seed: no two agree.
   const std::string header = escape_line(to_text({.header = {.images = 1, .seed = 77}}));
