@@ -9,6 +9,9 @@
 namespace espalier::base {
 namespace {
 
+/// Longer lists are cut: layers of a network are hundreds, names of options fewer than these.
+constexpr std::size_t kMostListed = 24;
+
 std::size_t edit_distance(std::string_view left, std::string_view right) {
   std::vector<std::size_t> row(right.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -64,7 +67,12 @@ std::string nearest_name(std::string_view word, std::span<const std::string> can
 std::string suggest_name(std::string_view word, std::span<const std::string> candidates) {
   const std::string near = nearest_name(word, candidates);
   if (!near.empty()) return fmt::format("did you mean '{}'", near);
-  return fmt::format("known: {}", fmt::join(candidates, ", "));
+  const std::span<const std::string> listed =
+      candidates.subspan(0, std::min(candidates.size(), kMostListed));
+  const std::string more = candidates.size() > listed.size()
+                               ? fmt::format(" and {} more", candidates.size() - listed.size())
+                               : std::string{};
+  return fmt::format("known: {}{}", fmt::join(listed, ", "), more);
 }
 
 }  // namespace espalier::base

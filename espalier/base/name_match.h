@@ -15,7 +15,7 @@ namespace espalier::base {
 [[nodiscard]] std::string nearest_name(std::string_view word,
                                        std::span<const std::string> candidates);
 
-/// "did you mean 'x'" when a near candidate exists, otherwise "known: a, b, c".
+/// "did you mean 'x'" when a near candidate exists, otherwise "known: a, b, c" (the first 24).
 [[nodiscard]] std::string suggest_name(std::string_view word,
                                        std::span<const std::string> candidates);
 

@@ -59,6 +59,10 @@ TEST(SuggestName, SuggestsOrListsWhatIsKnown) {
   const std::vector<std::string> names{"kl", "mse"};
   EXPECT_EQ(suggest_name("msee", names), "did you mean 'mse'");
   EXPECT_EQ(suggest_name("percentile", names), "known: kl, mse");
+  std::vector<std::string> layers;
+  for (int index = 0; index < 100; ++index) layers.push_back("layer" + std::to_string(index));
+  const std::string long_list = suggest_name("percentile", layers);
+  EXPECT_TRUE(long_list.ends_with("layer22, layer23 and 76 more")) << long_list;
 }
 
 }  // namespace
