@@ -61,8 +61,10 @@ def training(epochs, rate):
     }
 
 
-def quantization(bits, types, arguments, ends=(), batch_norm=None):
-    """Stage `quantize`: the same bits from end to end, but for the layers `ends`, which have 8."""
+def quantization(bits, types, arguments, ends=(), batch_norm=None, float_sums=False):
+    """Stage `quantize`: the same bits from end to end, but for the layers `ends`, which have 8.
+    Float sums add what is not quantized; ONNX Runtime has no integer kernel for a convolution in
+    front of one, OpenVINO has."""
     stage = {
         "mode": "qat",
         "train": training(arguments.epochs, arguments.rate),
@@ -77,17 +79,22 @@ def quantization(bits, types, arguments, ends=(), batch_norm=None):
         stage["weights"] = {"bits": bits, "method": "mse"}
         stage["activations"] = {"bits": bits}
         stage["bits"] = [{"match": name, "weights": 8, "activations": 8} for name in ends]
+    if float_sums:
+        stage |= {"target": "openvino", "skip": ["Add"]}
     return {"quantize": stage}
 
 
 def few_bits(network, seed, start, arguments):
-    """2 to 4 bits with and without 8-bit ends, and the ways of treating BatchNormalization."""
+    """2 to 4 bits with and without 8-bit ends, with sums of what is not quantized (as the papers of
+    PACT and LSQ have them: they quantize what convolutions read), and the ways of treating
+    BatchNormalization."""
     def job(kind, *how):
         return Job(f"{network}/{kind}/s{seed}", seed,
                    quantization(how[0], LOW_BITS, arguments, *how[1:]), start)
 
     for bits in (4, 3, 2):
         yield job(f"w{bits}a{bits}-ends8", bits, ENDS)
+        yield job(f"w{bits}a{bits}-ends8-float_sums", bits, ENDS, None, True)
         yield job(f"w{bits}a{bits}", bits)
     for policy in ("folded", "frozen", "re_estimated"):
         yield job(f"w4a4-ends8-{policy}", 4, ENDS, policy)
