@@ -177,6 +177,7 @@ class EngineCheck {
     attempt(report_.failures, "attribute the work to layers", [&] {
       IntegerShare share = attribute_macs(shaped, layers_);
       report_.integer_mac_share = share.share;
+      report_.left_out_mac_share = left_out(share.nodes);
       std::ranges::copy_if(share.nodes, std::back_inserter(report_.float_ops),
                            [](const MacNode& node) { return !node.integer; });
       std::ranges::stable_sort(report_.float_ops, std::greater<>(), &MacNode::macs);
@@ -185,6 +186,18 @@ class EngineCheck {
       report_.slower_layers =
           slower_layers(run_inspected(float_bytes(), inputs)->layers(), layers_);
     });
+  }
+
+  /// Share of the MACs that stay in float as the user's options say.
+  [[nodiscard]] double left_out(const std::vector<MacNode>& nodes) const {
+    std::int64_t all = 0;
+    std::int64_t asked = 0;
+    for (const MacNode& node : nodes) {
+      all += node.macs;
+      const bool listed = std::ranges::find(request_.left_out, node.name) != request_.left_out.end();
+      if (listed && !node.integer) asked += node.macs;
+    }
+    return all > 0 ? static_cast<double>(asked) / static_cast<double>(all) : 0;
   }
 
   [[nodiscard]] EngineReport take_report() {

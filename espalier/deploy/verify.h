@@ -34,7 +34,7 @@ struct VerifyBounds {
   double min_simulation_agreement = 0.99;
   /// Of outputs that hold neither classes nor labels: against the float model and the simulation.
   double min_value_sqnr_db = 20;
-  double min_integer_mac_share = 0.98;
+  double min_integer_mac_share = 0.98;  ///< of those that no option leaves in float
   bool allow_slower = false;  ///< INT8 slower than float is a note, not a failure
 };
 
@@ -51,6 +51,7 @@ struct VerifyRequest {
   std::function<NextBatch()> batches = {};
   std::vector<std::string> engines = {"onnxruntime", "openvino"};
   VerifyBounds bounds = {};
+  std::vector<std::string> left_out = {};  ///< nodes that the user's options leave in float
   OutputMeaning outputs = OutputMeaning::ByShape;
   /// Engines that the file is made for; in others integers and speed are reported, not judged.
   /// Nothing: all.
@@ -67,7 +68,8 @@ struct VerifyRequest {
 struct EngineReport {
   std::string name;
   std::string version;
-  double integer_mac_share = 0;
+  double integer_mac_share = 0;    ///< of all MACs
+  double left_out_mac_share = 0;   ///< MACs in float of `VerifyRequest::left_out`
   std::vector<MacNode> float_ops;  ///< convolutions and matrix products left in float
   std::vector<MacNode> mac_nodes;  ///< all of them
   std::int64_t images = 0;

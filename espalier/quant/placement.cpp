@@ -191,7 +191,8 @@ class Placer {
     placement.float_nodes.push_back(
         {.node = node.name(),
          .op = node.op(),
-         .reason = idle ? "nothing reads its result quantized" : decision.reason});
+         .reason = idle ? "nothing reads its result quantized" : decision.reason,
+         .asked = decision.asked});
   }
 
   const ir::Graph& graph_;

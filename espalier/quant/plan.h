@@ -49,6 +49,7 @@ struct FloatNode {
   std::string node;
   std::string op;
   std::string reason;
+  bool asked = false;  ///< an option of the user leaves it out
 
   bool operator==(const FloatNode&) const = default;
 };

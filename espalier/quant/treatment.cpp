@@ -64,6 +64,12 @@ void make_float(NodeDecision& decision, std::string reason) {
   decision.reason = std::move(reason);
 }
 
+/// As an option of the user says.
+void leave_out(NodeDecision& decision, std::string reason) {
+  make_float(decision, std::move(reason));
+  decision.asked = true;
+}
+
 /// A product's addition of a constant vector: MatMul followed by Add is a layer with a bias.
 bool is_bias_of_product(const ir::Node& node) {
   if (!node.is("Add")) return false;
@@ -156,7 +162,7 @@ void Decisions::decide(const ir::Node& node, const PlacementOptions& options,
   decision.computes_floats = computes_floats(node);
   if (!decision.computes_floats) return make_float(decision, "computes no floating point values");
   if (const auto pattern = matching_pattern(node, options.skip)) {
-    return make_float(decision, fmt::format("left out by '{}'", *pattern));
+    return leave_out(decision, fmt::format("left out by '{}'", *pattern));
   }
   if (const auto kept = options.keep_float.find(node.name()); kept != options.keep_float.end()) {
     return make_float(decision, kept->second);
@@ -211,10 +217,10 @@ void Decisions::decide_weighted(const ir::Node& node, NodeDecision& decision,
     return make_float(decision, "its bias is not one value for each output channel");
   }
   if (!options.quantize_first && from_graph_input(*input)) {
-    return make_float(decision, "first layer, kept in floating point by option");
+    return leave_out(decision, "first layer, kept in floating point by option");
   }
   if (!options.quantize_last && leaves_graph(anchor(*node.output()))) {
-    return make_float(decision, "last layer, kept in floating point by option");
+    return leave_out(decision, "last layer, kept in floating point by option");
   }
   decision.reads = {*port == 0 ? std::size_t{1} : std::size_t{0}};
 }

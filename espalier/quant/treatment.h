@@ -19,6 +19,7 @@ struct NodeDecision {
   std::vector<std::size_t> reads = {};     ///< inputs to read quantized
   std::vector<ir::Value*> constants = {};  ///< constant operands to quantize
   std::string reason = {};                 ///< for Float: why
+  bool asked = false;                      ///< for Float: an option of the user says so
   bool merged = false;                     ///< an Activation that is part of the node before it
   bool computes_floats = true;             ///< false: shapes, integers; not worth a report
 };

@@ -268,6 +268,7 @@ void read_float_nodes(MapReader& reader, quant::QuantPlan& plan) {
     node.node = read_text(entry.require("node"), "node");
     node.op = entry.text("op", "");
     node.reason = entry.text("reason", "");
+    node.asked = entry.flag("asked", false);
     entry.finish();
     plan.float_nodes.push_back(std::move(node));
   }
@@ -297,9 +298,11 @@ std::string print_plan(const quant::QuantPlan& plan) {
     return yaml_map({{"node", yaml_quoted(edge.node)}, {"input", index}});
   };
   const auto float_map = [](const quant::FloatNode& node) {
-    return yaml_map({{"node", yaml_quoted(node.node)},
-                     {"op", yaml_quoted(node.op)},
-                     {"reason", yaml_quoted(node.reason)}});
+    YamlValue entry = yaml_map({{"node", yaml_quoted(node.node)},
+                                {"op", yaml_quoted(node.op)},
+                                {"reason", yaml_quoted(node.reason)}});
+    if (node.asked) entry.entries.emplace_back("asked", yaml_text("true"));
+    return entry;
   };
   return print_yaml(yaml_map({{"version", yaml_integer(plan.version)},
                               {"target", yaml_text(plan.target)},

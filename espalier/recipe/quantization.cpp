@@ -191,6 +191,15 @@ std::vector<std::string> engines_of(std::string_view target) {
   return {names.begin(), names.end()};
 }
 
+/// Nodes that the user's options leave in float.
+std::vector<std::string> left_out(const quant::QuantPlan& plan) {
+  std::vector<std::string> names;
+  for (const quant::FloatNode& node : plan.float_nodes) {
+    if (node.asked) names.push_back(node.node);
+  }
+  return names;
+}
+
 deploy::VerifyReport verify_model(const QuantizationResult& result, const QuantizationData& data,
                                   const QuantizationRequest& request) {
   const VerifyConfig& config = request.stage.verify;
@@ -216,6 +225,7 @@ deploy::VerifyReport verify_model(const QuantizationResult& result, const Quanti
                       .batches = judging_source(data, kJudgingBatch),
                       .engines = config.engines,
                       .bounds = bounds_of(config),
+                      .left_out = left_out(result.plan),
                       .outputs = config.outputs,
                       .integer_engines = engines_of(request.stage.plan.target),
                       .threads = request.threads,

@@ -63,6 +63,7 @@ Json engine_json(const deploy::EngineReport& engine) {
   json["name"] = engine.name;
   json["version"] = engine.version;
   json["integer_mac_share"] = engine.integer_mac_share;
+  json["left_out_mac_share"] = engine.left_out_mac_share;
   json["float_ops"] = mac_nodes_json(engine.float_ops);
   json["images"] = engine.images;
   json["agreement"] = optional_json(engine.agreement);

@@ -42,6 +42,18 @@ TEST(Verdict, NamesOperatorsLeftInFloat) {
                           "float: 'conv2' (Conv, 50 MACs)"));
 }
 
+TEST(Verdict, CountsWhatOptionsLeaveToIntegers) {
+  EngineReport report = sound_report();
+  report.integer_mac_share = 0.45;
+  report.left_out_mac_share = 0.5;
+  judge(report, {.min_integer_mac_share = 0.9});
+  EXPECT_TRUE(report.passed());
+  judge(report, {.min_integer_mac_share = 0.95});
+  EXPECT_THAT(report.failures,
+              ElementsAre("MACs done in integers, of those that options leave to them: got 90.00 "
+                          "%, expected at least 95.00 %"));
+}
+
 TEST(Verdict, NamesFiveOperatorsAtMost) {
   EngineReport report = sound_report();
   report.integer_mac_share = 0;

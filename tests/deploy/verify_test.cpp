@@ -144,6 +144,20 @@ TEST_F(VerifyTest, FloatOperatorsFailWithTheirNames) {
   EXPECT_THAT(report.engines[0].float_ops, SizeIs(1));
 }
 
+TEST_F(VerifyTest, WhatOptionsLeaveInFloatIsNotMissed) {
+  auto layers = integer_layers();
+  layers[1].integer = false;
+  const auto left_out = [](const std::string& name) {
+    return [name](VerifyRequest& request) { request.left_out = {name}; };
+  };
+  const VerifyReport report = run(model(3, 2), model(3, 1, layers), left_out("conv2"));
+  EXPECT_TRUE(report.passed());
+  const EngineReport& engine = report.engines[0];
+  EXPECT_LT(engine.integer_mac_share, 0.98);
+  EXPECT_DOUBLE_EQ(engine.integer_mac_share + engine.left_out_mac_share, 1);
+  EXPECT_FALSE(run(model(3, 2), model(3, 1, layers), left_out("conv1")).passed());
+}
+
 TEST_F(VerifyTest, NanIsAFailure) {
   FakeModel broken = model(3, 1, integer_layers());
   broken.run = [](std::span<const Tensor> inputs) {

@@ -190,6 +190,20 @@ TEST(Placement, SkipsByNameAndByOperator) {
   EXPECT_THAT(text, testing::HasSubstr("'conv'"));
 }
 
+TEST(Placement, TellsWhatOptionsLeaveOutFromWhatTheTargetDoes) {
+  const ir::Graph graph = graph_of(kChain);
+  const auto asked = [&](const PlacementOptions& options) {
+    std::string names;
+    for (const FloatNode& node : place_quantizers(graph, find_target("x86"), options).float_nodes) {
+      names += node.node + (node.asked ? "! " : " ");
+    }
+    return names;
+  };
+  EXPECT_EQ(asked({.skip = {"c1"}}), "c1! relu ");
+  EXPECT_EQ(asked({.quantize_last = false}), "c2! ");
+  EXPECT_EQ(asked({.keep_float = {{"c1", "measured"}}}), "c1 relu ");
+}
+
 TEST(Placement, KeepsFirstAndLastLayersFloatOnRequest) {
   EXPECT_EQ(placed(kChain, "x86", {.quantize_first = false}), "{r} {y} | output:0 c2:0 | c1 relu");
   EXPECT_EQ(placed(kChain, "x86", {.quantize_last = false}), "{x} {r} | c1:0 c2:0 | c2");

@@ -42,7 +42,9 @@ quant::QuantPlan some_plan() {
   plan.weights["w"] = weight;
   plan.biases["conv"] = "conv.bias";
   plan.bias_corrections["conv.bias"] = {0.1F, -1e-20F, 3.0F};
-  plan.float_nodes = {{.node = "softmax", .op = "Softmax", .reason = "'x': it says \"no\""}};
+  plan.float_nodes = {
+      {.node = "softmax", .op = "Softmax", .reason = "'x': it says \"no\""},
+      {.node = "head", .op = "Gemm", .reason = "left out by 'head'", .asked = true}};
   return plan;
 }
 
