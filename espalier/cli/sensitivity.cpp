@@ -51,6 +51,8 @@ struct Choosing {
   std::int64_t image_size = 224;
   const CLI::Option* loss_option = nullptr;  ///< owned by the command
   const CLI::Option* macs_option = nullptr;
+  const CLI::Option* align_option = nullptr;
+  const CLI::Option* size_option = nullptr;
 };
 
 struct SensitivityArguments {
@@ -180,6 +182,13 @@ Outcome choose(const Choosing& choosing, const CommonOptions& common) {
     throw base::UserError({.what = "--target-macs needs the model, to count its MACs",
                            .expected = "espalier sensitivity ratios FILE.csv MODEL.onnx"});
   }
+  if (by_loss && (!choosing.model.empty() || choosing.align_option->count() > 0 ||
+                  choosing.size_option->count() > 0)) {
+    throw base::UserError({.what = "--loss reads the curves alone",
+                           .got = "a model, --align or --image-size",
+                           .hint = "they belong to --target-macs; espalier prune --max-loss cuts a "
+                                   "model to a loss in aligned widths"});
+  }
   const recipe::SensitivityStore store = recipe::load_sensitivities(choosing.file);
   if (by_loss && store.header.metric == "top1" && choosing.loss > 0 && choosing.loss < 0.1) {
     base::log_warning("--loss {} is {} points of top-1: for {} % of the images say --loss {}",
@@ -253,14 +262,15 @@ CLI::App* add_choosing(CLI::App& app, Choosing& choosing) {
       "--loss", choosing.loss, "Loss that each group may cause: points of top-1, or divergence");
   choosing.macs_option =
       ratios->add_option("--target-macs", choosing.macs, "Share of the MACs that remains");
-  ratios->add_option("--align", choosing.align, "Channels that are left are a multiple")
-      ->check(CLI::Range(1, 4096))
-      ->capture_default_str();
-  ratios
-      ->add_option("--image-size", choosing.image_size,
-                   "Height and width where the model leaves them open")
-      ->check(CLI::Range(1, 65536))
-      ->capture_default_str();
+  choosing.align_option =
+      ratios->add_option("--align", choosing.align, "Channels that are left are a multiple")
+          ->check(CLI::Range(1, 4096))
+          ->capture_default_str();
+  choosing.size_option = ratios
+                             ->add_option("--image-size", choosing.image_size,
+                                          "Height and width where the model leaves them open")
+                             ->check(CLI::Range(1, 65536))
+                             ->capture_default_str();
   return ratios->fallthrough();
 }
 

@@ -44,8 +44,19 @@ void check_ranks(InferenceContext& context) {
   }
 }
 
+/// Operators whose result is of the first input's type, which the library knows from nothing but
+/// the body of a function that depends on the context.
+bool keeps_first_type(const OpSchema& schema) {
+  return schema.domain().empty() && schema.Name() == "GroupNormalization" &&
+         !schema.has_type_and_shape_inference_function();
+}
+
 OpSchema guard(const OpSchema& schema) {
   OpSchema guarded = schema;
+  if (keeps_first_type(schema)) {
+    guarded.TypeAndShapeInferenceFunction(
+        [](InferenceContext& context) { ::onnx::propagateShapeAndTypeFromFirstInput(context); });
+  }
   if (schema.has_type_and_shape_inference_function()) {
     guarded.TypeAndShapeInferenceFunction(
         [infer = schema.GetTypeAndShapeInferenceFunction()](InferenceContext& context) {

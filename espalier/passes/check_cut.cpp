@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <unordered_map>
 
 #include <ATen/TensorOperators.h>
@@ -53,6 +54,7 @@ double difference(const Tensors& actual, const Tensors& expected) {
   for (std::size_t index = 0; index < expected.size(); ++index) {
     const Tensor wanted = expected[index].to(at::kDouble);
     const Tensor got = actual[index].to(at::kDouble);
+    if (got.sizes() != wanted.sizes()) return HUGE_VAL;
     if (wanted.numel() == 0) continue;
     const double distance = (got - wanted).abs().max().item<double>();
     const double scale = wanted.abs().max().item<double>();
@@ -136,6 +138,40 @@ std::optional<ir::Graph> cut_wrongly(const ir::Graph& graph, const prune::PruneP
   return wrong;
 }
 
+/// The last computed floats in front of outputs that hold none: a class or a mask says little about
+/// what it was chosen from.
+std::vector<std::string> floats_before_outputs(const ir::Graph& graph) {
+  std::vector<std::string> names;
+  std::set<const ir::Value*> seen;
+  std::vector<const ir::Value*> open;
+  for (const ir::Value* output : graph.outputs()) {
+    if (!tensor::is_floating(output->type().dtype)) open.push_back(output);
+  }
+  while (!open.empty()) {
+    const ir::Value* value = open.back();
+    open.pop_back();
+    if (value == nullptr || value->producer() == nullptr || !seen.insert(value).second) continue;
+    if (!tensor::is_floating(value->type().dtype)) {
+      open.insert(open.end(), value->producer()->inputs().begin(),
+                  value->producer()->inputs().end());
+    } else if (!value->is_output()) {
+      names.push_back(value->name());
+    }
+  }
+  return names;
+}
+
+/// Makes values outputs that both graphs hold with the same sizes.
+void show_values(ir::Graph& first, ir::Graph& second, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    ir::Value* one = first.find_value(name);
+    ir::Value* other = second.find_value(name);
+    if (one == nullptr || other == nullptr || one->type().shape != other->type().shape) continue;
+    first.add_output(*one);
+    second.add_output(*other);
+  }
+}
+
 }  // namespace
 
 CutCheck check_cut(const ir::Graph& graph, const prune::PrunePlan& plan,
@@ -152,13 +188,18 @@ CutCheck check_cut(const ir::Graph& graph, const prune::PrunePlan& plan,
   mask_channels(masked, any_model);
 
   const Tensors inputs = random_inputs(drawn, options);
+  const std::vector<std::string> shown = floats_before_outputs(drawn);
+  show_values(cut, masked, shown);
   CutCheck check;
   const Tensors reference = run(masked, inputs, tensor::DType::Float64);
   check.difference64 = difference(run(cut, inputs, tensor::DType::Float64), reference);
   check.difference32 = difference(run(cut, inputs, tensor::DType::Float32),
                                   run(masked, inputs, tensor::DType::Float32));
   find_weakest(masked, inputs, check);
-  if (const auto wrong = cut_wrongly(drawn, any_model)) {
+  if (auto wrong = cut_wrongly(drawn, any_model)) {
+    for (std::size_t index = drawn.outputs().size(); index < cut.outputs().size(); ++index) {
+      wrong->add_output(*wrong->find_value(cut.outputs()[index]->name()));
+    }
     check.wrong_difference = difference(run(*wrong, inputs, tensor::DType::Float64), reference);
   }
   check.passed = check.difference64 <= options.limit64 && check.difference32 <= options.limit32 &&

@@ -9,6 +9,7 @@
 
 #include "espalier/ops/index_rule.h"
 #include "espalier/passes/operands.h"
+#include "espalier/prune/rules/size_sources.h"
 #include "espalier/prune/rules/slice_ranges.h"
 
 namespace espalier::passes {
@@ -71,14 +72,65 @@ void cut_channel_groups(const Cut& cut) {
   cut.node.set("num_groups", cut.removal.num_kept({cut.data(), 1}) / width);
 }
 
+/// True when one of the numbers at a port is computed from the size of an axis that is cut.
+bool is_computed_from_cut(const Cut& cut, std::size_t port) {
+  const auto sources = prune::size_sources(*cut.node.input(port));
+  return sources && std::ranges::any_of(*sources, [&](const prune::SizeSource& source) {
+    return (source.size_of && cut.removal.cuts(*source.size_of)) ||
+           std::ranges::any_of(source.computed_from,
+                               [&](const Axis& axis) { return cut.removal.cuts(axis); });
+  });
+}
+
+/// Computed sizes of an output: those that are known are written down, sizes' = Where(known, what is
+/// left, sizes).
+void write_known_sizes(const Cut& cut, std::size_t port) {
+  if (!cut.cuts_any_axis(cut.output()) && !is_computed_from_cut(cut, port)) return;
+  ir::Ints left;
+  ir::Ints known;
+  for (std::size_t axis = 0; axis < cut.rank(cut.output()); ++axis) {
+    known.push_back(prune::size_of({cut.output(), axis}) != prune::kUnknownSize ? 1 : 0);
+    left.push_back(known.back() != 0 ? cut.removal.num_kept({cut.output(), axis}) : -1);
+  }
+  const auto unknown = std::ranges::count(known, 0);
+  if (unknown == 0 || (unknown == 1 && cut.node.is("Reshape"))) {
+    return cut.set_integers(port, left);
+  }
+  const auto constant = [&](std::string_view suffix, const Tensor& tensor) {
+    return &cut.graph.add_initializer(
+        cut.graph.unique_value_name(cut.node.name() + std::string(suffix)), tensor);
+  };
+  ir::Value* sizes =
+      cut.graph
+          .insert_before(cut.node, {.op = "Where",
+                                    .inputs = {constant("_known", at::tensor(known, at::kLong).to(at::kBool)),
+                                               constant("_left", at::tensor(left, at::kLong)),
+                                               cut.node.input(port)}})
+          .output();
+  cut.graph.set_input(cut.node, port, sizes);
+}
+
+/// An axis of which one position is left is not to disappear with those that had one before.
+void cut_squeeze(const Cut& cut) {
+  if (cut.node.input(1) != nullptr || !cut.cuts_any_axis(cut.data())) return;
+  ir::Ints axes;
+  for (std::size_t axis = 0; axis < cut.rank(cut.data()); ++axis) {
+    if (prune::size_of({cut.data(), axis}) == 1) axes.push_back(static_cast<std::int64_t>(axis));
+  }
+  cut.set_integers(1, axes);
+}
+
 void cut_reshape(const Cut& cut) {
-  if (!cut.node.is("Reshape") || !cut.cuts_any_axis(cut.output())) return;
+  if (cut.node.is("Squeeze")) return cut_squeeze(cut);
+  if (!cut.node.is("Reshape")) return;
   const auto old_target = constant_ints(cut.node.input(1));
+  if (!old_target) return write_known_sizes(cut, 1);
+  if (!cut.cuts_any_axis(cut.output())) return;
   ir::Ints target;
   for (std::size_t axis = 0; axis < cut.rank(cut.output()); ++axis) {
     const bool known = prune::size_of({cut.output(), axis}) != prune::kUnknownSize;
     const std::int64_t kept = known ? cut.removal.num_kept({cut.output(), axis}) : -1;
-    const std::int64_t old = old_target ? (*old_target)[axis] : kept;
+    const std::int64_t old = (*old_target)[axis];
     const bool repeats_input = old == 0 && cut.node.get_int("allowzero", 0) == 0;
     const bool still_repeats =
         repeats_input && (!known || cut.removal.num_kept({cut.data(), axis}) == kept);
@@ -244,42 +296,16 @@ void cut_gather(const Cut& cut) {
   replace_constant(cut.graph, cut.node, 1, replaced);
 }
 
-/// sizes' = Concat(Shape(data)[: channels and batch], sizes[the rest]).
-void keep_leading_sizes(const Cut& cut) {
-  ir::Graph& graph = cut.graph;
-  const std::string& stem = cut.node.name();
-  const auto integers = [&](std::string_view suffix, const ir::Ints& numbers) {
-    return &graph.add_initializer(graph.unique_value_name(stem + std::string(suffix)),
-                                  at::tensor(numbers, at::kLong));
-  };
-  ir::Value* zero = integers("_zero", {0});
-  ir::Value* two = integers("_two", {2});
-  ir::Value* rank = integers("_rank", {static_cast<std::int64_t>(cut.rank(cut.data()))});
-  ir::Value* shape =
-      graph.insert_before(cut.node, {.op = "Shape", .inputs = {cut.data()}}).output();
-  ir::Value* leading =
-      graph.insert_before(cut.node, {.op = "Slice", .inputs = {shape, zero, two}}).output();
-  ir::Value* trailing =
-      graph.insert_before(cut.node, {.op = "Slice", .inputs = {cut.node.input(3), two, rank}})
-          .output();
-  ir::Value* sizes = graph
-                         .insert_before(cut.node, {.op = "Concat",
-                                                   .inputs = {leading, trailing},
-                                                   .attributes = {{"axis", std::int64_t{0}}}})
-                         .output();
-  graph.set_input(cut.node, 3, sizes);
-}
-
 void cut_resample(const Cut& cut) {
-  if (cut.node.input(3) == nullptr || !cut.cuts_any_axis(cut.output())) return;
+  const ir::Value* sizes_given = cut.node.input(3);
+  if (sizes_given == nullptr) return;
+  if (!sizes_given->is_initializer() && !cut.node.has("axes")) return write_known_sizes(cut, 3);
+  if (!cut.cuts_any_axis(cut.output())) return;
   ir::Ints axes(cut.rank(cut.data()));
   std::iota(axes.begin(), axes.end(), 0);
   axes = cut.node.get_ints("axes", axes);
-  auto sizes = constant_ints(cut.node.input(3));
-  if (!sizes) {
-    if (axes.size() == cut.rank(cut.data())) keep_leading_sizes(cut);
-    return;
-  }
+  auto sizes = constant_ints(sizes_given);
+  if (!sizes) return;
   for (std::size_t index = 0; index < axes.size(); ++index) {
     const Axis axis{cut.output(), cut.wrapped(axes[index])};
     if (cut.removal.cuts(axis)) (*sizes)[index] = cut.removal.num_kept(axis);

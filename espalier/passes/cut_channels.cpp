@@ -6,8 +6,9 @@
 
 namespace espalier::passes {
 
-prune::CutMap cut_channels(ir::Graph& graph, const prune::PrunePlan& plan) {
-  const prune::ChannelMap map(graph);
+prune::CutMap cut_channels(ir::Graph& graph, const prune::PrunePlan& plan,
+                           std::optional<prune::CouplingChoices> earlier) {
+  const prune::ChannelMap map(graph, std::move(earlier));
   return cut_channels(graph, prune::resolve(plan, map, graph));
 }
 

@@ -14,8 +14,10 @@ namespace espalier::passes {
 /// Formula  f_cut(x) = f_masked(x), where masked means that the removed channels read as zero
 ///          wherever the graph sums over them (mask_channels.h; check_cut.h proves it by numbers).
 /// Returns what stays of each initializer, for state that is keyed by them.
-/// Throws UserError when plan and graph do not fit (prune::resolve).
-prune::CutMap cut_channels(ir::Graph& graph, const prune::PrunePlan& plan);
+/// `earlier`: see prune::ChannelMap. Throws UserError when plan and graph do not fit
+/// (prune::resolve).
+prune::CutMap cut_channels(ir::Graph& graph, const prune::PrunePlan& plan,
+                           std::optional<prune::CouplingChoices> earlier = std::nullopt);
 
 /// The same for channels that are already resolved; `removal` must come from a map of this graph.
 prune::CutMap cut_channels(ir::Graph& graph, const prune::Removal& removal);

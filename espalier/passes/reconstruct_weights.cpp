@@ -195,7 +195,8 @@ class Reconstruction {
   static bool owns_bias(const ir::Node& node, std::int64_t filters) {
     const ir::Value* bias = node.input(kBiasInput);
     return bias != nullptr && bias->is_initializer() && bias->uses().size() == 1 &&
-           bias->constant().dim() == 1 && bias->constant().numel() == filters;
+           bias->constant().numel() == filters &&
+           bias->constant().numel() == bias->constant().size(-1);
   }
 
   std::optional<LayerReconstruction> reconstruct(ir::Node& node, const LinearLayer& layer,
@@ -204,7 +205,7 @@ class Reconstruction {
     const Tensor weight = node.input(kWeight)->constant();
     const bool with_bias = owns_bias(node, weight.size(layer.filter_axis));
     if (bias != nullptr && !with_bias) {
-      reason = "its bias is computed or shared";
+      reason = "its bias is computed, shared or not one number a filter";
       return std::nullopt;
     }
     Tensor present = to_matrix(layer, weight);
@@ -232,7 +233,9 @@ class Reconstruction {
                         from_matrix(layer, solution->narrow(1, 0, elements), weight));
     if (with_bias) {
       const Tensor row = solution->narrow(1, elements, 1).reshape({-1});
-      graph_.set_constant(*node.input(kBiasInput), row.to(bias->constant().scalar_type()));
+      graph_.set_constant(
+          *node.input(kBiasInput),
+          row.to(bias->constant().scalar_type()).view_as(bias->constant()).contiguous());
     }
     return LayerReconstruction{.node = node.name(),
                                .error_before = equations.error(present),

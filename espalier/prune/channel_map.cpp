@@ -179,9 +179,29 @@ class ChannelMapBuilder {
     return chosen;
   }
 
+  /// The factor that may lose positions. Where none may, one that is fixed on one side alone: so
+  /// the other side learns who forbids it.
+  const Factor* choose(const ReshapeBlock& block, const std::vector<Factor>& factors) {
+    const Factor* chosen = most_choices(block, factors, {Side::Input, Side::Output});
+    if (chosen == nullptr) chosen = most_choices(block, factors, {Side::Input});
+    if (chosen == nullptr) chosen = most_choices(block, factors, {Side::Output});
+    return chosen;
+  }
+
+  /// The factor that was chosen before the graph was cut.
+  [[nodiscard]] const Factor* earlier_choice(const ReshapeBlock& block,
+                                             const std::vector<Factor>& factors) const {
+    const auto& earlier = map_.relations_.earlier()->factors;
+    const auto chosen = earlier.find(block.node->name());
+    if (chosen == earlier.end()) return nullptr;
+    for (const Factor& factor : factors) {
+      const std::pair axes(block.inputs[factor.input].axis, block.outputs[factor.output].axis);
+      if (std::ranges::find(chosen->second, axes) != chosen->second.end()) return &factor;
+    }
+    return nullptr;
+  }
+
   /// One factor may lose positions; the others stay whole, so that what is left is a block again.
-  /// Where none may, one that is fixed on one side alone is still joined: so the other side learns
-  /// who forbids it.
   void join_block(const ReshapeBlock& block) {
     std::vector<Axis> axes = block.inputs;
     axes.insert(axes.end(), block.outputs.begin(), block.outputs.end());
@@ -190,9 +210,12 @@ class ChannelMapBuilder {
       for (const Axis& axis : axes) fix_for(block, axis, "it mixes axes that do not divide");
       return;
     }
-    const Factor* chosen = most_choices(block, *factors, {Side::Input, Side::Output});
-    if (chosen == nullptr) chosen = most_choices(block, *factors, {Side::Input});
-    if (chosen == nullptr) chosen = most_choices(block, *factors, {Side::Output});
+    const Factor* chosen = map_.relations_.earlier() ? earlier_choice(block, *factors)
+                                                     : choose(block, *factors);
+    if (chosen != nullptr) {
+      map_.relations_.choose_factor(*block.node, block.inputs[chosen->input].axis,
+                                    block.outputs[chosen->output].axis);
+    }
     for (std::size_t index = 0; index < axes.size(); ++index) {
       const bool is_input = index < block.inputs.size();
       const bool holds =
@@ -313,7 +336,8 @@ class ChannelMapBuilder {
   std::vector<bool> fixed_;  ///< of each set, at its representative
 };
 
-ChannelMap::ChannelMap(const ir::Graph& graph) : relations_(find_relations(graph)) {
+ChannelMap::ChannelMap(const ir::Graph& graph, std::optional<CouplingChoices> earlier)
+    : relations_(find_relations(graph, std::move(earlier))) {
   ChannelMapBuilder(graph, *this).build();
 }
 

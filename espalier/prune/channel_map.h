@@ -41,8 +41,10 @@ struct ChannelGroup {
 /// its types must be inferred.
 class ChannelMap {
  public:
-  /// Throws UnsupportedError for graphs whose axes have more than 2^27 positions together.
-  explicit ChannelMap(const ir::Graph& graph);
+  /// `earlier`: choices of a graph that this one was cut from, to keep to. Throws UnsupportedError
+  /// for graphs whose axes have more than 2^27 positions together.
+  explicit ChannelMap(const ir::Graph& graph,
+                      std::optional<CouplingChoices> earlier = std::nullopt);
 
   [[nodiscard]] std::size_t num_channels() const { return is_fixed_.size(); }
   /// Channel of every position along an axis; empty when the size is unknown.
@@ -57,6 +59,8 @@ class ChannelMap {
   [[nodiscard]] const std::vector<LayerAxes>& layers() const { return relations_.layers(); }
   /// Per-channel factors of normalizations, in graph order.
   [[nodiscard]] const std::vector<ScaleAxes>& scales() const { return relations_.scales(); }
+  /// Which ways the operators took that have several.
+  [[nodiscard]] const CouplingChoices& choices() const { return relations_.choices(); }
   /// Where removed channels must read as zero for the rest to stay the same.
   [[nodiscard]] const std::vector<Contraction>& contractions() const {
     return relations_.contractions();

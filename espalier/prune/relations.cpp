@@ -78,8 +78,26 @@ void Relations::contract(const ir::Node& node, std::size_t port, std::size_t axi
   contractions_.push_back({&node, port, axis});
 }
 
-Relations find_relations(const ir::Graph& graph) {
-  Relations relations;
+bool Relations::takes_whole_groups(const ir::Node& node, std::int64_t groups, bool preferred) {
+  bool whole = preferred;
+  if (earlier_) {
+    const auto chosen = earlier_->whole_groups.find(node.name());
+    if (chosen == earlier_->whole_groups.end()) return false;
+    whole = chosen->second;
+  } else if (groups <= 1) {
+    return false;
+  }
+  choices_.whole_groups.emplace(node.name(), whole);
+  return whole;
+}
+
+void Relations::choose_factor(const ir::Node& node, std::size_t input_axis,
+                              std::size_t output_axis) {
+  choices_.factors[node.name()].emplace_back(input_axis, output_axis);
+}
+
+Relations find_relations(const ir::Graph& graph, std::optional<CouplingChoices> earlier) {
+  Relations relations(std::move(earlier));
   for (const ir::Node* node : graph.nodes()) relate(*node, relations);
   for (const ir::Value* input : graph.inputs()) {
     relations.fix_value(*input, {.where = fmt::format("input '{}' of the graph", input->name()),

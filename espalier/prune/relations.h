@@ -3,9 +3,11 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "espalier/ir/graph.h"
@@ -89,11 +91,26 @@ struct ReshapeBlock {
   std::vector<Axis> outputs;  ///< axes of the output
 };
 
+/// Where an operator leaves several ways of removing positions, which of them a graph takes, by node
+/// name. They are chosen by sizes, and a cut changes sizes: whoever cuts a graph again and describes
+/// both cuts as one keeps to the choices of the first graph.
+struct CouplingChoices {
+  /// Convolutions of several groups: whole groups go (true), or the same places of every group.
+  std::map<std::string, bool, std::less<>> whole_groups = {};
+  /// Reshapes that merge or split axes: input and output axis that may lose positions, of each
+  /// block that has them.
+  std::map<std::string, std::vector<std::pair<std::size_t, std::size_t>>, std::less<>> factors = {};
+};
+
 /// How positions along the axes of all values of a graph correspond, as the operators' rules say.
 /// Axes of unknown size have no positions; a correspondence between a known and an unknown size
 /// fixes the known one.
 class Relations {
  public:
+  /// `earlier`: choices to keep to; nothing where all are free.
+  explicit Relations(std::optional<CouplingChoices> earlier = std::nullopt)
+      : earlier_(std::move(earlier)) {}
+
   void same(const Axis& first, const Axis& second, const ir::Node& node);
   void run(const Run& run);
   void fix(const Axis& axis, const ir::Node& node, std::string_view reason);
@@ -107,6 +124,14 @@ class Relations {
   void layer(const LayerAxes& layer) { layers_.push_back(layer); }
   void scale(const ScaleAxes& scale) { scales_.push_back(scale); }
   void reshape(ReshapeBlock block) { blocks_.push_back(std::move(block)); }
+  /// Whether whole groups of a convolution go: as chosen earlier, or as `preferred`. One of a single
+  /// group is dense, unless it had more.
+  [[nodiscard]] bool takes_whole_groups(const ir::Node& node, std::int64_t groups, bool preferred);
+  /// Writes down which axes of a block may lose positions.
+  void choose_factor(const ir::Node& node, std::size_t input_axis, std::size_t output_axis);
+  /// What was chosen earlier, and what is chosen now.
+  [[nodiscard]] const std::optional<CouplingChoices>& earlier() const { return earlier_; }
+  [[nodiscard]] const CouplingChoices& choices() const { return choices_; }
 
   [[nodiscard]] const std::vector<SameAxis>& same_axes() const { return same_; }
   [[nodiscard]] const std::vector<Run>& runs() const { return runs_; }
@@ -129,9 +154,12 @@ class Relations {
   std::vector<LayerAxes> layers_;
   std::vector<ScaleAxes> scales_;
   std::vector<ReshapeBlock> blocks_;
+  std::optional<CouplingChoices> earlier_;
+  CouplingChoices choices_;
 };
 
 /// The relations of a whole graph, by the rule of each node's operator (ops::index_rules).
-[[nodiscard]] Relations find_relations(const ir::Graph& graph);
+[[nodiscard]] Relations find_relations(const ir::Graph& graph,
+                                       std::optional<CouplingChoices> earlier = std::nullopt);
 
 }  // namespace espalier::prune

@@ -4,6 +4,7 @@
 #include <array>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "espalier/base/error.h"
 #include "espalier/deploy/engine.h"
@@ -130,6 +131,30 @@ void parse_verify(const YamlValue* map, VerifyConfig& config) {
   reader.finish();
 }
 
+/// What chooses channels says nothing where a stored plan has chosen.
+void refuse_choices(const PruneStage& stage) {
+  const PruneStage plain;
+  const prune::Limits& limits = stage.budget.limits;
+  const prune::Limits& usual = plain.budget.limits;
+  std::vector<std::string_view> given;
+  const auto add = [&](bool is_given, std::string_view name) {
+    if (is_given) given.push_back(name);
+  };
+  add(stage.scores.criterion != plain.scores.criterion, "criterion");
+  add(stage.scores.reduction != plain.scores.reduction, "reduction");
+  add(stage.scores.scaling != plain.scores.scaling, "scaling");
+  add(stage.budget.strategy != plain.budget.strategy, "strategy");
+  add(limits.align != usual.align, "align");
+  add(limits.min_width != usual.min_width, "min_width");
+  add(limits.max_removed != usual.max_removed, "max_removed");
+  add(!limits.skip.empty(), "skip");
+  add(!limits.cut_first, "keep_first");
+  add(!limits.cut_last, "keep_last");
+  if (given.empty()) return;
+  throw base::UserError(fmt::format("a stored plan has chosen already: it takes no {}",
+                                    fmt::join(given, ", ")));
+}
+
 }  // namespace
 
 PruneStage parse_prune_stage(const YamlValue& map, const Recipe& recipe) {
@@ -188,6 +213,14 @@ void check_prune_stage(const PruneStage& stage) {
   }
   if (curves && !stage.plan.empty()) {
     throw base::UserError("a stored plan has chosen already: it takes no sensitivities");
+  }
+  if (!stage.plan.empty()) refuse_choices(stage);
+  const prune::Strategy strategy = stage.budget.strategy;
+  if (stage.max_loss && strategy != prune::Strategy::Uniform &&
+      strategy != prune::Strategy::Sensitivity) {
+    throw base::UserError(fmt::format(
+        "a largest loss says what each group loses: it takes no strategy '{}'",
+        prune::to_string(strategy)));
   }
   if (curves && !stage.max_loss && stage.budget.strategy != prune::Strategy::Sensitivity &&
       stage.budget.strategy != prune::Strategy::Annealing) {

@@ -12,6 +12,7 @@
 #include <fmt/ranges.h>
 
 #include "espalier/analysis/model_id.h"
+#include "espalier/base/check.h"
 #include "espalier/base/error.h"
 #include "espalier/base/log.h"
 #include "espalier/deploy/batched_model.h"
@@ -39,6 +40,9 @@ using report::Json;
 /// Rounding of shares: a budget of one half is reached by 0.5 + 1e-12.
 constexpr double kShareTolerance = 1e-9;
 
+/// How sensitivities are measured: channels of several layers go by the mean of their scores.
+constexpr prune::Reduction kMeasuredReduction = prune::Reduction::Mean;
+
 Json cost_json(const prune::NetworkCost& cost) {
   return Json::object({{"macs", cost.macs},
                        {"parameters", cost.parameters},
@@ -63,6 +67,8 @@ class Pruning {
   explicit Pruning(const PruningRequest& request)
       : request_(request), stage_(request.stage), original_(request.graph.clone()) {
     passes::run(original_, passes::prepare_for_pruning(), {.verify = false});
+    // What cannot be written is found before anything is cut or trained.
+    original_bytes_ = onnx::encode(original_, {.opset = request.opset});
     graph_ = original_.clone();
     const bool images = has_images(request.data);
     require_images(images, stage_.reestimate_norms.value_or(false), "re-estimating normalizations");
@@ -153,7 +159,7 @@ class Pruning {
   }
 
   prune::PrunePlan choose(std::int64_t iteration) {
-    const prune::ChannelMap map(graph_);
+    const prune::ChannelMap map(graph_, choices_);
     prune::BudgetOptions options = stage_.budget;
     const auto kind = options.kind;
     options.macs = iteration == 1 ? original_macs_ : count_macs(graph_, sample_).macs;
@@ -163,7 +169,7 @@ class Pruning {
     if (!stage_.sensitivities.empty()) {
       const SensitivityStore measured =
           load_sensitivities_of(stage_.sensitivities, analysis::model_id(graph_));
-      compare_criteria(measured.header.criterion);
+      compare_criteria(measured.header);
       options.curves = to_curves(measured);
     }
     options.limits.gone = gone_;
@@ -181,13 +187,37 @@ class Pruning {
     return result.plan;
   }
 
+  /// The plan in one go must leave what its steps have left.
+  void check_composition() const {
+    for (const auto& [name, axes] : cuts_) {
+      const ir::Value* left = graph_.find_value(name);
+      for (const prune::AxisCut& cut : axes) {
+        base::invariant(left == nullptr || left->constant().size(cut.axis) ==
+                                               static_cast<std::int64_t>(cut.kept.size()),
+                        "the plan of several steps does not leave what they left");
+      }
+    }
+  }
+
   /// Curves say what channels of their own criterion cost.
-  void compare_criteria(std::string_view measured) {
-    if (measured == stage_.scores.criterion) return;
-    notes_.push_back(fmt::format(
-        "the sensitivities are of criterion '{}', and channels go by '{}': other channels than "
-        "those that were measured",
-        measured, stage_.scores.criterion));
+  void compare_criteria(const SensitivityHeader& measured) {
+    const auto described = [](std::string_view criterion, prune::Reduction reduction,
+                              std::uint64_t seed) {
+      std::string text = fmt::format("'{}'", criterion);
+      if (reduction != kMeasuredReduction) {
+        text += fmt::format(" with reduction '{}'", prune::to_string(reduction));
+      }
+      if (criterion == "random") text += fmt::format(" of seed {}", seed);
+      return text;
+    };
+    const std::string was = described(measured.criterion, kMeasuredReduction, measured.seed);
+    const std::string is =
+        described(stage_.scores.criterion, stage_.scores.reduction, stage_.scores.seed);
+    if (was == is) return;
+    notes_.push_back(
+        fmt::format("the sensitivities are of criterion {}, and channels go by {}: other channels "
+                    "than those that were measured",
+                    was, is));
     base::log_warning("{}", notes_.back());
   }
 
@@ -201,11 +231,13 @@ class Pruning {
       if (stage_.mask) {
         static_cast<void>(passes::mask_channels(graph_, step));
       } else {
-        reference_cuts_ = passes::cut_channels(graph_, step);
+        reference_cuts_ = passes::cut_channels(graph_, step, choices_);
       }
       plan_ = iteration == 1 ? std::move(step) : compose_plans(plan_, cuts_, step);
       const prune::ChannelMap map(original_);
+      choices_ = map.choices();
       cuts_ = prune::cut_map_of(prune::resolve(plan_, map, original_), original_);
+      if (!stage_.mask) check_composition();
       if (!stage_.fine_tune && !stage_.mask) reference_cuts_ = cuts_;
     });
     if (images_ && iteration == stage_.iterations) {
@@ -379,22 +411,21 @@ class Pruning {
     }
     facts_["check"] = to_json(check);
     if (check.passed) return;
-    if (check.weakest_share < options.least_share) {
-      failures_.push_back(fmt::format(
-          "the cut is not proven: '{}' adds an operand of {:.2f} % of the sum, in which a wrong "
-          "cut could hide",
-          check.weakest_node, 100 * check.weakest_share));
-      return;
-    }
-    failures_.push_back(fmt::format(
+    std::string failure = fmt::format(
         "the cut is not proven: cut and masked model differ by {:.2e} in float64 and {:.2e} in "
         "float32, a wrong cut by {}",
         check.difference64, check.difference32,
-        check.wrong_difference ? fmt::format("{:.2e}", *check.wrong_difference) : "nothing"));
+        check.wrong_difference ? fmt::format("{:.2e}", *check.wrong_difference) : "nothing");
+    if (check.weakest_share < options.least_share) {
+      failure += fmt::format(
+          "; '{}' adds an operand of {:.2f} % of the sum, in which a wrong cut could hide",
+          check.weakest_node, 100 * check.weakest_share);
+    }
+    failures_.push_back(std::move(failure));
   }
 
   void engines() {
-    const std::string before = onnx::encode(original_, {.opset = request_.opset});
+    const std::string& before = original_bytes_;
     const std::string after = onnx::encode(graph_, {.opset = request_.opset});
     const Json rows = judge_in_engines({.pruned = graph_,
                                         .original_model = before,
@@ -417,11 +448,13 @@ class Pruning {
   const PruningRequest& request_;
   const PruneStage& stage_;
   ir::Graph original_;
+  std::string original_bytes_;  ///< as ONNX
   ir::Graph graph_;
   std::optional<PruningImages> images_;
   std::vector<Tensor> sample_;  ///< inputs whose sizes costs are counted for
   prune::NodeMacs original_macs_;
   prune::PrunePlan plan_;
+  std::optional<prune::CouplingChoices> choices_;  ///< of the original, once it is cut
   prune::CutMap cuts_;            ///< from the original to what is left
   ir::Graph reference_;           ///< what reconstruction comes near to
   prune::CutMap reference_cuts_;  ///< from it to what is left; empty with masks

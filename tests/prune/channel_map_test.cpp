@@ -95,6 +95,24 @@ TEST(ChannelMap, FixedChannelsSayWhy) {
   EXPECT_THAT(map.vetoes_of(map.along({graph.find_value("wa"), 2})[0]), SizeIs(1));
 }
 
+TEST(ChannelMap, KeepsToTheChoicesOfTheGraphItWasCutFrom) {
+  // 4 groups of 3 channels lose whole groups; of 2 groups of 3, places would go.
+  const auto text = [](const std::string& channels) {
+    return "g (float[1,3,4,4] x, float[" + channels + ",3,1,1] wa, float[" + channels +
+           ",3,1,1] wb, float[2," + channels + ",1,1] wc) => (float[1,2,4,4] y)"
+           " { a = Conv(x, wa) b = Conv<group=" + (channels == "12" ? "4" : "2") +
+           ">(a, wb) y = Conv(b, wc) }";
+  };
+  const ir::Graph whole = named_graph_of(text("12"));
+  const ChannelMap before(whole);
+  EXPECT_EQ(before.choices().whole_groups.at("b"), true);
+  const ir::Graph cut = named_graph_of(text("6"));
+  EXPECT_THAT(ChannelMap(cut).groups().at(0).channels, SizeIs(3));
+  const ChannelMap after(cut, before.choices());
+  EXPECT_THAT(after.groups().at(0).channels, SizeIs(2));
+  EXPECT_EQ(after.choices().whole_groups, before.choices().whole_groups);
+}
+
 TEST(ChannelMap, AReshapePassesOnWhoForbidsItsFactors) {
   // Channels are merged with the map's positions, and Softmax forbids what is left.
   const ir::Graph graph = named_graph_of(

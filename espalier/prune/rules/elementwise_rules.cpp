@@ -60,6 +60,12 @@ void relate_per_channel(const RuleCall& call) {
     const ir::Value* statistic = call.node.output(index);
     if (statistic != nullptr) call.same({statistic, 0}, {data, 1});
   }
+  if (call.node.get_int("training_mode", 0) != 0) {
+    call.fix({data, 0}, "it normalizes by the mean over the batch");
+    for (std::size_t axis = 2; axis < call.rank(data); ++axis) {
+      call.fix({data, axis}, "it normalizes by the mean over the batch");
+    }
+  }
   if (call.row.reason.empty()) return;
   for (std::size_t axis = 2; axis < call.rank(data); ++axis) call.fix({data, axis});
 }

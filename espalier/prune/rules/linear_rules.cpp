@@ -54,7 +54,7 @@ void relate_spatial(const RuleCall& call) {
   }
 }
 
-/// The row-major index of the constant operand of a matrix product; none: both are activations.
+/// The input that is the constant operand of a matrix product; none: both are activations.
 std::optional<std::size_t> constant_side(const RuleCall& call) {
   for (const std::size_t port : {1U, 0U}) {
     if (ops::initializer_behind(call.input(port)) != nullptr) return port;
@@ -89,12 +89,13 @@ void relate_convolution(const RuleCall& call) {
                         .filters = {weight, 0},
                         .output = axes.output,
                         .weight_inputs = {weight, 1}});
-  if (axes.groups == 1) {
-    call.same(axes.input, {weight, 1});
-  } else if (prefers_whole_groups(axes)) {
+  if (call.relations.takes_whole_groups(call.node, axes.groups, prefers_whole_groups(axes))) {
     call.fix({weight, 1}, kGroupWidth);
     couple_whole_groups(call, axes);
     return;
+  }
+  if (axes.groups == 1) {
+    call.same(axes.input, {weight, 1});
   } else {
     couple_places(call, axes.input, {weight, 1}, axes.groups);
     for (std::int64_t group = 1; group < axes.groups; ++group) {
@@ -130,7 +131,7 @@ void relate_conv_transpose(const RuleCall& call) {
                         .filters = {weight, 1},
                         .output = axes.output,
                         .weight_inputs = {weight, 0}});
-  if (axes.groups > 1 && prefers_whole_groups(axes)) {
+  if (call.relations.takes_whole_groups(call.node, axes.groups, prefers_whole_groups(axes))) {
     call.fix({weight, 1}, kGroupWidth);
     couple_whole_groups(call, axes);
     return;

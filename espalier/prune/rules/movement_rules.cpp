@@ -181,6 +181,7 @@ void relate_expand(const RuleCall& call) {
   for (std::size_t axis = 0; axis < call.rank(call.output()); ++axis) {
     call.fix({call.output(), axis}, "its shape is known at run time only");
   }
+  fix_sources(call, *call.input(1));
 }
 
 void relate_tile(const RuleCall& call) {

@@ -34,6 +34,15 @@ struct RuleCall {
 /// Integers of an initializer, at most one dimension; nothing for anything else.
 [[nodiscard]] std::optional<ir::Ints> integers_of(const ir::Value* value);
 
+/// Input `port` says how long the axes of the output are. A cut writes known sizes in the place of
+/// computed ones; the sources of those that stay computed are fixed. Vetoes where the sources are
+/// not known.
+void fix_sources_of_unknown_sizes(const RuleCall& call, std::size_t port);
+
+/// Numbers that are no sizes of the output (bounds, counts, borders) must stay what they are: the
+/// axes whose sizes they come from are fixed.
+void fix_sources(const RuleCall& call, const ir::Value& numbers);
+
 /// Axes that `value` (broadcast, aligned at the last axis) shares with `target` correspond; axes of
 /// size 1 that are repeated have no counterpart.
 void relate_broadcast(const RuleCall& call, const ir::Value* value, const ir::Value* target);

@@ -4,20 +4,44 @@
 #include "espalier/ops/weight.h"
 #include "espalier/prune/reshape_blocks.h"
 #include "espalier/prune/rules/rules.h"
+#include "espalier/prune/rules/size_sources.h"
 
 namespace espalier::prune {
 namespace {
 
+constexpr std::string_view kComputedShape = "its shape is known at run time only";
+constexpr std::string_view kSizeUsed = "a size is computed from its size";
+
 /// True when the target shape of a reshape can be written down again after a cut: it is constant,
-/// or at most one dimension is unknown and does not simply repeat the input's.
+/// or its known dimensions take the place of computed ones.
 bool target_is_writable(const RuleCall& call) {
   if (call.input(1) == nullptr || integers_of(call.input(1))) return true;
-  if (!call.node.is("Reshape")) return false;
-  std::size_t unknown = 0;
-  for (std::size_t axis = 0; axis < call.rank(call.output()); ++axis) {
-    if (size_of({call.output(), axis}) == kUnknownSize) ++unknown;
+  return call.node.is("Reshape");
+}
+
+void fix_source(const RuleCall& call, const SizeSource& source) {
+  if (source.size_of) call.fix(*source.size_of, kSizeUsed);
+  for (const Axis& other : source.computed_from) call.fix(other, kSizeUsed);
+}
+
+/// The numbers of `sizes` say how long the axes of the output are. What is the size of an axis
+/// itself: its positions correspond to the output's, so that both lose the same. What is computed
+/// from sizes otherwise must stay, on both sides.
+void relate_sizes(const RuleCall& call, const ir::Value& sizes) {
+  const auto sources = size_sources(sizes);
+  if (!sources || sources->size() != call.rank(call.output())) {
+    return call.relations.veto(call.node, kComputedShape);
   }
-  return unknown <= 1;
+  for (std::size_t axis = 0; axis < sources->size(); ++axis) {
+    const SizeSource& source = (*sources)[axis];
+    const Axis made{call.output(), axis};
+    if (source.size_of) {
+      call.same(*source.size_of, made);
+    } else {
+      call.fix(made);
+      fix_source(call, source);
+    }
+  }
 }
 
 /// Follows numbers that come from a shape until they are used as sizes, positions or axes. True
@@ -46,8 +70,9 @@ bool reaches_activations(const ir::Value& number, std::unordered_set<const ir::V
 void relate_reshape(const RuleCall& call) {
   const ir::Value* data = call.input(0);
   if (!target_is_writable(call)) {
-    return call.relations.veto(call.node, "its shape is known at run time only");
+    return call.relations.veto(call.node, kComputedShape);
   }
+  fix_sources_of_unknown_sizes(call, 1);
   const AlignedShapes aligned = align_shapes(*data->type().shape, *call.output()->type().shape);
   for (const auto& [from, to] : aligned.same) {
     call.same({data, from}, {call.output(), to});
@@ -75,7 +100,27 @@ void relate_size(const RuleCall& call) {
   }
 }
 
+void fix_sources_of_unknown_sizes(const RuleCall& call, std::size_t port) {
+  const ir::Value* sizes = call.input(port);
+  if (sizes == nullptr || sizes->is_initializer()) return;
+  const auto sources = size_sources(*sizes);
+  if (!sources || sources->size() != call.rank(call.output())) {
+    return call.relations.veto(call.node, kComputedShape);
+  }
+  for (std::size_t axis = 0; axis < sources->size(); ++axis) {
+    if (size_of({call.output(), axis}) == kUnknownSize) fix_source(call, (*sources)[axis]);
+  }
+}
+
+void fix_sources(const RuleCall& call, const ir::Value& numbers) {
+  const auto sources = size_sources(numbers);
+  if (!sources) return;
+  for (const SizeSource& source : *sources) fix_source(call, source);
+}
+
 void relate_generator(const RuleCall& call) {
+  const ir::Value* sizes = call.node.is("ConstantOfShape") ? call.input(0) : nullptr;
+  if (sizes != nullptr && !sizes->is_initializer()) return relate_sizes(call, *sizes);
   for (const ir::Value* output : call.node.outputs()) {
     for (std::size_t axis = 0; axis < call.rank(output); ++axis) call.fix({output, axis});
   }

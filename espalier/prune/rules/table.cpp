@@ -52,6 +52,24 @@ constexpr std::array kFunctions{
     RuleFunction{IndexRule::Veto, relate_veto},
 };
 
+/// Inputs that say how long the axes of an output are: their rules follow them.
+bool says_sizes(const ir::Node& node, std::size_t port) {
+  return ((node.is("Reshape") || node.is("Expand")) && port == 1) ||
+         (node.is("ConstantOfShape") && port == 0) || (node.is("Resize") && port == 3);
+}
+
+/// Bounds, counts and borders that are computed from sizes.
+void fix_sources_of_numbers(const RuleCall& call) {
+  const ops::OpFacts* facts = ops::find(call.node);
+  if (facts == nullptr || call.row.rule == IndexRule::Size) return;
+  for (std::size_t port = 0; port < call.node.inputs().size(); ++port) {
+    const ir::Value* numbers = call.input(port);
+    if (numbers == nullptr || numbers->producer() == nullptr) continue;
+    if (ops::contains(facts->data, port) || says_sizes(call.node, port)) continue;
+    fix_sources(call, *numbers);
+  }
+}
+
 bool ranks_are_known(const ir::Node& node) {
   for (const auto* values : {&node.inputs(), &node.outputs()}) {
     for (const ir::Value* value : *values) {
@@ -99,7 +117,9 @@ void relate(const ir::Node& node, Relations& relations) {
     return;
   }
   const auto place = std::ranges::find(kFunctions, row->rule, &RuleFunction::rule);
-  place->relate({.node = node, .row = *row, .relations = relations});
+  const RuleCall call{.node = node, .row = *row, .relations = relations};
+  place->relate(call);
+  fix_sources_of_numbers(call);
 }
 
 }  // namespace espalier::prune

@@ -52,10 +52,40 @@ void relate_reduction(const RuleCall& call, bool zeros_are_neutral) {
   }
 }
 
+bool is_read_by_unpooling_alone(const ir::Value& positions) {
+  return !positions.is_output() && std::ranges::all_of(positions.uses(), [](const ir::Use& use) {
+    return use.node->is("MaxUnpool") && use.index == 1;
+  });
+}
+
+/// True when a Resize leaves an axis as it is: a size that stays may still be resampled.
+bool keeps_axis(const RuleCall& call, std::size_t axis) {
+  if (size_of({call.input(0), axis}) != size_of({call.output(), axis})) return false;
+  const ir::Value* scales = call.input(2);
+  if (scales == nullptr || !scales->is_initializer()) return true;
+  const Tensor& factors = scales->constant();
+  const auto place = call.node.get_ints("axes", {});
+  std::int64_t index = static_cast<std::int64_t>(axis);
+  if (!place.empty()) {
+    const auto rank = static_cast<std::int64_t>(call.rank(call.input(0)));
+    const auto found = std::ranges::find_if(
+        place, [&](std::int64_t listed) { return (listed + rank) % rank == index; });
+    if (found == place.end()) return true;
+    index = found - place.begin();
+  }
+  return index >= factors.numel() || factors.flatten()[index].item<double>() == 1;
+}
+
 }  // namespace
 
 void relate_window(const RuleCall& call) {
   const ir::Value* data = call.input(0);
+  // Positions of a pooling count elements of the whole tensor: to MaxUnpool they mean the same
+  // after a cut, to others they are numbers.
+  const ir::Value* positions = call.node.outputs().size() > 1 ? call.node.output(1) : nullptr;
+  if (positions != nullptr && !is_read_by_unpooling_alone(*positions)) {
+    return call.relations.veto(call.node, "its positions are used as numbers");
+  }
   for (const ir::Value* output : call.node.outputs()) {
     if (output == nullptr) continue;
     call.same({data, 0}, {output, 0});
@@ -93,13 +123,17 @@ void relate_resample(const RuleCall& call) {
   for (std::size_t axis = 0; axis < call.rank(data); ++axis) {
     const Axis from{data, axis};
     const Axis to{call.output(), axis};
-    if (axis < 2 && size_of(from) == size_of(to)) {
+    if (axis < 2 && keeps_axis(call, axis)) {
       call.same(from, to);
     } else {
       call.fix(from);
       call.fix(to);
     }
   }
+  const ir::Value* sizes = call.input(3);
+  if (sizes == nullptr || sizes->producer() == nullptr) return;
+  if (call.node.has("axes")) return fix_sources(call, *sizes);
+  fix_sources_of_unknown_sizes(call, 3);
 }
 
 void relate_grid_sample(const RuleCall& call) {

@@ -58,6 +58,15 @@ TEST(ElementwiseRules, ChosenAxesStayAndOthersMove) {
   EXPECT_THAT(vetoes(graph, "x", 1), HasSubstr("(ArgMax): its result is a position"));
 }
 
+TEST(ElementwiseRules, NormalizationByTheBatchFixesWhatItAveragesOver) {
+  const ir::Graph graph = graph_of(
+      "g (float[4,2,6] x, float[2] s, float[2] t, float[2] n, float[2] o, float[6,6] w,"
+      " float[6,2] u) => (float[4,2,2] y)"
+      " { a = MatMul(x, w) b, m, v = BatchNormalization<training_mode=1>(a, s, t, n, o)"
+      "   y = MatMul(b, u) }");
+  EXPECT_THAT(vetoes(graph, "a", 2), testing::HasSubstr("it normalizes by the mean over the batch"));
+}
+
 TEST(ElementwiseRules, GroupNormalizationKeepsBlocksWhole) {
   const ir::Graph graph = graph_of(
       "<ir_version: 10, opset_import: [\"\" : 21]>"

@@ -56,6 +56,34 @@ TEST(ShapeRules, ShapesUsedAsNumbersFixTheirSource) {
   EXPECT_THAT(vetoes(harmless, "a", 1), testing::Not(HasSubstr("(Shape)")));
 }
 
+TEST(ShapeRules, TensorsOfTheSizesOfAnotherLoseWhatItLoses) {
+  // Zeros like another tensor, as a shortcut that adds channels makes them.
+  const ir::Graph graph = graph_of(
+      "g (float[N,2,4,4] x, float[3,2,1,1] w) => (float[N,6,4,4] y)"
+      " { a = Conv(x, w) s = Shape(a) z = ConstantOfShape(s) y = Concat<axis=1>(a, z) }");
+  EXPECT_EQ(ties(graph, {{"a", 1}, {"z", 1}}), "0 1 2 | 0 1 2");
+  EXPECT_EQ(vetoes(graph, "a", 1), "");
+}
+
+TEST(ShapeRules, SizesThatAreComputedWithFixTheirSource) {
+  const ir::Graph graph = graph_of(
+      "g (float[N,2,4,4] x, float[4,2,1,1] w) => (float[N,4,4,4] y, float[N,K,4,4] z)"
+      " <int64[4] twice = {1, 2, 1, 1}>"
+      " { a = Conv(x, w) y = Relu(a) s = Shape(a) t = Mul(s, twice) z = ConstantOfShape(t) }");
+  EXPECT_THAT(vetoes(graph, "a", 1),
+              HasSubstr("(ConstantOfShape): a size is computed from its size"));
+}
+
+TEST(ShapeRules, ReshapesMayLeaveSeveralSizesOpen) {
+  const ir::Graph graph = graph_of(
+      "g (float[N,2,H,W] x, float[6,2,1,1] w) => (float[N,6,H,W] y)"
+      " <int64[1] batch = {0}, int64[2] split = {2, 3}, int64[2] map = {2, 3}>"
+      " { a = Conv(x, w) s = Shape(a) n = Gather(s, batch) h = Gather(s, map)"
+      "   t = Concat<axis=0>(n, split, h) b = Reshape(a, t)"
+      "   c = Transpose<perm=[0,2,1,3,4]>(b) y = Reshape(c, s) }");
+  EXPECT_EQ(ties(graph, {{"a", 1}, {"b", 2}}), "0 1 2 0 1 2 | 0 1 2");
+}
+
 TEST(ShapeRules, MadeTensorsAndUnknownOperatorsStay) {
   const ir::Graph graph = graph_of(
       "g (float[3,2] x) => (float[3,2] y) <int64[2] shape = {3, 2}>"

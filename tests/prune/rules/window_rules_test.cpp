@@ -31,6 +31,23 @@ TEST(WindowRules, ReductionsThatCountPositionsFixThem) {
   EXPECT_THAT(vetoes(graph, "x", 2), HasSubstr("(ReduceMax): its result depends on all"));
 }
 
+TEST(WindowRules, PositionsThatAreUsedAsNumbersFixTheirPooling) {
+  const ir::Graph graph = graph_of(
+      "g (float[N,4,4,4] x, float[3,4,1,1] w) => (float[N,3,2,2] y)"
+      " { a = Conv(x, w) b, i = MaxPool<kernel_shape=[2,2], strides=[2,2]>(a)"
+      "   f = Cast<to=1>(i) y = Add(b, f) }");
+  EXPECT_THAT(vetoes(graph, "a", 1),
+              testing::HasSubstr("(MaxPool): its positions are used as numbers"));
+}
+
+TEST(WindowRules, AScaleThatLeavesTheSizeStillMixesChannels) {
+  const ir::Graph graph = graph_of(
+      "g (float[1,2,4,4] x, float[16,2,1,1] w) => (float[1,16,4,4] y)"
+      " <float[4] scales = {1.0, 1.03, 1.0, 1.0}>"
+      " { a = Conv(x, w) y = Resize<mode=\"linear\">(a, , scales) }");
+  EXPECT_THAT(vetoes(graph, "a", 1), testing::HasSubstr("(Resize)"));
+}
+
 TEST(WindowRules, ResizeKeepsChannels) {
   const ir::Graph graph = graph_of(
       "g (float[1,3,4,4] x) => (float[1,3,8,8] y) <float[4] scales = {1, 1, 2, 2}>"
