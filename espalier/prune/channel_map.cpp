@@ -191,14 +191,23 @@ class ChannelMapBuilder {
   /// The factor that was chosen before the graph was cut.
   [[nodiscard]] const Factor* earlier_choice(const ReshapeBlock& block,
                                              const std::vector<Factor>& factors) const {
-    const auto& earlier = map_.relations_.earlier()->factors;
-    const auto chosen = earlier.find(block.node->name());
-    if (chosen == earlier.end()) return nullptr;
     for (const Factor& factor : factors) {
       const std::pair axes(block.inputs[factor.input].axis, block.outputs[factor.output].axis);
-      if (std::ranges::find(chosen->second, axes) != chosen->second.end()) return &factor;
+      const BlockChoice* earlier =
+          map_.relations_.earlier_block(*block.node, axes.first, axes.second);
+      if (earlier != nullptr && earlier->chosen == axes) return &factor;
     }
     return nullptr;
+  }
+
+  void write_down(const ReshapeBlock& block, const Factor* chosen) {
+    BlockChoice choice;
+    for (const Axis& axis : block.inputs) choice.inputs.push_back(axis.axis);
+    for (const Axis& axis : block.outputs) choice.outputs.push_back(axis.axis);
+    if (chosen != nullptr) {
+      choice.chosen = {block.inputs[chosen->input].axis, block.outputs[chosen->output].axis};
+    }
+    map_.relations_.choose(*block.node, std::move(choice));
   }
 
   /// One factor may lose positions; the others stay whole, so that what is left is a block again.
@@ -210,12 +219,9 @@ class ChannelMapBuilder {
       for (const Axis& axis : axes) fix_for(block, axis, "it mixes axes that do not divide");
       return;
     }
-    const Factor* chosen = map_.relations_.earlier() ? earlier_choice(block, *factors)
-                                                     : choose(block, *factors);
-    if (chosen != nullptr) {
-      map_.relations_.choose_factor(*block.node, block.inputs[chosen->input].axis,
-                                    block.outputs[chosen->output].axis);
-    }
+    const Factor* chosen = map_.relations_.keeps_to_choices() ? earlier_choice(block, *factors)
+                                                              : choose(block, *factors);
+    write_down(block, chosen);
     for (std::size_t index = 0; index < axes.size(); ++index) {
       const bool is_input = index < block.inputs.size();
       const bool holds =

@@ -91,9 +91,21 @@ bool Relations::takes_whole_groups(const ir::Node& node, std::int64_t groups, bo
   return whole;
 }
 
-void Relations::choose_factor(const ir::Node& node, std::size_t input_axis,
-                              std::size_t output_axis) {
-  choices_.factors[node.name()].emplace_back(input_axis, output_axis);
+void Relations::choose(const ir::Node& node, BlockChoice choice) {
+  choices_.blocks[node.name()].push_back(std::move(choice));
+}
+
+const BlockChoice* Relations::earlier_block(const ir::Node& node, std::size_t input_axis,
+                                            std::size_t output_axis) const {
+  if (!earlier_) return nullptr;
+  const auto blocks = earlier_->blocks.find(node.name());
+  if (blocks == earlier_->blocks.end()) return nullptr;
+  const auto holds = [&](const BlockChoice& block) {
+    return std::ranges::find(block.inputs, input_axis) != block.inputs.end() ||
+           std::ranges::find(block.outputs, output_axis) != block.outputs.end();
+  };
+  const auto place = std::ranges::find_if(blocks->second, holds);
+  return place == blocks->second.end() ? nullptr : &*place;
 }
 
 Relations find_relations(const ir::Graph& graph, std::optional<CouplingChoices> earlier) {

@@ -91,15 +91,22 @@ struct ReshapeBlock {
   std::vector<Axis> outputs;  ///< axes of the output
 };
 
+/// Axes that a reshape merges or splits together, and which of them may lose positions.
+struct BlockChoice {
+  std::vector<std::size_t> inputs = {};
+  std::vector<std::size_t> outputs = {};
+  std::optional<std::pair<std::size_t, std::size_t>> chosen = std::nullopt;  ///< input, output axis
+  bool operator==(const BlockChoice&) const = default;
+};
+
 /// Where an operator leaves several ways of removing positions, which of them a graph takes, by node
 /// name. They are chosen by sizes, and a cut changes sizes: whoever cuts a graph again and describes
 /// both cuts as one keeps to the choices of the first graph.
 struct CouplingChoices {
   /// Convolutions of several groups: whole groups go (true), or the same places of every group.
   std::map<std::string, bool, std::less<>> whole_groups = {};
-  /// Reshapes that merge or split axes: input and output axis that may lose positions, of each
-  /// block that has them.
-  std::map<std::string, std::vector<std::pair<std::size_t, std::size_t>>, std::less<>> factors = {};
+  /// Reshapes that merge or split axes.
+  std::map<std::string, std::vector<BlockChoice>, std::less<>> blocks = {};
 };
 
 /// How positions along the axes of all values of a graph correspond, as the operators' rules say.
@@ -127,10 +134,12 @@ class Relations {
   /// Whether whole groups of a convolution go: as chosen earlier, or as `preferred`. One of a single
   /// group is dense, unless it had more.
   [[nodiscard]] bool takes_whole_groups(const ir::Node& node, std::int64_t groups, bool preferred);
-  /// Writes down which axes of a block may lose positions.
-  void choose_factor(const ir::Node& node, std::size_t input_axis, std::size_t output_axis);
-  /// What was chosen earlier, and what is chosen now.
-  [[nodiscard]] const std::optional<CouplingChoices>& earlier() const { return earlier_; }
+  void choose(const ir::Node& node, BlockChoice choice);
+  /// What was chosen earlier for the block that holds one of these axes; null where no choice was
+  /// made, or all are free.
+  [[nodiscard]] const BlockChoice* earlier_block(const ir::Node& node, std::size_t input_axis,
+                                                 std::size_t output_axis) const;
+  [[nodiscard]] bool keeps_to_choices() const { return earlier_.has_value(); }
   [[nodiscard]] const CouplingChoices& choices() const { return choices_; }
 
   [[nodiscard]] const std::vector<SameAxis>& same_axes() const { return same_; }

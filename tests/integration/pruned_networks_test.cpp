@@ -47,6 +47,12 @@ TEST_P(PrunedNetwork, CutEqualsMasked) {
   }
 }
 
+TEST_P(PrunedNetwork, CutTwiceIsCutAtOnce) {
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    EXPECT_TRUE(prune_test::two_cuts_are_one(GetParam().make(), seed, 0.3)) << "seed " << seed;
+  }
+}
+
 TEST_P(PrunedNetwork, GetsSmaller) {
   ir::Graph graph = GetParam().make();
   const std::int64_t macs = ops::total_macs(graph).macs;

@@ -42,6 +42,51 @@ TEST(CheckCut, BranchesThatHideAreNamed) {
   EXPECT_TRUE(check_cut(graph, plan_of({1})).passed);
 }
 
+TEST(CheckCut, ClassesAreJudgedByWhatTheyAreChosenFrom) {
+  // The cut of an output that says 0 or 1 is proven by the numbers in front of it.
+  const CutCheck check = check_cut(
+      passes_test::graph_of(
+          "g (float[N,3,4,4] x, float[4,3,1,1] v, float[5,4,1,1] w) => (int64[N,5,4] y)"
+          " { a = Conv(x, v) s = Sigmoid(a) c = Conv(s, w) y = ArgMax<axis=2, keepdims=0>(c) }"),
+      plan_of({0, 3}));
+  EXPECT_TRUE(check.passed);
+  ASSERT_TRUE(check.wrong_difference.has_value());
+  EXPECT_GE(*check.wrong_difference, 1e-3);
+  EXPECT_LT(*check.wrong_difference, 100);
+}
+
+/// Graphs in which sizes or attributes must follow the cut of "v".
+class CutOf : public testing::TestWithParam<std::pair<std::string, std::string>> {};
+
+TEST_P(CutOf, IsProven) {
+  const CutCheck check =
+      check_cut(passes_test::graph_of(GetParam().second), plan_of({0, 1}));
+  EXPECT_TRUE(check.passed) << check.difference64 << " " << check.difference32 << " "
+                            << check.weakest_share;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Sizes, CutOf,
+    testing::Values(
+        std::pair("zeros_like",
+                  "g (float[N,3,4,4] x, float[4,3,1,1] v, float[5,8,1,1] w) => (float[N,5,4,4] y)"
+                  " { a = Conv(x, v) s = Shape(a) z = ConstantOfShape(s) c = Concat<axis=1>(z, a)"
+                  "   y = Conv(c, w) }"),
+        std::pair("reshape_as_another",
+                  "g (float[N,3,H,W] x, float[4,3,1,1] v, float[4,3,1,1] u, float[5,4,1,1] w)"
+                  " => (float[N,5,H,W] y)"
+                  " { a = Conv(x, v) b = Conv(x, u) s = Shape(a) c = Reshape(b, s) d = Mul(a, c)"
+                  "   y = Conv(d, w) }"),
+        std::pair("resize_as_another",
+                  "g (float[N,3,H,W] x, float[4,3,1,1] v, float[5,4,1,1] w) => (float[N,5,K,L] y)"
+                  " <int64[4] twice = {1, 1, 2, 2}, float[0] none = {}>"
+                  " { a = Conv(x, v) s = Shape(a) t = Mul(s, twice)"
+                  "   r = Resize<mode=\"nearest\">(a, none, none, t) y = Conv(r, w) }"),
+        std::pair("squeeze_of_all_ones",
+                  "g (float[2,3,4,4] x, float[3,3,1,1] v, float[3,5] w) => (float[2,5] y)"
+                  " { a = Conv(x, v) p = GlobalAveragePool(a) s = Squeeze(p) y = Gemm(s, w) }")),
+    [](const auto& test) { return test.param.first; });
+
 TEST(CheckCut, LimitsDecide) {
   const CutCheck check =
       check_cut(passes_test::graph_of(kTwoLayers), plan_of({0}), {.least_wrong = 1e9});

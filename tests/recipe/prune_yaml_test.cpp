@@ -103,6 +103,10 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"curves_and_plan", "{plan: p, sensitivities: s.csv}", "has chosen already"},
         Refused{"engine", "{target_macs: 0.5, verify: {engines: [openvina]}}",
                 "did you mean 'openvino'"},
+        Refused{"plan_and_choices", "{plan: p, skip: ['c*'], min_width: 4}",
+                "it takes no min_width, skip"},
+        Refused{"loss_and_strategy", "{max_loss: 1, sensitivities: s.csv, strategy: annealing}",
+                "it takes no strategy 'annealing'"},
         Refused{"plan_iterations", "{plan: p, iterations: 2}", "applied in one go"}),
     [](const auto& test) { return test.param.name; });
 

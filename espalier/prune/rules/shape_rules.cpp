@@ -10,6 +10,7 @@ namespace espalier::prune {
 namespace {
 
 constexpr std::string_view kComputedShape = "its shape is known at run time only";
+constexpr std::string_view kMerged = "it is merged with or split from another axis";
 constexpr std::string_view kSizeUsed = "a size is computed from its size";
 
 /// True when the target shape of a reshape can be written down again after a cut: it is constant,
@@ -75,7 +76,14 @@ void relate_reshape(const RuleCall& call) {
   fix_sources_of_unknown_sizes(call, 1);
   const AlignedShapes aligned = align_shapes(*data->type().shape, *call.output()->type().shape);
   for (const auto& [from, to] : aligned.same) {
-    call.same({data, from}, {call.output(), to});
+    // An axis of one position is left out of a block: what was merged before a cut stays so.
+    const BlockChoice* block = call.relations.earlier_block(call.node, from, to);
+    if (block == nullptr || block->chosen == std::pair(from, to)) {
+      call.same({data, from}, {call.output(), to});
+    } else {
+      call.fix({data, from}, kMerged);
+      call.fix({call.output(), to}, kMerged);
+    }
   }
   for (const std::size_t axis : aligned.unmatched_inputs) {
     call.fix({data, axis}, "it is merged with axes of unknown size");
