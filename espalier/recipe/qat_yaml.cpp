@@ -49,11 +49,13 @@ void check_scales(MapReader& reader, const passes::EstimatorChoice& weights,
 }
 
 /// `- {match: "conv1*", weights: lsq_weight, activations: pact}`.
-passes::EstimatorRule read_rule(const YamlValue& item, const passes::TrainingQuantizers& options) {
+passes::EstimatorRule read_rule(const YamlValue& item, const passes::TrainingQuantizers& options,
+                                const quant::PlanOptions& plan) {
   MapReader reader(item, "an entry of 'rules'");
   passes::EstimatorRule rule{
       .pattern = read_text(reader.require("match"), "match"), .weights = {}, .activations = {}};
   rule.weights = read_choice(reader, "weights", quant::QuantizerRole::Weight, options.weights);
+  check_scales(reader, rule.weights, plan);
   rule.activations =
       read_choice(reader, "activations", quant::QuantizerRole::Activation, options.activations);
   if (reader.find("weights") == nullptr && reader.find("activations") == nullptr) {
@@ -87,7 +89,7 @@ QuantizerKeys read_quantizers(MapReader& reader_of_map, const quant::PlanOptions
   keys.frozen_batch_norm = form == kForms[2];
   keys.reestimate_batch_norm = form == kForms[3];
   for (const YamlValue& item : reader.items("rules")) {
-    options.rules.push_back(read_rule(item, options));
+    options.rules.push_back(read_rule(item, options, plan));
   }
   reader.finish();
   return keys;

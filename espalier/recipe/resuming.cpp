@@ -38,6 +38,7 @@ bool is_unread(const std::string& path) {
 Reuse meaning_for_quantized(const std::string& path, std::size_t stage) {
   const std::string own = fmt::format("stages.{}.quantize", stage);
   if (is_below(path, own + ".verify")) return Reuse::Finished;
+  if (is_below(path, "metrics")) return Reuse::Continue;
   return is_below(path, own + ".train") ? Reuse::Continue : Reuse::Anew;
 }
 
@@ -45,7 +46,8 @@ Reuse meaning_for_quantized(const std::string& path, std::size_t stage) {
 /// what is cut.
 Reuse meaning_for_pruned(const std::string& path, std::size_t stage) {
   const std::string own = fmt::format("stages.{}.prune", stage);
-  return is_below(path, own + ".fine_tune") ? Reuse::Continue : Reuse::Anew;
+  const bool continues = is_below(path, own + ".fine_tune") || is_below(path, "metrics");
+  return continues ? Reuse::Continue : Reuse::Anew;
 }
 
 /// True for a change in a strategy `quantize`, or of a whole entry that is one.

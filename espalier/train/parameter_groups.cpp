@@ -5,6 +5,7 @@
 
 #include "espalier/base/check.h"
 #include "espalier/base/name_match.h"
+#include "espalier/ops/estimator.h"
 #include "espalier/ops/facts.h"
 
 namespace espalier::train {
@@ -18,6 +19,17 @@ struct Role {
   bool scale = false;  ///< of a quantizer, or its clip value
 };
 
+/// True for scales, and for what a scale is derived from: the clip value of pact.
+bool is_scale(const ir::Use& use) {
+  const ops::OpFacts* facts = ops::find(*use.node);
+  if (facts == nullptr || facts->kind != ops::OpKind::Quantize) return false;
+  if (use.index == ops::kScale) return true;
+  const ops::Estimator* estimator = ops::estimator_of(*use.node);
+  return estimator != nullptr && use.index == ops::kEstimatorState &&
+         ops::contains(estimator->learned, use.index) &&
+         ops::contains(estimator->observed, ops::kScale);
+}
+
 /// Looks at the uses of a value, also behind nodes that only quantize or rename it.
 void collect_role(const ir::Value& value, Role& role) {
   for (const ir::Use& use : value.uses()) {
@@ -26,7 +38,7 @@ void collect_role(const ir::Value& value, Role& role) {
     if (facts->kind == ops::OpKind::Normalization) role.norm = true;
     if (facts->bias == static_cast<int>(use.index)) role.bias = true;
     if (facts->kind == ops::OpKind::Quantize && use.index > 0) role.quantizer = true;
-    if (facts->kind == ops::OpKind::Quantize && use.index == 1) role.scale = true;
+    if (is_scale(use)) role.scale = true;
     const bool passes_on = facts->kind == ops::OpKind::Quantize || use.node->is("Identity");
     if (passes_on && use.index == 0 && use.node->output() != nullptr) {
       collect_role(*use.node->output(), role);

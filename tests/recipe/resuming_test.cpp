@@ -63,6 +63,7 @@ TEST(Resuming, APruningGoesOnWithItsFineTuningOnly) {
   EXPECT_EQ(reuse_with(""), Reuse::Finished);
   EXPECT_EQ(reuse_with("stages.1.export.opset=18"), Reuse::Finished);
   EXPECT_EQ(reuse_with("stages.0.prune.fine_tune.epochs=5"), Reuse::Continue);
+  EXPECT_EQ(reuse_with("metrics=[top1, top2]"), Reuse::Continue);
   EXPECT_EQ(reuse_with("stages.0.prune.criterion=fpgm"), Reuse::Anew);
   EXPECT_EQ(reuse_with("stages.0.prune.target_macs=0.6"), Reuse::Anew);
   EXPECT_EQ(reuse_with("data.calibration.samples=9"), Reuse::Anew) << "it reconstructs with them";
@@ -76,6 +77,7 @@ TEST(Resuming, AQuantizedTrainingBeginsWithItsCalibration) {
   EXPECT_EQ(reuse_with(""), Reuse::Finished);
   EXPECT_EQ(reuse_with("stages.0.quantize.verify.samples=10"), Reuse::Finished);
   EXPECT_EQ(reuse_with("stages.0.quantize.train.epochs=5"), Reuse::Continue);
+  EXPECT_EQ(reuse_with("metrics=[top1, top2]"), Reuse::Continue);
   EXPECT_EQ(reuse_with("stages.0.quantize.target=generic"), Reuse::Anew);
   EXPECT_EQ(reuse_with("data.calibration.samples=9"), Reuse::Anew);
   EXPECT_EQ(reuse_with("seed=4"), Reuse::Anew);

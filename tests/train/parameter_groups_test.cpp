@@ -104,6 +104,25 @@ TEST(ParameterGroups, WhatQuantizersLearnGetsNoWeightDecayAndItsOwnRate) {
   EXPECT_EQ(groups[1].weight_decay, 0.5) << "a rule decides";
 }
 
+TEST(ParameterGroups, ClipValuesTakeRelativeStepsAndOffsetsDoNot) {
+  for (const std::string estimator : {"pact", "lsq_plus"}) {
+    ir::Graph graph = model();
+    ir::Node& user = *graph.find_value("fc.weight")->uses().front().node;
+    ir::Value& scale = graph.add_initializer("scale", at::full({}, 0.1F));
+    ir::Value& zero = graph.add_initializer("zero", at::zeros({}));
+    ir::Value& state = graph.add_initializer("state", at::full({1}, 1.0F));
+    ir::Node& quantize = graph.insert_before(user, {.op = "FakeQuantize",
+                                                    .inputs = {user.input(0), &scale, &zero, &state},
+                                                    .attributes = {{"estimator", estimator}},
+                                                    .domain = std::string(ir::kEspalierDomain)});
+    graph.set_input(user, 0, quantize.output());
+    const auto groups = group_parameters(graph, {"state"}, {});
+    ASSERT_EQ(groups.size(), 1U);
+    EXPECT_EQ(groups[0].relative, estimator == "pact") << estimator;
+    EXPECT_EQ(groups[0].weight_decay, 0);
+  }
+}
+
 TEST(ParameterGroups, RefusesBadRules) {
   kit::expect_user_error(
       [] { (void)group_parameters(model(), kParameters, {.rules = {{.pattern = "fc.weigt"}}}); },

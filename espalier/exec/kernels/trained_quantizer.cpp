@@ -405,7 +405,10 @@ struct Memory : torch::CustomClassHolder {
 Memory::Kept what_to_keep(const QuantizerStep& step, const Tensor& input) {
   if (step.covers_all()) return Memory::Kept::Nothing;
   const bool rounding = step.learns() && step.settings().estimator->needs_rounding;
-  const bool masks = is_fused(input) && step.tensors().scale.numel() == 1 && !rounding;
+  // Masks have one bit an element in the order of the whole tensor: an axis, even one of a single
+  // channel, is walked in planes that need not begin at a byte.
+  const bool whole = step.settings().axis < 0;
+  const bool masks = is_fused(input) && whole && !rounding;
   return masks ? Memory::Kept::Masks : Memory::Kept::Input;
 }
 

@@ -7,6 +7,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/count_nonzero.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/tensor.h>
@@ -427,6 +428,26 @@ TEST(TrainedQuantizer, FrozenQuantizersLearnAndObserveNothing) {
       EXPECT_THAT(tensors.state.detach(), kit::HasSameBits(state));
     }
     EXPECT_TRUE(input.grad().defined());
+  }
+}
+
+TEST(TrainedQuantizer, ASingleChannelIsAWholeTensor) {
+  for (const kit::Sizes& sizes : {kit::Sizes{32, 1}, kit::Sizes{37, 1}, kit::Sizes{16, 1, 3, 3}}) {
+    std::vector<Tensor> gradients;
+    for (const std::int64_t axis : {-1, 1}) {
+      const GradientCase row{
+          .estimator = "lsq", .sizes = sizes, .is_signed = true, .axis = axis, .weight = true};
+      const QuantizerSettings settings = settings_of(row);
+      const QuantizerTensors tensors = tensors_of(row, settings);
+      const Tensor input =
+          kit::random_tensor(sizes, 1, {.low = -3, .high = 3}).set_requires_grad(true);
+      const QuantizerMode mode{.training = true, .frozen = true};
+      train_quantize(input, QuantizerStep(settings, tensors, mode))
+          .value.backward(kit::random_tensor(sizes, 2, {.normal = true}));
+      gradients.push_back(input.grad());
+    }
+    EXPECT_THAT(gradients[1], kit::HasSameBits(gradients[0]));
+    EXPECT_LT(at::count_nonzero(gradients[0]).item<std::int64_t>(), gradients[0].numel());
   }
 }
 
