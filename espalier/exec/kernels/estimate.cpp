@@ -1,4 +1,5 @@
 // The estimators. Sums run over the elements that share a scale; g is the gradient of the output.
+// "Inside", "above" and "below" are said of x/s + z before it is rounded, as in the papers.
 //
 // lsq       dL/ds = k (sum_inside g (round(x/s) - x/s) + (qmax - z) sum_above g
 //           + (qmin - z) sum_below g), k = 1 / sqrt(N max(qmax - z, z - qmin))

@@ -12,6 +12,8 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/isnan.h>
+#include <ATen/ops/logical_not.h>
+#include <ATen/ops/logical_or.h>
 #include <ATen/ops/round.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/where.h>
@@ -297,13 +299,15 @@ struct Broadcast {
     zero = at::tensor(arrays.zeros).to(like.device(), type).reshape(sizes);
     const Tensor quotient = like.to(type) / scale;
     number = at::where(is_number(quotient), quotient, 0.0);
-    code = at::round(number) + zero;
-    clamped = at::clamp(code, forms.front().low, forms.front().high);
+    place = number + zero;
+    rounded = at::round(number);
+    clamped = at::clamp(rounded + zero, forms.front().low, forms.front().high);
   }
   Tensor scale;
   Tensor zero;
   Tensor number;
-  Tensor code;
+  Tensor place;
+  Tensor rounded;
   Tensor clamped;
 };
 
@@ -316,10 +320,12 @@ Tensor forward_composed(const Tensor& input, const Forms& forms, std::int64_t ax
 SumsList backward_composed(const Tensor& gradient, const Tensor& input, const Forms& forms,
                            Tensor& result, std::int64_t axis) {
   const Broadcast lanes(forms, input, axis);
-  const Tensor inside = lanes.clamped == lanes.code;
+  const Tensor above_limit = lanes.place > forms.front().high;
+  const Tensor below_limit = lanes.place < forms.front().low;
+  const Tensor inside = at::logical_not(at::logical_or(above_limit, below_limit));
   result = at::where(inside, gradient, 0.0);
-  const Tensor g = gradient.to(lanes.code.scalar_type());
-  const Tensor residual = lanes.code - lanes.zero - lanes.number;
+  const Tensor g = gradient.to(lanes.place.scalar_type());
+  const Tensor residual = lanes.rounded - lanes.number;
   std::vector<std::int64_t> axes;
   for (std::int64_t other = 0; other < input.dim(); ++other) {
     if (other != axis) axes.push_back(other);
@@ -329,8 +335,8 @@ SumsList backward_composed(const Tensor& gradient, const Tensor& input, const Fo
     const Tensor sum = axes.empty() ? kept : kept.sum(axes, /*keepdim=*/false, at::kDouble);
     return sum.to(at::kCPU, at::kDouble).reshape({-1}).contiguous();
   };
-  const Tensor above = total(lanes.code > forms.front().high, g);
-  const Tensor below = total(lanes.code < forms.front().low, g);
+  const Tensor above = total(above_limit, g);
+  const Tensor below = total(below_limit, g);
   const Tensor rounding = total(inside, g * residual);
   SumsList sums(forms.size());
   for (std::size_t index = 0; index < sums.size(); ++index) {

@@ -95,11 +95,16 @@ Reference reference_of(const Tensor& input, const Tensor& upstream, const Gradie
     const float clamped = std::clamp(code, form.low, form.high);
     result.output.push_back(number ? (clamped - form.zero) * form.scale
                                    : static_cast<float>(x[index]));
-    result.gradient.push_back(code == clamped ? static_cast<float>(g[index]) : 0.0F);
+    // LSQ's and PACT's case distinctions are of x / s, before it is rounded.
+    const float place = (number ? quotient : 0.0F) + form.zero;
+    // The largest weight is where the last code is, however its quotient is rounded.
+    const bool covered = row.estimator == "abs_max" && row.weight;
+    const bool inside = covered || (place >= form.low && place <= form.high);
+    result.gradient.push_back(inside ? static_cast<float>(g[index]) : 0.0F);
     QuantizerSums& sum = result.sums[channel];
-    if (code > form.high) sum.above += g[index];
-    if (code < form.low) sum.below += g[index];
-    if (code == clamped && number) {
+    if (place > form.high) sum.above += g[index];
+    if (place < form.low) sum.below += g[index];
+    if (inside && number) {
       sum.rounding += g[index] * (std::nearbyint(double{quotient}) - double{quotient});
     }
   }

@@ -40,7 +40,7 @@ ESPALIER_BOTH void store(float value, simd::BFloat16* to) {
 }
 
 struct Quantized {
-  float code = 0;  ///< before clamping
+  float place = 0;  ///< x / s + zero: neither rounded nor clamped
   float clamped = 0;
   float residual = 0;  ///< round(x / s) - x / s
   bool inside = false;
@@ -50,9 +50,9 @@ ESPALIER_BOTH Quantized quantize(float x, const simd::QuantizerForm& form) {
   const float quotient = x / form.scale;
   const float number = quotient == quotient ? quotient : 0.0F;
   const float rounded = rintf(number);
-  const float code = rounded + form.zero;
-  const float clamped = fminf(fmaxf(code, form.low), form.high);
-  return {code, clamped, rounded - number, clamped == code};
+  const float place = number + form.zero;
+  const float clamped = fminf(fmaxf(rounded + form.zero, form.low), form.high);
+  return {place, clamped, rounded - number, place >= form.low && place <= form.high};
 }
 
 ESPALIER_BOTH float value_of(const Quantized& lane, float x, const simd::QuantizerForm& form) {
@@ -99,7 +99,7 @@ ESPALIER_BOTH void forward_block(const Team& team, const Forward& work, std::int
       if (x > most[slot]) most[slot] = x;
       const Quantized result = quantize(x, form);
       inside[slot] = result.inside;
-      above[slot] = result.code > form.high;
+      above[slot] = result.place > form.high;
       if (output != nullptr && present) {
         store(value_of(result, x, form), output + span.begin + index);
       }
@@ -140,7 +140,7 @@ ESPALIER_BOTH void backward_block(const Team& team, const Backward& work, std::i
       } else {
         const Quantized code = quantize(present ? load(input + index) : 0.0F, form);
         inside = code.inside;
-        above = code.code > form.high;
+        above = code.place > form.high;
         rounding_sum[slot] += inside ? g * code.residual : 0.0F;
       }
       if (present) store(inside ? g : 0.0F, result + index);
@@ -178,7 +178,7 @@ ESPALIER_BOTH void row_block(const Rows& work, std::int64_t block, std::int64_t 
       continue;
     }
     const float g = load(gradient + index);
-    const bool above = code.code > form.high;
+    const bool above = code.place > form.high;
     store(code.inside ? g : 0.0F, result + index);
     above_sum += above ? g : 0.0F;
     below_sum += code.inside || above ? 0.0F : g;

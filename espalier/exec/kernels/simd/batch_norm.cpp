@@ -371,9 +371,9 @@ float value_at(std::int64_t place) {
   return std::bit_cast<float>(magnitude | (place < 0 ? 0x80000000U : 0U));
 }
 
-/// The code before clamping.
-float code_of(float value, const QuantizerForm& form) {
-  return std::nearbyint(value / form.scale) + form.zero;
+/// The place among the codes, neither rounded nor clamped.
+float position_of(float value, const QuantizerForm& form) {
+  return value / form.scale + form.zero;
 }
 
 /// The largest float for which `holds`, which is true up to some place; -infinity when nowhere.
@@ -394,8 +394,8 @@ float last_place(const Holds& holds) {
 }  // namespace
 
 InsideRange inside_range(const QuantizerForm& form) {
-  const float to = last_place([&](float value) { return code_of(value, form) <= form.high; });
-  const float under = last_place([&](float value) { return code_of(value, form) < form.low; });
+  const float to = last_place([&](float value) { return position_of(value, form) <= form.high; });
+  const float under = last_place([&](float value) { return position_of(value, form) < form.low; });
   const bool bounded = std::isfinite(under);
   return {bounded ? value_at(place_of(under) + 1) : under, to};
 }

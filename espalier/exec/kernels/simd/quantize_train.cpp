@@ -73,7 +73,7 @@ HWY_INLINE Form spread(const QuantizerForm& form) {
 }
 
 struct Quantized {
-  Vector code;  ///< before clamping
+  Vector place;  ///< x / s + zero: neither rounded nor clamped
   Vector clamped;
   Vector residual;  ///< round(x / s) - x / s
   Mask inside;
@@ -83,9 +83,10 @@ HWY_INLINE Quantized quantize(Vector x, const Form& form) {
   const Vector quotient = hn::Div(x, form.scale);
   const Vector number = hn::IfThenElseZero(hn::Eq(quotient, quotient), quotient);
   const Vector rounded = hn::Round(number);
-  const Vector code = hn::Add(rounded, form.zero);
-  const Vector clamped = hn::Min(hn::Max(code, form.low), form.high);
-  return {code, clamped, hn::Sub(rounded, number), hn::Eq(clamped, code)};
+  const Vector place = hn::Add(number, form.zero);
+  const Vector clamped = hn::Min(hn::Max(hn::Add(rounded, form.zero), form.low), form.high);
+  const Mask inside = hn::And(hn::Ge(place, form.low), hn::Le(place, form.high));
+  return {place, clamped, hn::Sub(rounded, number), inside};
 }
 
 HWY_INLINE Vector value_of(const Quantized& lanes, Vector x, const Form& form) {
@@ -184,7 +185,7 @@ class ForwardLoop {
         const Mask passed = run_.rectify ? hn::And(lanes.inside, passes_relu(x)) : lanes.inside;
         inside |= bits_of(passed) << lane;
       }
-      if (run_.above != nullptr) above |= bits_of(hn::Gt(lanes.code, form_.high)) << lane;
+      if (run_.above != nullptr) above |= bits_of(hn::Gt(lanes.place, form_.high)) << lane;
     }
     if (run_.inside != nullptr) write_bits(inside, run_.inside + index / 8);
     if (run_.above != nullptr) write_bits(above, run_.above + index / 8);
@@ -257,7 +258,7 @@ class BackwardLoop {
         const Vector read = load(input + lane);
         const Quantized lanes = quantize(run_.rectify ? rectified(read) : read, form_);
         inside = run_.rectify ? hn::And(lanes.inside, passes_relu(read)) : lanes.inside;
-        above = hn::Gt(lanes.code, form_.high);
+        above = hn::Gt(lanes.place, form_.high);
         const Vector term = hn::IfThenElseZero(inside, hn::Mul(g, lanes.residual));
         rounding_[part] = hn::Add(rounding_[part], term);
       }
@@ -318,7 +319,7 @@ class RowsLoop {
         const Vector x = load_some(run_.input + offset, length);
         const Vector g = load_some(run_.gradient + offset, length);
         const Quantized lanes = quantize(x, form);
-        const Mask above = hn::Gt(lanes.code, form.high);
+        const Mask above = hn::Gt(lanes.place, form.high);
         const Mask below = hn::Not(hn::Or(lanes.inside, above));
         store_some(hn::IfThenElseZero(lanes.inside, g), run_.result + offset, length);
         above_sum = hn::Add(above_sum, hn::IfThenElseZero(above, g));

@@ -34,8 +34,10 @@ struct Extremes {
   float high = -std::numeric_limits<float>::infinity();
 };
 
-/// Sums over gradients g of the quantizer's output, sorted by where the input fell:
-/// above: code beyond `high`; below: code under `low`; rounding: g * (round(x / s) - x / s) inside.
+/// Sums over gradients g of the quantizer's output, sorted by where the input fell, as LSQ
+/// (arXiv:1902.08153, eq. 3 and 5) and PACT (arXiv:1805.06085) have it, before it is rounded:
+/// above: x / s + zero beyond `high`; below: under `low`; rounding: g * (round(x / s) - x / s)
+/// inside, the limits included.
 struct GradientSums {
   float above = 0;
   float below = 0;
@@ -49,7 +51,7 @@ struct ForwardRun {
   const Element* input = nullptr;
   Element* output = nullptr;
   std::uint8_t* codes = nullptr;   ///< null, or code - low of every element (at most 8 bits)
-  std::uint8_t* inside = nullptr;  ///< null, or one bit an element: code within the limits
+  std::uint8_t* inside = nullptr;  ///< null, or one bit an element: within the limits
   std::uint8_t* above = nullptr;   ///< null, or one bit an element: code beyond `high`
   std::size_t count = 0;           ///< bit arrays hold whole groups of 16
   bool rectify = false;            ///< max(input, 0) is quantized; what it cut is not `inside`
