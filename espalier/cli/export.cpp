@@ -19,7 +19,8 @@ RunCommand add_export(CLI::App& app) {
          "--form", request->form,
          "float: as trained; folded: BatchNormalization in the weights; qdq: quantized, as engines "
          "take it; frozen: quantized, integers in float weights; int8: those stored as bytes "
-         "(default: qdq for a model trained with quantizers or with --plan or --target, else float)")
+         "(default: qdq for a model trained with quantizers or with --plan or --target, else "
+         "float)")
       ->check(CLI::IsMember(recipe::export_forms()));
   app.add_option("--plan", request->plan, "Quantized forms: plan.yaml (default: the run folder's)");
   app.add_option("--target", request->target, "Quantized forms: what the plan must be for")

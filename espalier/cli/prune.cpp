@@ -169,11 +169,11 @@ void add_mending_options(CLI::App& app, PruneArguments& arguments) {
     CLI::Option* yes = app.add_flag("--" + name, on, help);
     app.add_flag("--no-" + name, off, "Do not")->excludes(yes);
   };
-  pair("reestimate-bn", "Re-estimate batch normalizations (default with --data)", arguments.reestimate,
-       arguments.no_reestimate);
-  pair("reconstruct", "Fit the weights behind a cut by least squares (default with --data and without --epochs)",
-       arguments.reconstruct,
-       arguments.no_reconstruct);
+  pair("reestimate-bn", "Re-estimate batch normalizations (default with --data)",
+       arguments.reestimate, arguments.no_reestimate);
+  pair("reconstruct",
+       "Fit the weights behind a cut by least squares (default with --data and without --epochs)",
+       arguments.reconstruct, arguments.no_reconstruct);
   app.add_option("--iterations", stage.iterations, "Cuts on the way to the budget")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();

@@ -194,7 +194,8 @@ class EngineCheck {
     std::int64_t asked = 0;
     for (const MacNode& node : nodes) {
       all += node.macs;
-      const bool listed = std::ranges::find(request_.left_out, node.name) != request_.left_out.end();
+      const bool listed =
+          std::ranges::find(request_.left_out, node.name) != request_.left_out.end();
       if (listed && !node.integer) asked += node.macs;
     }
     return all > 0 ? static_cast<double>(asked) / static_cast<double>(all) : 0;

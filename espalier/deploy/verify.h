@@ -35,7 +35,7 @@ struct VerifyBounds {
   /// Of outputs that hold neither classes nor labels: against the float model and the simulation.
   double min_value_sqnr_db = 20;
   double min_integer_mac_share = 0.98;  ///< of those that no option leaves in float
-  bool allow_slower = false;  ///< INT8 slower than float is a note, not a failure
+  bool allow_slower = false;            ///< INT8 slower than float is a note, not a failure
 };
 
 struct VerifyRequest {

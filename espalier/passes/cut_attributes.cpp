@@ -76,14 +76,14 @@ void cut_channel_groups(const Cut& cut) {
 bool is_computed_from_cut(const Cut& cut, std::size_t port) {
   const auto sources = prune::size_sources(*cut.node.input(port));
   return sources && std::ranges::any_of(*sources, [&](const prune::SizeSource& source) {
-    return (source.size_of && cut.removal.cuts(*source.size_of)) ||
-           std::ranges::any_of(source.computed_from,
-                               [&](const Axis& axis) { return cut.removal.cuts(axis); });
-  });
+           return (source.size_of && cut.removal.cuts(*source.size_of)) ||
+                  std::ranges::any_of(source.computed_from,
+                                      [&](const Axis& axis) { return cut.removal.cuts(axis); });
+         });
 }
 
-/// Computed sizes of an output: those that are known are written down, sizes' = Where(known, what is
-/// left, sizes).
+/// Computed sizes of an output: those that are known are written down, sizes' = Where(known, what
+/// is left, sizes).
 void write_known_sizes(const Cut& cut, std::size_t port) {
   if (!cut.cuts_any_axis(cut.output()) && !is_computed_from_cut(cut, port)) return;
   ir::Ints left;
@@ -102,10 +102,11 @@ void write_known_sizes(const Cut& cut, std::size_t port) {
   };
   ir::Value* sizes =
       cut.graph
-          .insert_before(cut.node, {.op = "Where",
-                                    .inputs = {constant("_known", at::tensor(known, at::kLong).to(at::kBool)),
-                                               constant("_left", at::tensor(left, at::kLong)),
-                                               cut.node.input(port)}})
+          .insert_before(
+              cut.node,
+              {.op = "Where",
+               .inputs = {constant("_known", at::tensor(known, at::kLong).to(at::kBool)),
+                          constant("_left", at::tensor(left, at::kLong)), cut.node.input(port)}})
           .output();
   cut.graph.set_input(cut.node, port, sizes);
 }

@@ -178,10 +178,10 @@ BudgetResult meet_budget(const ir::Graph& graph, const ChannelMap& map,
   BudgetResult result = describe(graph, map, search, counts, options);
   result.reached = search.fits(counts);
   if (!result.reached) {
-    result.reason = fmt::format(
-        "asked to keep at most {:.1f} % of the {}, reached {:.1f} %: {}{}", 100 * options.remaining,
-        to_string(options.kind), 100 * result.remaining, untouched_text(result.groups),
-        limits_text(search, result.groups, options));
+    result.reason =
+        fmt::format("asked to keep at most {:.1f} % of the {}, reached {:.1f} %: {}{}",
+                    100 * options.remaining, to_string(options.kind), 100 * result.remaining,
+                    untouched_text(result.groups), limits_text(search, result.groups, options));
   }
   return result;
 }

@@ -149,14 +149,14 @@ class ChannelMapBuilder {
     DisjointSets local(static_cast<std::size_t>(factor.size));
     std::unordered_map<std::uint32_t, std::uint32_t> first_seen;
     std::vector<bool> fixed(static_cast<std::size_t>(factor.size), false);
-    for_each_coordinate(
-        block, factor, [&](std::uint32_t coordinate, std::uint32_t element, Side side) {
-          const std::uint32_t root = elements_.find(element);
-          const auto [place, is_new] = first_seen.emplace(root, coordinate);
-          if (!is_new) local.join(coordinate, place->second);
-          const bool counts = std::ranges::find(sides, side) != sides.end();
-          if (counts && fixed_[root]) fixed[coordinate] = true;
-        });
+    for_each_coordinate(block, factor,
+                        [&](std::uint32_t coordinate, std::uint32_t element, Side side) {
+                          const std::uint32_t root = elements_.find(element);
+                          const auto [place, is_new] = first_seen.emplace(root, coordinate);
+                          if (!is_new) local.join(coordinate, place->second);
+                          const bool counts = std::ranges::find(sides, side) != sides.end();
+                          if (counts && fixed_[root]) fixed[coordinate] = true;
+                        });
     std::set<std::uint32_t> free;
     for (std::uint32_t index = 0; index < local.size(); ++index) free.insert(local.find(index));
     for (std::uint32_t index = 0; index < local.size(); ++index) {

@@ -99,9 +99,9 @@ struct BlockChoice {
   bool operator==(const BlockChoice&) const = default;
 };
 
-/// Where an operator leaves several ways of removing positions, which of them a graph takes, by node
-/// name. They are chosen by sizes, and a cut changes sizes: whoever cuts a graph again and describes
-/// both cuts as one keeps to the choices of the first graph.
+/// Where an operator leaves several ways of removing positions, which of them a graph takes, by
+/// node name. They are chosen by sizes, and a cut changes sizes: whoever cuts a graph again and
+/// describes both cuts as one keeps to the choices of the first graph.
 struct CouplingChoices {
   /// Convolutions of several groups: whole groups go (true), or the same places of every group.
   std::map<std::string, bool, std::less<>> whole_groups = {};
@@ -131,8 +131,8 @@ class Relations {
   void layer(const LayerAxes& layer) { layers_.push_back(layer); }
   void scale(const ScaleAxes& scale) { scales_.push_back(scale); }
   void reshape(ReshapeBlock block) { blocks_.push_back(std::move(block)); }
-  /// Whether whole groups of a convolution go: as chosen earlier, or as `preferred`. One of a single
-  /// group is dense, unless it had more.
+  /// Whether whole groups of a convolution go: as chosen earlier, or as `preferred`. One of a
+  /// single group is dense, unless it had more.
   [[nodiscard]] bool takes_whole_groups(const ir::Node& node, std::int64_t groups, bool preferred);
   void choose(const ir::Node& node, BlockChoice choice);
   /// What was chosen earlier for the block that holds one of these axes; null where no choice was

@@ -169,8 +169,7 @@ constexpr std::array kForms{Form{"float", &float_bytes}, Form{"folded", &folded_
 
 /// The form that is meant where none is named.
 std::string form_of(const ir::Graph& graph, const ExportRequest& request) {
-  const bool quantized =
-      has_quantizers(graph) || !request.plan.empty() || !request.target.empty();
+  const bool quantized = has_quantizers(graph) || !request.plan.empty() || !request.target.empty();
   return quantized ? "qdq" : "float";
 }
 

@@ -151,8 +151,8 @@ void refuse_choices(const PruneStage& stage) {
   add(!limits.cut_first, "keep_first");
   add(!limits.cut_last, "keep_last");
   if (given.empty()) return;
-  throw base::UserError(fmt::format("a stored plan has chosen already: it takes no {}",
-                                    fmt::join(given, ", ")));
+  throw base::UserError(
+      fmt::format("a stored plan has chosen already: it takes no {}", fmt::join(given, ", ")));
 }
 
 }  // namespace
@@ -218,9 +218,9 @@ void check_prune_stage(const PruneStage& stage) {
   const prune::Strategy strategy = stage.budget.strategy;
   if (stage.max_loss && strategy != prune::Strategy::Uniform &&
       strategy != prune::Strategy::Sensitivity) {
-    throw base::UserError(fmt::format(
-        "a largest loss says what each group loses: it takes no strategy '{}'",
-        prune::to_string(strategy)));
+    throw base::UserError(
+        fmt::format("a largest loss says what each group loses: it takes no strategy '{}'",
+                    prune::to_string(strategy)));
   }
   if (curves && !stage.max_loss && stage.budget.strategy != prune::Strategy::Sensitivity &&
       stage.budget.strategy != prune::Strategy::Annealing) {

@@ -455,10 +455,10 @@ class Pruning {
   prune::NodeMacs original_macs_;
   prune::PrunePlan plan_;
   std::optional<prune::CouplingChoices> choices_;  ///< of the original, once it is cut
-  prune::CutMap cuts_;            ///< from the original to what is left
-  ir::Graph reference_;           ///< what reconstruction comes near to
-  prune::CutMap reference_cuts_;  ///< from it to what is left; empty with masks
-  double whole_ = 0;              ///< of the budget's kind, before the first cut
+  prune::CutMap cuts_;                             ///< from the original to what is left
+  ir::Graph reference_;                            ///< what reconstruction comes near to
+  prune::CutMap reference_cuts_;                   ///< from it to what is left; empty with masks
+  double whole_ = 0;                               ///< of the budget's kind, before the first cut
   std::string reason_;
   std::vector<prune::GroupOutcome> outcomes_;
   std::map<std::string, std::int64_t, std::less<>> gone_;  ///< channels lost so far, by group

@@ -17,8 +17,8 @@ namespace espalier::prune_test {
     const ir::Graph& graph, std::uint64_t seed, double share,
     std::optional<prune::CouplingChoices> earlier = std::nullopt);
 
-/// Cuts by one random plan and then by another. True when the composed plan cuts the original to the
-/// very same parameters.
+/// Cuts by one random plan and then by another. True when the composed plan cuts the original to
+/// the very same parameters.
 [[nodiscard]] testing::AssertionResult two_cuts_are_one(const ir::Graph& whole, std::uint64_t seed,
                                                         double share);
 

@@ -59,8 +59,7 @@ TEST(CheckCut, ClassesAreJudgedByWhatTheyAreChosenFrom) {
 class CutOf : public testing::TestWithParam<std::pair<std::string, std::string>> {};
 
 TEST_P(CutOf, IsProven) {
-  const CutCheck check =
-      check_cut(passes_test::graph_of(GetParam().second), plan_of({0, 1}));
+  const CutCheck check = check_cut(passes_test::graph_of(GetParam().second), plan_of({0, 1}));
   EXPECT_TRUE(check.passed) << check.difference64 << " " << check.difference32 << " "
                             << check.weakest_share;
 }

@@ -73,8 +73,8 @@ TEST(Budget, AMissedBudgetIsSaidWithItsReasons) {
 
 TEST(Budget, AMissedBudgetNamesAlignmentAndCurvesWhereTheyBind) {
   Case here;
-  const BudgetResult aligned = meet_budget(here.graph, here.map, here.scores,
-                                           {.remaining = 0.05, .limits = {.align = 4}});
+  const BudgetResult aligned =
+      meet_budget(here.graph, here.map, here.scores, {.remaining = 0.05, .limits = {.align = 4}});
   EXPECT_FALSE(aligned.reached);
   EXPECT_THAT(aligned.reason,
               testing::EndsWith("callers expect); no group may lose more than 90 % of its "

@@ -99,9 +99,10 @@ TEST(ChannelMap, KeepsToTheChoicesOfTheGraphItWasCutFrom) {
   // 4 groups of 3 channels lose whole groups; of 2 groups of 3, places would go.
   const auto text = [](const std::string& channels) {
     return "g (float[1,3,4,4] x, float[" + channels + ",3,1,1] wa, float[" + channels +
-           ",3,1,1] wb, float[2," + channels + ",1,1] wc) => (float[1,2,4,4] y)"
-           " { a = Conv(x, wa) b = Conv<group=" + (channels == "12" ? "4" : "2") +
-           ">(a, wb) y = Conv(b, wc) }";
+           ",3,1,1] wb, float[2," + channels +
+           ",1,1] wc) => (float[1,2,4,4] y)"
+           " { a = Conv(x, wa) b = Conv<group=" +
+           (channels == "12" ? "4" : "2") + ">(a, wb) y = Conv(b, wc) }";
   };
   const ir::Graph whole = named_graph_of(text("12"));
   const ChannelMap before(whole);

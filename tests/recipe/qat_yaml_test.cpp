@@ -85,9 +85,10 @@ TEST(QatYaml, RefusesBadKeys) {
           "an entry of 'rules' chooses nothing");
   refused("train: {}\nweights: {per_channel: false}\nquantizers: {weights: channel_wise_abs_max}",
           "the quantizer of weights contradicts 'per_channel'");
-  refused("train: {}\nweights: {per_channel: false}\nquantizers: {weights: abs_max, rules: "
-          "[{match: c, weights: channel_wise_abs_max}]}",
-          "the quantizer of weights contradicts 'per_channel'");
+  refused(
+      "train: {}\nweights: {per_channel: false}\nquantizers: {weights: abs_max, rules: "
+      "[{match: c, weights: channel_wise_abs_max}]}",
+      "the quantizer of weights contradicts 'per_channel'");
   refused("train: {}\nweights: {per_channel: true}\nquantizers: {weights: abs_max}",
           "per_channel: true");
   kit::expect_user_error([] { (void)stage_of("train: {epochs: 1}"); }, "unknown key 'train'");

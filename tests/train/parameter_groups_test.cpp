@@ -111,10 +111,11 @@ TEST(ParameterGroups, ClipValuesTakeRelativeStepsAndOffsetsDoNot) {
     ir::Value& scale = graph.add_initializer("scale", at::full({}, 0.1F));
     ir::Value& zero = graph.add_initializer("zero", at::zeros({}));
     ir::Value& state = graph.add_initializer("state", at::full({1}, 1.0F));
-    ir::Node& quantize = graph.insert_before(user, {.op = "FakeQuantize",
-                                                    .inputs = {user.input(0), &scale, &zero, &state},
-                                                    .attributes = {{"estimator", estimator}},
-                                                    .domain = std::string(ir::kEspalierDomain)});
+    ir::Node& quantize =
+        graph.insert_before(user, {.op = "FakeQuantize",
+                                   .inputs = {user.input(0), &scale, &zero, &state},
+                                   .attributes = {{"estimator", estimator}},
+                                   .domain = std::string(ir::kEspalierDomain)});
     graph.set_input(user, 0, quantize.output());
     const auto groups = group_parameters(graph, {"state"}, {});
     ASSERT_EQ(groups.size(), 1U);

@@ -8,13 +8,9 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/amax.h>
 #include <ATen/ops/amin.h>
-#include <ATen/ops/clamp.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/isnan.h>
-#include <ATen/ops/logical_not.h>
-#include <ATen/ops/logical_or.h>
-#include <ATen/ops/round.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/where.h>
 #include <c10/core/GradMode.h>
@@ -22,6 +18,7 @@
 
 #include "espalier/base/check.h"
 #include "espalier/exec/kernel.h"
+#include "espalier/exec/kernels/composed_quantizer.h"
 #include "espalier/exec/kernels/cuda/launch.h"
 #include "espalier/exec/kernels/cuda/module.h"
 #include "espalier/exec/kernels/memory_view.h"
@@ -179,10 +176,6 @@ void forward_rows(const Tensor& input, const Forms& forms, ForwardBuffers& buffe
   });
 }
 
-Tensor is_number(const Tensor& values) {
-  return at::isnan(values).logical_not();
-}
-
 /// Extremes along every axis but one.
 std::vector<simd::Extremes> extremes_of(const Tensor& input, std::int64_t axis) {
   std::vector<std::int64_t> axes;
@@ -191,7 +184,7 @@ std::vector<simd::Extremes> extremes_of(const Tensor& input, std::int64_t axis) 
   }
   const Tensor wide = input.detach().to(at::kCPU, at::kFloat);
   const float infinity = std::numeric_limits<float>::infinity();
-  const Tensor number = is_number(wide);
+  const Tensor number = at::isnan(wide).logical_not();
   const Tensor low = at::amin(at::where(number, wide, infinity), axes).reshape({-1}).contiguous();
   const Tensor high = at::amax(at::where(number, wide, -infinity), axes).reshape({-1}).contiguous();
   std::vector<simd::Extremes> extremes(static_cast<std::size_t>(low.numel()));
@@ -285,67 +278,6 @@ SumsList backward_fused(const Tensor& gradient, const Tensor& input, ForwardBuff
   return backward_rows<Element>(gradient, input, forms, result, view);
 }
 
-/// Forms as tensors that broadcast over `like`, for the way in operators of libtorch.
-struct Broadcast {
-  Broadcast(const Forms& forms, const Tensor& like, std::int64_t axis) {
-    const FormArrays arrays(forms);
-    std::vector<std::int64_t> sizes;
-    if (axis >= 0) {
-      sizes.assign(static_cast<std::size_t>(like.dim()), 1);
-      sizes[static_cast<std::size_t>(axis)] = static_cast<std::int64_t>(forms.size());
-    }
-    const at::ScalarType type = like.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-    scale = at::tensor(arrays.scales).to(like.device(), type).reshape(sizes);
-    zero = at::tensor(arrays.zeros).to(like.device(), type).reshape(sizes);
-    const Tensor quotient = like.to(type) / scale;
-    number = at::where(is_number(quotient), quotient, 0.0);
-    place = number + zero;
-    rounded = at::round(number);
-    clamped = at::clamp(rounded + zero, forms.front().low, forms.front().high);
-  }
-  Tensor scale;
-  Tensor zero;
-  Tensor number;
-  Tensor place;
-  Tensor rounded;
-  Tensor clamped;
-};
-
-Tensor forward_composed(const Tensor& input, const Forms& forms, std::int64_t axis) {
-  const Broadcast lanes(forms, input, axis);
-  const Tensor value = ((lanes.clamped - lanes.zero) * lanes.scale).to(input.scalar_type());
-  return at::where(is_number(input), value, input);
-}
-
-SumsList backward_composed(const Tensor& gradient, const Tensor& input, const Forms& forms,
-                           Tensor& result, std::int64_t axis) {
-  const Broadcast lanes(forms, input, axis);
-  const Tensor above_limit = lanes.place > forms.front().high;
-  const Tensor below_limit = lanes.place < forms.front().low;
-  const Tensor inside = at::logical_not(at::logical_or(above_limit, below_limit));
-  result = at::where(inside, gradient, 0.0);
-  const Tensor g = gradient.to(lanes.place.scalar_type());
-  const Tensor residual = lanes.rounded - lanes.number;
-  std::vector<std::int64_t> axes;
-  for (std::int64_t other = 0; other < input.dim(); ++other) {
-    if (other != axis) axes.push_back(other);
-  }
-  const auto total = [&](const Tensor& mask, const Tensor& values) {
-    const Tensor kept = at::where(mask, values, 0.0);
-    const Tensor sum = axes.empty() ? kept : kept.sum(axes, /*keepdim=*/false, at::kDouble);
-    return sum.to(at::kCPU, at::kDouble).reshape({-1}).contiguous();
-  };
-  const Tensor above = total(above_limit, g);
-  const Tensor below = total(below_limit, g);
-  const Tensor rounding = total(inside, g * residual);
-  SumsList sums(forms.size());
-  for (std::size_t index = 0; index < sums.size(); ++index) {
-    sums[index] = {above.const_data_ptr<double>()[index], below.const_data_ptr<double>()[index],
-                   rounding.const_data_ptr<double>()[index]};
-  }
-  return sums;
-}
-
 /// The loops of a GPU that holds the tensor; null: there are none.
 const cuda::Module* gpu_loops(const Tensor& input) {
   return input.is_cuda() ? cuda::find_module() : nullptr;
@@ -381,7 +313,11 @@ std::vector<simd::Extremes> run_forward(const Tensor& input, const Forms& forms,
 /// `result`: undefined, or the gradient itself, which is then written over.
 SumsList run_backward(const Tensor& gradient, const Tensor& input, ForwardBuffers& kept,
                       const Forms& forms, Tensor& result, std::int64_t axis) {
-  if (!is_fused(gradient)) return backward_composed(gradient, input, forms, result, axis);
+  if (!is_fused(gradient)) {
+    ComposedGradient composed = differentiate_composed(gradient, input, forms, axis);
+    result = std::move(composed.input);
+    return std::move(composed.sums);
+  }
   if (!result.defined()) result = at::empty_like(gradient);
   if (gradient.numel() == 0) return SumsList(forms.size());
   if (const cuda::Module* module = gpu_loops(gradient)) {
@@ -440,7 +376,7 @@ ForwardBuffers quantize(const Tensor& input, QuantizerStep& step, Forms& forms,
   }
   forms = step.forms();
   if (!is_fused(input)) {
-    buffers.output = forward_composed(input, forms, axis);
+    buffers.output = quantize_composed(input, forms, axis);
     if (step.looks_after()) step.observe(extremes_of(input, axis));
     return buffers;
   }

@@ -64,7 +64,8 @@ TEST(ElementwiseRules, NormalizationByTheBatchFixesWhatItAveragesOver) {
       " float[6,2] u) => (float[4,2,2] y)"
       " { a = MatMul(x, w) b, m, v = BatchNormalization<training_mode=1>(a, s, t, n, o)"
       "   y = MatMul(b, u) }");
-  EXPECT_THAT(vetoes(graph, "a", 2), testing::HasSubstr("it normalizes by the mean over the batch"));
+  EXPECT_THAT(vetoes(graph, "a", 2),
+              testing::HasSubstr("it normalizes by the mean over the batch"));
 }
 
 TEST(ElementwiseRules, GroupNormalizationKeepsBlocksWhole) {

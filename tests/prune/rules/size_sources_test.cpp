@@ -18,9 +18,7 @@ std::string traced(const std::string& nodes, const std::string& numbers) {
       nodes + " z = Identity(" + numbers + ") }");
   const auto sources = size_sources(*graph.find_value(numbers));
   if (!sources) return "unknown";
-  const auto name = [](const Axis& axis) {
-    return axis.value->name() + std::to_string(axis.axis);
-  };
+  const auto name = [](const Axis& axis) { return axis.value->name() + std::to_string(axis.axis); };
   std::string text;
   for (const SizeSource& source : *sources) {
     if (!text.empty()) text += " ";
