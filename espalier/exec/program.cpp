@@ -92,6 +92,10 @@ void Program::freeze_batch_norm(bool frozen) {
   state_->frozen_batch_norm = frozen;
 }
 
+bool Program::has_frozen_batch_norm() const {
+  return state_->frozen_batch_norm;
+}
+
 void Program::freeze_quantizers(bool frozen) {
   base::invariant(state_->options.mode == Mode::Training,
                   "freeze_quantizers is for programs compiled with Mode::Training");

@@ -74,6 +74,7 @@ class Program {
   /// In training from now on: BatchNormalization keeps to its running statistics, which stay as
   /// they are (true), or takes those of the batch.
   void freeze_batch_norm(bool frozen);
+  [[nodiscard]] bool has_frozen_batch_norm() const;
   /// In training from now on: quantizers keep their parameters, learned ones without gradient.
   void freeze_quantizers(bool frozen);
   /// Copies parameters and buffers back into the initializers of a graph with the same names.

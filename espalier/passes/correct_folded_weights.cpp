@@ -72,12 +72,9 @@ void move_bias(ir::Graph& graph, ir::Node& layer, ir::Node& bn) {
 }
 
 bool is_correctable(const ir::Node& layer) {
-  if (!layer.is("Conv") && !layer.is("Gemm")) return false;
   const ir::Node* quantizer = fake_quantize_behind(layer.input(kWeight));
-  if (quantizer == nullptr || quantizer->get_string("role", "") != "weight") return false;
-  if (layer.input(kBiasInput) != nullptr && constant_of(layer.input(kBiasInput)) == nullptr)
-    return false;
-  return quantizer->output()->uses().size() == 1 && joined_batch_norm(layer) != nullptr;
+  return quantizer != nullptr && quantizer->get_string("role", "") == "weight" &&
+         quantizer->output()->uses().size() == 1 && has_correctable_norm(layer);
 }
 
 void correct(ir::Graph& graph, ir::Node& layer) {
@@ -117,6 +114,13 @@ std::size_t correct_folded_weights_in(ir::Graph& graph) {
 }
 
 }  // namespace
+
+bool has_correctable_norm(const ir::Node& layer) {
+  if (!layer.is("Conv") && !layer.is("Gemm")) return false;
+  const ir::Value* bias = layer.input(kBiasInput);
+  if (bias != nullptr && constant_of(bias) == nullptr) return false;
+  return joined_batch_norm(layer) != nullptr;
+}
 
 Pass correct_folded_weights() {
   return {.name = "correct_folded_weights", .apply = correct_folded_weights_in};

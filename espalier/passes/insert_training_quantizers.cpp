@@ -49,14 +49,18 @@ const ir::Node* layer_of(const ir::Value& weight) {
   return nullptr;
 }
 
-/// Scales of the weight before BatchNormalization is folded into it.
-void unfold_scales(const ir::Graph& graph, quant::QuantPlan& plan) {
+/// True for weights that are folded in training too (correct_folded_weights).
+bool stays_folded(const ir::Value& weight, const ir::Node& layer, BatchNormForm form) {
+  return form == BatchNormForm::Folded && weight.uses().size() == 1 && has_correctable_norm(layer);
+}
+
+/// Scales of the weight before BatchNormalization is folded into it, where training quantizes that.
+void unfold_scales(const ir::Graph& graph, quant::QuantPlan& plan, BatchNormForm form) {
   for (auto& [name, weight] : plan.weights) {
-    weight.rounding.clear();
     const ir::Value* value = graph.find_value(name);
     const ir::Node* layer = value == nullptr ? nullptr : layer_of(*value);
     const ir::Node* bn = layer == nullptr ? nullptr : joined_batch_norm(*layer);
-    if (bn == nullptr) continue;
+    if (bn == nullptr || stays_folded(*value, *layer, form)) continue;
     const Tensor factor = at::abs(batch_norm_affine(*bn)->scale).contiguous();
     std::vector<float>& scales = weight.params.scale;
     const auto channels = static_cast<std::size_t>(factor.numel());
@@ -95,24 +99,28 @@ class Trainer {
   }
 
  private:
-  /// The first rule that matches a node that reads the quantized value.
-  const EstimatorRule* rule_for(const ir::Node& quantizer) {
+  using Choice = std::optional<EstimatorChoice> EstimatorRule::*;
+
+  /// What the first rule says that matches a node which reads the quantized value and that chooses
+  /// for such values; `standard` where there is none.
+  const EstimatorChoice& choice_for(const ir::Node& quantizer, Choice choice,
+                                    const EstimatorChoice& standard) {
+    const EstimatorChoice* chosen = nullptr;
     for (std::size_t index = 0; index < options_.rules.size(); ++index) {
-      const std::string& pattern = options_.rules[index].pattern;
-      for (const ir::Use& use : quantizer.output()->uses()) {
-        const bool match = base::matches_glob(pattern, use.node->name()) ||
-                           base::matches_glob(pattern, use.node->op());
-        if (!match) continue;
-        matched_[index] = true;
-        return &options_.rules[index];
-      }
+      const EstimatorRule& rule = options_.rules[index];
+      const bool matches = std::ranges::any_of(quantizer.output()->uses(), [&](const ir::Use& use) {
+        return base::matches_glob(rule.pattern, use.node->name()) ||
+               base::matches_glob(rule.pattern, use.node->op());
+      });
+      if (!matches) continue;
+      matched_[index] = true;
+      if (chosen == nullptr && rule.*choice) chosen = &*(rule.*choice);
     }
-    return nullptr;
+    return chosen == nullptr ? standard : *chosen;
   }
 
   void train_weight(ir::Node& node) {
-    const EstimatorRule* rule = rule_for(node);
-    const EstimatorChoice& choice = rule == nullptr ? options_.weights : rule->weights;
+    const EstimatorChoice& choice = choice_for(node, &EstimatorRule::weights, options_.weights);
     const bool is_layer = std::ranges::any_of(node.output()->uses(), [&](const ir::Use& use) {
       return ops::weight_initializer(*use.node) == node.input(ops::kQuantizedValue);
     });
@@ -128,8 +136,8 @@ class Trainer {
   }
 
   void train_activation(ir::Node& node) {
-    const EstimatorRule* rule = rule_for(node);
-    const EstimatorChoice& choice = rule == nullptr ? options_.activations : rule->activations;
+    const EstimatorChoice& choice =
+        choice_for(node, &EstimatorRule::activations, options_.activations);
     if (choice.estimator.empty()) return;
     const FakeQuantizeParams params = fake_quantize_params(node);
     Start start{.name = choice.estimator,
@@ -223,12 +231,11 @@ std::size_t insert_training_quantizers_in(ir::Graph& graph, const quant::QuantPl
   start.model_id.clear();
   start.biases.clear();
   start.bias_corrections.clear();
-  const bool folded = options.batch_norm == BatchNormForm::Folded;
-  if (!folded) unfold_scales(graph, start);
+  unfold_scales(graph, start, options.batch_norm);
   for (auto& [name, weight] : start.weights) weight.rounding.clear();
   insert_fake_quantize(start, {.round_biases = false}).apply(graph);
   const std::size_t changes = Trainer(graph, options).apply();
-  if (folded) correct_folded_weights().apply(graph);
+  if (options.batch_norm == BatchNormForm::Folded) correct_folded_weights().apply(graph);
   return changes;
 }
 

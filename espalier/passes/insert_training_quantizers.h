@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,8 @@ struct EstimatorChoice {
 /// Other quantizers for the layers whose name or operator matches a glob.
 struct EstimatorRule {
   std::string pattern;
-  EstimatorChoice weights;
-  EstimatorChoice activations;  ///< of what the layer reads
+  std::optional<EstimatorChoice> weights = std::nullopt;      ///< nothing: a later rule may choose
+  std::optional<EstimatorChoice> activations = std::nullopt;  ///< of what the layer reads
 };
 
 /// BatchNormalization behind a quantized layer while it is trained.
@@ -36,7 +37,7 @@ enum class BatchNormForm {
 struct TrainingQuantizers {
   EstimatorChoice weights{.estimator = "abs_max", .per_channel = true};
   EstimatorChoice activations{.estimator = "moving_average_abs_max"};
-  std::vector<EstimatorRule> rules = {};  ///< the first match decides
+  std::vector<EstimatorRule> rules = {};  ///< the first that chooses decides
   float rate = 0.9F;                      ///< of moving averages: the share that stays
   std::int64_t window = 10000;            ///< of range_abs_max, in batches
   BatchNormForm batch_norm = BatchNormForm::Live;

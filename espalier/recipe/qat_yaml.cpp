@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -21,11 +23,11 @@ passes::EstimatorChoice choice_of(std::string_view name, quant::QuantizerRole ro
   return {.estimator = std::string(row.estimator), .per_channel = row.per_channel};
 }
 
-/// The quantizer that a key names, or what was chosen before.
-passes::EstimatorChoice read_choice(MapReader& reader, std::string_view key,
-                                    quant::QuantizerRole role, passes::EstimatorChoice standard) {
+/// The quantizer that a key names; nothing where the map does not say.
+std::optional<passes::EstimatorChoice> read_choice(MapReader& reader, std::string_view key,
+                                                   quant::QuantizerRole role) {
   const YamlValue* value = reader.find(key);
-  if (value == nullptr) return standard;
+  if (value == nullptr) return std::nullopt;
   try {
     return choice_of(read_text(*value, key), role);
   } catch (const base::UserError& error) {
@@ -49,22 +51,37 @@ void check_scales(MapReader& reader, const passes::EstimatorChoice& weights,
 }
 
 /// `- {match: "conv1*", weights: lsq_weight, activations: pact}`.
-passes::EstimatorRule read_rule(const YamlValue& item, const passes::TrainingQuantizers& options,
-                                const quant::PlanOptions& plan) {
+passes::EstimatorRule read_rule(const YamlValue& item, const quant::PlanOptions& plan) {
   MapReader reader(item, "an entry of 'rules'");
-  passes::EstimatorRule rule{
-      .pattern = read_text(reader.require("match"), "match"), .weights = {}, .activations = {}};
-  rule.weights = read_choice(reader, "weights", quant::QuantizerRole::Weight, options.weights);
-  check_scales(reader, rule.weights, plan);
-  rule.activations =
-      read_choice(reader, "activations", quant::QuantizerRole::Activation, options.activations);
-  if (reader.find("weights") == nullptr && reader.find("activations") == nullptr) {
+  passes::EstimatorRule rule{.pattern = read_text(reader.require("match"), "match")};
+  rule.weights = read_choice(reader, "weights", quant::QuantizerRole::Weight);
+  if (rule.weights) check_scales(reader, *rule.weights, plan);
+  rule.activations = read_choice(reader, "activations", quant::QuantizerRole::Activation);
+  if (!rule.weights && !rule.activations) {
     throw base::UserError({.what = "an entry of 'rules' chooses nothing",
                            .where = item.where(),
                            .expected = "'weights', 'activations' or both beside 'match'"});
   }
   reader.finish();
   return rule;
+}
+
+/// A key that belongs to some quantizers of activations is refused where none of them is chosen.
+void check_used(MapReader& reader, std::string_view key, std::string_view prefix,
+                const passes::TrainingQuantizers& options) {
+  const YamlValue* value = reader.find(key);
+  const auto uses = [&](const passes::EstimatorChoice& choice) {
+    return choice.estimator.starts_with(prefix);
+  };
+  const bool is_used =
+      uses(options.activations) || std::ranges::any_of(options.rules, [&](const auto& rule) {
+        return rule.activations && uses(*rule.activations);
+      });
+  if (value == nullptr || is_used) return;
+  throw base::UserError({.what = fmt::format("'{}' is used by no quantizer", key),
+                         .where = value->where(),
+                         .got = fmt::format("activations: {}", options.activations.estimator),
+                         .expected = fmt::format("a quantizer {}*", prefix)});
 }
 
 }  // namespace
@@ -75,10 +92,11 @@ QuantizerKeys read_quantizers(MapReader& reader_of_map, const quant::PlanOptions
   if (map == nullptr) return keys;
   MapReader reader(*map, "'quantizers'");
   passes::TrainingQuantizers& options = keys.quantizers;
-  options.weights = read_choice(reader, "weights", quant::QuantizerRole::Weight, options.weights);
+  options.weights = read_choice(reader, "weights", quant::QuantizerRole::Weight)
+                        .value_or(std::move(options.weights));
   check_scales(reader, options.weights, plan);
-  options.activations =
-      read_choice(reader, "activations", quant::QuantizerRole::Activation, options.activations);
+  options.activations = read_choice(reader, "activations", quant::QuantizerRole::Activation)
+                            .value_or(std::move(options.activations));
   options.rate = static_cast<float>(reader.number("moving_rate", static_cast<double>(options.rate),
                                                   {.low = 0, .high = 0.999999}));
   options.window = reader.integer("window_size", options.window, {.low = 1, .high = 1'000'000});
@@ -89,8 +107,10 @@ QuantizerKeys read_quantizers(MapReader& reader_of_map, const quant::PlanOptions
   keys.frozen_batch_norm = form == kForms[2];
   keys.reestimate_batch_norm = form == kForms[3];
   for (const YamlValue& item : reader.items("rules")) {
-    options.rules.push_back(read_rule(item, options, plan));
+    options.rules.push_back(read_rule(item, plan));
   }
+  check_used(reader, "moving_rate", "moving_average", options);
+  check_used(reader, "window_size", "range_abs_max", options);
   reader.finish();
   return keys;
 }

@@ -1,5 +1,6 @@
 #include "espalier/recipe/resuming.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -10,9 +11,9 @@
 namespace espalier::recipe {
 namespace {
 
-std::vector<YamlDifference> changes(const std::string& saved_config, const Recipe& recipe) {
+std::vector<YamlDifference> changes(const std::string& saved_config, const std::string& config) {
   return yaml_differences(parse_yaml(saved_config, "the earlier recipe"),
-                          parse_yaml(recipe.resolved, "the recipe"));
+                          parse_yaml(config, "the recipe"));
 }
 
 bool is_below(const std::string& path, std::string_view key) {
@@ -72,7 +73,7 @@ Reuse meaning_for_training(const YamlDifference& change, std::size_t stage) {
 Reuse reuse_of(const Recipe& recipe, std::size_t stage, const std::string& saved_config) {
   if (saved_config.empty()) return Reuse::Finished;
   Reuse reuse = Reuse::Finished;
-  for (const YamlDifference& change : changes(saved_config, recipe)) {
+  for (const YamlDifference& change : changes(saved_config, recipe.resolved)) {
     const std::optional<std::size_t> place = stage_of(change.path);
     if (is_unread(change.path) || (place && *place > stage)) continue;
     const bool before = is_below(change.path, "model") || (place && *place < stage);
@@ -93,8 +94,23 @@ Reuse reuse_of(const Recipe& recipe, std::size_t stage, const std::string& saved
   return reuse;
 }
 
+bool judges_alike(const std::string& saved_config, const std::string& config,
+                  std::string_view best_metric) {
+  if (saved_config.empty()) return true;
+  const bool by_labels = best_metric.starts_with("top");
+  return std::ranges::none_of(changes(saved_config, config), [&](const YamlDifference& change) {
+    const std::string& path = change.path;
+    if (is_below(path, "data.eval") || is_below(path, "data.splits")) return true;
+    const bool of_loss = path.find(".train.loss") != std::string::npos ||
+                         path.find(".train.teacher") != std::string::npos ||
+                         path.find(".fine_tune.loss") != std::string::npos ||
+                         path.find(".fine_tune.teacher") != std::string::npos;
+    return !by_labels && of_loss;
+  });
+}
+
 void log_recipe_changes(const std::string& saved_config, const Recipe& recipe) {
-  for (const YamlDifference& change : changes(saved_config, recipe)) {
+  for (const YamlDifference& change : changes(saved_config, recipe.resolved)) {
     base::log_warning("the recipe was edited since the run began: {}", to_text(change));
   }
 }

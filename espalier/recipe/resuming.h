@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "espalier/recipe/recipe.h"
 
@@ -19,6 +20,11 @@ enum class Reuse {
 /// a changed stage, or another model, starts anew. Keys that no training reads do not count.
 [[nodiscard]] Reuse reuse_of(const Recipe& recipe, std::size_t stage,
                              const std::string& saved_config);
+
+/// True when a value of `best_metric` means the same in both resolved recipes: the same images, and
+/// for a loss the same terms. Nothing saved: it does.
+[[nodiscard]] bool judges_alike(const std::string& saved_config, const std::string& config,
+                                std::string_view best_metric);
 
 /// Logs what differs between the recipe of a run folder and the present one.
 void log_recipe_changes(const std::string& saved_config, const Recipe& recipe);

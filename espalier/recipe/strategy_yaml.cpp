@@ -73,7 +73,7 @@ void read_quantize(MapReader& reader, const Recipe&, StrategyConfig& strategy) {
   // Training changes predictions: accuracy judges it.
   config.verify.min_agreement = 0;
   config.verify = read_verify(reader, config.verify);
-  config.file = read_file_name(reader, fmt::format("epoch-{}-int8.onnx", strategy.span.end));
+  config.file = read_file_name(reader, fmt::format("epoch-{}-quantized.onnx", strategy.span.end));
   config.opset = static_cast<int>(reader.integer("opset", config.opset, {.low = 13, .high = 23}));
   strategy.what = std::move(config);
 }

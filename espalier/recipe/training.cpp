@@ -8,6 +8,7 @@
 #include "espalier/base/error.h"
 #include "espalier/base/log.h"
 #include "espalier/recipe/losses.h"
+#include "espalier/recipe/resuming.h"
 #include "espalier/recipe/strategies.h"
 #include "espalier/report/tensorboard.h"
 #include "espalier/tensor/caching_allocator.h"
@@ -77,11 +78,11 @@ class Reporter {
   report::Progress progress_;
 };
 
-/// Finished steps of the newest checkpoint, for the event file; -1 for a new run.
-std::int64_t resume_step(const train::CheckpointOptions& options) {
-  if (!options.resume) return -1;
+/// The state in the newest checkpoint that a resumed run goes on from; nothing for a new run.
+std::optional<train::TrainState> state_to_resume(const train::CheckpointOptions& options) {
+  if (!options.resume) return std::nullopt;
   const auto newest = train::CheckpointFolder(options.folder, options.keep).latest();
-  return newest && newest->state ? newest->state->step : -1;
+  return newest ? newest->state : std::nullopt;
 }
 
 /// What would fail in the middle of the training otherwise. Names that a strategy `quantize` will
@@ -143,6 +144,9 @@ TrainingOutcome run_training(const TrainingRequest& request) {
   options.checkpoints.folder = request.folder / request.checkpoint_folder;
   options.checkpoints.resume = request.resume;
   options.checkpoints.config = request.config;
+  const std::optional<train::TrainState> resumed = state_to_resume(options.checkpoints);
+  options.checkpoints.keep_best =
+      !resumed || judges_alike(resumed->config, request.config, options.best_metric);
   data::Loader training_loader = data::make_loader(request.data.for_training(), request.seed);
   if (training_loader.batches_per_epoch() == 0) {
     throw base::UserError(
@@ -174,7 +178,7 @@ TrainingOutcome run_training(const TrainingRequest& request) {
                                 .progress = request.progress,
                                 .checkpoints = options.checkpoints.folder};
   const auto strategies = make_strategies(request.stage, context);
-  Reporter reporter(request, training.batches_per_epoch(), resume_step(options.checkpoints));
+  Reporter reporter(request, training.batches_per_epoch(), resumed ? resumed->step : -1);
   train::TrainJob job{
       .graph = request.graph,
       .program = program,

@@ -180,6 +180,13 @@ class Run {
   void restore(const Checkpoint& checkpoint) {
     const std::string optimizer_before = checkpoint.state->optimizer;
     take_over(*checkpoint.state, state_);
+    if (!options_.checkpoints.keep_best && state_.best_epoch > 0) {
+      base::log_warning(
+          "the best {} of epoch {} was measured otherwise: the best model is looked for from here "
+          "on",
+          state_.best_metric, state_.best_epoch);
+      forget_best();
+    }
     const bool rewritten = std::ranges::any_of(job_.strategies, [&](const Strategy* strategy) {
       return strategy->rewrites() && has_started(*strategy);
     });
@@ -260,6 +267,10 @@ class Run {
     prepare_updates();
     optimizer_->adopt_slots(slots);
     if (average_) average_->adopt_slots(slots);
+    forget_best();
+  }
+
+  void forget_best() {
     state_.best_value = 0;
     state_.best_epoch = 0;
   }

@@ -20,14 +20,16 @@ bool has_bad_number(const Tensor& tensor) {
 }
 
 /// Runs a fresh program, one step a node, over the present parameters.
-std::string find_bad_node(const ir::Graph& trained, std::span<const Tensor> inputs) {
+std::string find_bad_node(const ir::Graph& trained, const exec::Program& failed,
+                          std::span<const Tensor> inputs) {
   exec::CompileOptions options{.mode = exec::Mode::Training, .fuse = false};
   for (const ir::Node* node : trained.nodes()) {
     for (const ir::Value* output : node->outputs()) {
       if (output != nullptr) options.taps.push_back(output->name());
     }
   }
-  const exec::Program program = exec::Program::compile(trained, options);
+  exec::Program program = exec::Program::compile(trained, options);
+  program.freeze_batch_norm(failed.has_frozen_batch_norm());
   std::string culprit;
   const at::NoGradGuard no_gradients;
   const auto look = [&](std::string_view name, const Tensor& tensor) {
@@ -78,7 +80,7 @@ std::string find_not_finite(const ir::Graph& graph, const exec::Program& program
   }
   ir::Graph trained = graph.clone();
   program.write_back(trained);
-  const std::string culprit = find_bad_node(trained, inputs);
+  const std::string culprit = find_bad_node(trained, program, inputs);
   return culprit.empty() ? "the loss" : culprit;
 }
 

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "espalier/passes/fake_quantize_node.h"
+#include "espalier/passes/pipelines.h"
 #include "tests/kit/expect_error.h"
 #include "tests/kit/graph_text.h"
 #include "tests/kit/tensors.h"
@@ -23,14 +25,42 @@ TEST(CorrectFoldedWeights, QuantizesTheFoldedWeight) {
   EXPECT_THAT(text, testing::HasSubstr("d = BatchNormalization(conv2_restored, g2, b2,"));
 }
 
-TEST(CorrectFoldedWeights, ComputesWhatTheFloatLayerDoesApartFromRounding) {
-  auto made = passes_test::training_case({.weights = {.estimator = "abs_max", .per_channel = true},
-                                          .batch_norm = BatchNormForm::Folded});
-  const Tensor simulated = passes_test::evaluate(made.training);
-  const Tensor original = passes_test::infer(made.model);
-  const double size = original.abs().max().item<double>();
-  EXPECT_THAT(simulated,
-              kit::IsCloseTo(original, kit::Tolerance{.absolute = 0.25 * size, .relative = 0}));
+/// The training graph without its quantizers: what is left must be the float model.
+ir::Graph without_quantizers(const ir::Graph& training) {
+  ir::Graph graph = training.clone();
+  for (ir::Node* node : graph.nodes()) {
+    if (is_fake_quantize(*node)) graph.replace_all_uses(*node->output(), *node->input(0));
+  }
+  graph.erase_dead();
+  return graph;
+}
+
+TEST(CorrectFoldedWeights, IsTheFloatModelWithoutItsQuantizers) {
+  const auto made = passes_test::training_case({.batch_norm = BatchNormForm::Folded});
+  const Tensor plain = passes_test::evaluate(without_quantizers(made.training));
+  EXPECT_THAT(plain, kit::IsCloseTo(passes_test::infer(made.model),
+                                    kit::Tolerance{.absolute = 1e-9, .relative = 1e-9}));
+  // So that the case above would see a quantizer.
+  EXPECT_THAT(passes_test::evaluate(made.training),
+              testing::Not(kit::IsCloseTo(plain, kit::Tolerance{.absolute = 1e-6})));
+}
+
+TEST(CorrectFoldedWeights, TrainsAsTheFloatModelDoesWithoutItsQuantizers) {
+  const auto made = passes_test::training_case({.batch_norm = BatchNormForm::Folded});
+  ir::Graph folded = without_quantizers(made.training);
+  ir::Graph original = made.model.clone();
+  passes::run(original, passes::prepare_for_training());
+  passes_test::train_a_little(folded);
+  passes_test::train_a_little(original);
+  for (const std::string name : {"w1", "w2", "w3", "w4", "g1", "b2", "variance1", "variance3"}) {
+    EXPECT_THAT(folded.find_value(name)->constant(),
+                kit::IsCloseTo(original.find_value(name)->constant(),
+                               kit::Tolerance{.absolute = 1e-6, .relative = 1e-6}))
+        << name;
+  }
+  EXPECT_NE(kit::bit_difference(original.find_value("w1")->constant(),
+                                made.model.find_value("w1")->constant()),
+            "");
 }
 
 TEST(CorrectFoldedWeights, RefusesAGammaOfZero) {

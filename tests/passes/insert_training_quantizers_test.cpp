@@ -7,9 +7,11 @@
 #include "espalier/exec/program.h"
 #include "espalier/ops/estimator.h"
 #include "espalier/passes/fake_quantize_node.h"
+#include "espalier/passes/pipelines.h"
 #include "tests/kit/expect_error.h"
 #include "tests/kit/graph_text.h"
 #include "tests/passes/rewrite_check.h"
+#include "tests/passes/small_plan.h"
 #include "tests/passes/training_flow.h"
 
 namespace espalier::passes {
@@ -93,9 +95,9 @@ TEST(InsertTrainingQuantizers, TheTrainingGraphTrainsAndObserves) {
 TEST(InsertTrainingQuantizers, RulesChooseOtherQuantizers) {
   const TrainingCase made =
       training_case({.rules = {{.pattern = "conv2",
-                                .weights = {.estimator = "lsq", .per_channel = false},
-                                .activations = {.estimator = "pact"}},
-                               {.pattern = "Gemm", .weights = {}, .activations = {}}}});
+                                .weights = EstimatorChoice{.estimator = "lsq"},
+                                .activations = EstimatorChoice{.estimator = "pact"}},
+                               {.pattern = "Gemm", .weights = EstimatorChoice{}}}});
   EXPECT_EQ(quantizer_of(made.training, "w2").get_string("estimator", ""), "lsq");
   EXPECT_FALSE(quantizer_of(made.training, "w2").has("axis"));
   EXPECT_EQ(quantizer_of(made.training, "r").get_string("estimator", ""), "pact");
@@ -103,9 +105,61 @@ TEST(InsertTrainingQuantizers, RulesChooseOtherQuantizers) {
   EXPECT_EQ(quantizer_of(made.training, "w1").get_string("estimator", ""), "abs_max");
   kit::expect_user_error(
       [] {
-        (void)training_case({.rules = {{.pattern = "conv9", .weights = {}, .activations = {}}}});
+        (void)training_case({.rules = {{.pattern = "conv9"}}});
       },
       "a rule for quantizers matches no quantized layer: got 'conv9'");
+}
+
+TEST(InsertTrainingQuantizers, ARuleLeavesOpenWhatItDoesNotName) {
+  // conv2 and the sum read "r".
+  const TrainingCase made = training_case(
+      {.rules = {{.pattern = "conv2", .weights = EstimatorChoice{.estimator = "lsq"}},
+                 {.pattern = "Add", .activations = EstimatorChoice{.estimator = "pact"}}}});
+  EXPECT_EQ(quantizer_of(made.training, "w2").get_string("estimator", ""), "lsq");
+  EXPECT_EQ(quantizer_of(made.training, "r").get_string("estimator", ""), "pact");
+}
+
+/// Every way to find parameters, with everything that training leaves behind: learned scales out
+/// of bounds, derived tensors one step behind.
+TEST(InsertTrainingQuantizers, CheckpointsAreEvaluatedAsTrainingDoes) {
+  for (const BatchNormForm form : {BatchNormForm::Live, BatchNormForm::Folded}) {
+    for (const ops::Estimator& row : ops::estimators()) {
+      if (!row.for_activations) continue;
+      const std::string weights = row.for_weights ? std::string(row.name) : "lsq";
+      TrainingCase made =
+          training_case({.weights = {.estimator = weights, .per_channel = true},
+                         .activations = {.estimator = std::string(row.name)},
+                         .batch_norm = form});
+      const Tensor before = passes_test::infer(made.training);
+      passes_test::train_a_little(made.training);
+      const Tensor evaluated = passes_test::evaluate(made.training);
+      EXPECT_THAT(passes_test::infer(made.training),
+                  kit::IsCloseTo(evaluated, kit::Tolerance{.absolute = 1e-9}))
+          << row.name;
+      EXPECT_THAT(before, testing::Not(kit::IsCloseTo(evaluated, kit::Tolerance{.absolute = 1e-3})))
+          << row.name;
+    }
+  }
+}
+
+TEST(InsertTrainingQuantizers, FoldedTrainingUnfoldsScalesThatStayUnfolded) {
+  ir::Graph model = passes_test::graph_of(
+      "g (float[N,3,8,8] x, float[3,4,2,2] w, float[4] g, float[4] b, float[4] m,"
+      " float[4] variance) => (float[N,4,16,16] y)"
+      " { [up] a = ConvTranspose<strides=[2,2], kernel_shape=[2,2]>(x, w)"
+      "   y = BatchNormalization(a, g, b, m, variance) }");
+  ir::Graph prepared = model.clone();
+  run(prepared, prepare_for_quantization());
+  const quant::QuantPlan plan = passes_test::plan_for(prepared, {.values = {"x"}});
+  run(model, prepare_for_training());
+  run(model, {insert_training_quantizers(plan, {.weights = {.estimator = "lsq", .per_channel = true},
+                                                .batch_norm = BatchNormForm::Folded})});
+  const Tensor weight = model.find_value("w")->constant();
+  const Tensor scale = quantizer_of(model, "w").input(ops::kScale)->constant();
+  for (std::int64_t channel = 0; channel < 4; ++channel) {
+    EXPECT_NEAR(scale[channel].item<double>() * 127,
+                weight.select(1, channel).abs().max().item<double>(), 1e-5);
+  }
 }
 
 TEST(InsertTrainingQuantizers, RefusesThePlanOfAnotherModel) {

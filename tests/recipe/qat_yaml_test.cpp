@@ -18,11 +18,11 @@ mode: qat
 train: {epochs: 3, schedule: {constant: {lr: 0.01}}}
 quantizers:
   weights: channel_wise_lsq_weight
-  activations: pact
+  activations: moving_average_abs_max
   moving_rate: 0.99
   window_size: 50
   batch_norm: folded
-  rules: [{match: "conv1*", activations: range_abs_max}]
+  rules: [{match: "conv1*", activations: range_abs_max}, {match: head, weights: abs_max}]
 )");
   ASSERT_TRUE(stage.qat);
   EXPECT_EQ(stage.qat->train.options.epochs, 3);
@@ -30,14 +30,16 @@ quantizers:
   const passes::TrainingQuantizers& quantizers = stage.qat->quantizers;
   EXPECT_EQ(quantizers.weights.estimator, "lsq");
   EXPECT_TRUE(quantizers.weights.per_channel);
-  EXPECT_EQ(quantizers.activations.estimator, "pact");
+  EXPECT_EQ(quantizers.activations.estimator, "moving_average_abs_max");
   EXPECT_FLOAT_EQ(quantizers.rate, 0.99F);
   EXPECT_EQ(quantizers.window, 50);
   EXPECT_EQ(quantizers.batch_norm, passes::BatchNormForm::Folded);
-  ASSERT_EQ(quantizers.rules.size(), 1U);
+  ASSERT_EQ(quantizers.rules.size(), 2U);
   EXPECT_EQ(quantizers.rules[0].pattern, "conv1*");
-  EXPECT_EQ(quantizers.rules[0].weights.estimator, "lsq") << "what a rule leaves open stays";
-  EXPECT_EQ(quantizers.rules[0].activations.estimator, "range_abs_max");
+  EXPECT_FALSE(quantizers.rules[0].weights) << "what a rule leaves open is for others";
+  EXPECT_EQ(quantizers.rules[0].activations->estimator, "range_abs_max");
+  EXPECT_EQ(quantizers.rules[1].weights->estimator, "abs_max");
+  EXPECT_FALSE(quantizers.rules[1].weights->per_channel);
   EXPECT_EQ(stage.verify.min_agreement, 0) << "training changes predictions";
 }
 
@@ -77,6 +79,9 @@ TEST(QatYaml, RefusesBadKeys) {
   refused("train: {}\nquantizers: {activations: moving_average}", "s.yaml:3");
   refused("train: {}\nquantizers: {batch_norm: none}", "batch_norm");
   refused("train: {}\nquantizers: {window_size: 1000000000}", "1000000");
+  refused("train: {}\nquantizers: {window_size: 9}", "'window_size' is used by no quantizer");
+  refused("train: {}\nquantizers: {activations: pact, moving_rate: 0.9}",
+          "got activations: pact, expected a quantizer moving_average*");
   refused("train: {epochs: 2, strategies: [{quantize: {}}]}",
           "a stage 'quantize' cannot hold a strategy 'quantize'");
   refused("train: {epochs: 2, strategies: [{export: {end_epoch: 0}}]}",

@@ -105,7 +105,7 @@ TEST(QuantizeStrategy, ResumesOnBothSidesOfItsStartToTheSameBytes) {
       const std::string name = broken.filename().string();
       EXPECT_THAT(folder.read(name + "/log.txt"), HasSubstr(fmt::format(", step {}:", step)));
       for (const char* file :
-           {"model.onnx", "plan.yaml", "float.onnx", "epoch-2-int8.onnx",
+           {"model.onnx", "plan.yaml", "float.onnx", "epoch-2-quantized.onnx",
             "checkpoints/stage-0.espalier", "checkpoints/stage-0/step-00000012.espalier"}) {
         EXPECT_EQ(folder.read(name + "/" + file), folder.read(std::string("whole/") + file))
             << "killed after step " << step << ": " << file;

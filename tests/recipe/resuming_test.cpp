@@ -48,6 +48,18 @@ TEST(Resuming, AStageGoesOnWithItsOwnChanges) {
   EXPECT_EQ(reuse(0, "data.train.dataset.name=FashionMNIST"), Reuse::Continue);
 }
 
+TEST(Resuming, TheBestValueCountsWhileItIsMeasuredAlike) {
+  const auto alike = [](const std::string& change, std::string_view metric) {
+    return judges_alike(text(kTrainings), text(kTrainings, change), metric);
+  };
+  EXPECT_TRUE(alike("", "loss"));
+  EXPECT_TRUE(alike("stages.0.train.epochs=5", "top1"));
+  EXPECT_FALSE(alike("data.eval.dataset.name=FashionMNIST", "top1"));
+  EXPECT_TRUE(alike("stages.0.train.loss=[{cross_entropy: {smoothing: 0.1}}]", "top1"));
+  EXPECT_FALSE(alike("stages.0.train.loss=[{cross_entropy: {smoothing: 0.1}}]", "loss"));
+  EXPECT_TRUE(judges_alike("", text(kTrainings), "top1")) << "a file that does not tell";
+}
+
 TEST(Resuming, WhatAStageBeginsWithDecidesAnew) {
   EXPECT_EQ(reuse(1, "stages.0.train.epochs=5"), Reuse::Anew);
   EXPECT_EQ(reuse(0, "model.zoo=ResNet20"), Reuse::Anew);

@@ -66,7 +66,7 @@ TEST(StrategyYaml, QuantizeHasTheKeysOfItsStage) {
   EXPECT_EQ(strategies[1].span.end, 9) << "quantizers stay behind the end, and so does this";
   const auto plain = strategies_of("[{quantize: {end_epoch: 5}}]");
   ASSERT_EQ(plain.size(), 1U);
-  EXPECT_EQ(std::get<TrainQuantizeConfig>(plain[0].what).file, "epoch-5-int8.onnx");
+  EXPECT_EQ(std::get<TrainQuantizeConfig>(plain[0].what).file, "epoch-5-quantized.onnx");
 }
 
 TEST(StrategyYaml, RefusesBadStrategies) {

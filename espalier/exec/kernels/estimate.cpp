@@ -4,7 +4,7 @@
 // lsq       dL/ds = k (sum_inside g (round(x/s) - x/s) + (qmax - z) sum_above g
 //           + (qmin - z) sum_below g), k = 1 / sqrt(N max(qmax - z, z - qmin))
 // lsq_plus  dL/ds = k (sum_inside g (round(x/s) - x/s) + qmax sum_above g + qmin sum_below g)
-//           dL/db = k (sum_above g + sum_below g)
+//           dL/db = k (sum_above g + sum_below g); 0 where z is at an end and would pass it
 // pact      dL/da = sum_above g + (qmin - z) / (qmax - z) sum_below g
 #include "espalier/exec/kernels/estimate.h"
 
@@ -165,14 +165,25 @@ void derive_zero_point(const QuantizerSettings& settings, QuantizerTensors& tens
   write(tensors.zero_point, 0, std::clamp(zero, double{settings.qmin}, double{settings.qmax}));
 }
 
+/// True when a step against this gradient moves the zero point, which is at an end of the codes,
+/// beyond it: the offset would drift without effect, and be far off once it should come back.
+bool leaves_codes(const QuantizerSettings& settings, const QuantizerTensors& tensors,
+                  double gradient) {
+  const double scale = std::max(read(tensors.scale, 0), kLeastScale);
+  const double place = -read(tensors.state, 0) / scale;
+  return (gradient > 0 && place >= double{settings.qmax}) ||
+         (gradient < 0 && place <= double{settings.qmin});
+}
+
 QuantizerGradients differentiate_lsq_plus(const QuantizerSettings& settings,
                                           const QuantizerTensors& tensors,
                                           std::span<const QuantizerSums> sums, double elements) {
   const double factor = gradient_scale(settings, double{zero_at(tensors, 0)}, elements);
   const QuantizerSums& sum = sums.front();
+  const double offset = factor * (sum.above + sum.below);
   return {.scale = {factor * (sum.rounding + double{settings.qmax} * sum.above +
                               double{settings.qmin} * sum.below)},
-          .state = {factor * (sum.above + sum.below)}};
+          .state = {leaves_codes(settings, tensors, offset) ? 0.0 : offset}};
 }
 
 void derive_clip_scale(const QuantizerSettings& settings, QuantizerTensors& tensors) {

@@ -9,10 +9,12 @@
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/nan_to_num.h>
 #include <ATen/ops/round.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros_like.h>
 
 #include "espalier/exec/kernels/factories.h"
 #include "espalier/exec/kernels/memory_view.h"
+#include "espalier/exec/kernels/quantizer_step.h"
 #include "espalier/exec/kernels/simd/fake_quantize.h"
 #include "espalier/exec/kernels/trained_quantizer.h"
 #include "espalier/tensor/parallel.h"
@@ -144,6 +146,20 @@ Kernel make_trained(const QuantizerSettings& settings, bool rectify = false) {
   };
 }
 
+/// What evaluation makes of the tensors of an estimator: learned ones may be out of bounds, and
+/// derived ones one step behind.
+FakeQuantizer evaluated(const ir::Node& node, const QuantizerSettings& settings,
+                        const FakeQuantizer& fixed) {
+  QuantizerStep step(settings, quantizer_tensors(node), {});
+  std::vector<float> scales;
+  std::vector<float> zeros;
+  for (const simd::QuantizerForm& form : step.forms()) {
+    scales.push_back(form.scale);
+    zeros.push_back(form.zero);
+  }
+  return prepare(at::tensor(scales), at::tensor(zeros), fixed);
+}
+
 void check_lengths(const Tensor& input, const FakeQuantizer& quantizer) {
   const std::int64_t length = quantizer.scale.numel();
   const bool fits = quantizer.axis < 0
@@ -175,6 +191,15 @@ Kernel make_fake_quantize(const KernelRequest& request) {
   fixed.axis = settings.axis;
   const Tensor* scale = request.constant(1);
   const Tensor* zero = request.constant(2);
+  if (settings.estimator != nullptr) {
+    const bool follows = settings.weight && settings.estimator->follows_weight;
+    const bool computed = !request.node.input(ops::kQuantizedValue)->is_initializer();
+    const bool frozen = request.node.get_int("frozen", 0) != 0;
+    if (follows && computed && !frozen) return make_trained(settings);
+    return [quantizer = evaluated(request.node, settings, fixed)](Call& call) {
+      call.outputs[0] = apply_fake_quantize(call.inputs[0], quantizer);
+    };
+  }
   if (scale != nullptr && (zero != nullptr || !request.has_input(2))) {
     return [quantizer = prepare(*scale, zero == nullptr ? Tensor() : *zero, fixed)](Call& call) {
       call.outputs[0] = apply_fake_quantize(call.inputs[0], quantizer);

@@ -134,7 +134,10 @@ Learned learned_of(const Reference& reference, const GradientCase& row,
           factor * (sum.rounding + (high - zero) * sum.above + (low - zero) * sum.below));
     } else if (row.estimator == "lsq_plus") {
       learned.scale.push_back(factor * (sum.rounding + high * sum.above + low * sum.below));
-      learned.state.push_back(factor * (sum.above + sum.below));
+      const double offset = factor * (sum.above + sum.below);
+      // Offsets here lie exactly at their zero points: at an end, no step leads out of the codes.
+      const bool leaves = (zero == low && offset < 0) || (zero == high && offset > 0);
+      learned.state.push_back(leaves ? 0 : offset);
     } else if (row.estimator == "pact") {
       learned.state.push_back(sum.above + (low - zero) / (high - zero) * sum.below);
     }
