@@ -48,22 +48,6 @@ Tensors run(const ir::Graph& graph, const Tensors& inputs, tensor::DType dtype) 
       .run(inputs);
 }
 
-/// max|d| / max|y| of the output where it is largest; infinite where one side is not finite.
-double difference(const Tensors& actual, const Tensors& expected) {
-  double largest = 0;
-  for (std::size_t index = 0; index < expected.size(); ++index) {
-    const Tensor wanted = expected[index].to(at::kDouble);
-    const Tensor got = actual[index].to(at::kDouble);
-    if (got.sizes() != wanted.sizes()) return HUGE_VAL;
-    if (wanted.numel() == 0) continue;
-    const double distance = (got - wanted).abs().max().item<double>();
-    const double scale = wanted.abs().max().item<double>();
-    const double relative = distance == 0 ? 0 : distance / scale;
-    largest = std::max(largest, std::isfinite(relative) ? relative : HUGE_VAL);
-  }
-  return largest;
-}
-
 double rms(const Tensor& tensor) {
   return std::sqrt(tensor.to(at::kDouble).square().mean().item<double>());
 }
@@ -174,6 +158,22 @@ void show_values(ir::Graph& first, ir::Graph& second, const std::vector<std::str
 
 }  // namespace
 
+double largest_difference(const std::vector<Tensor>& actual, const std::vector<Tensor>& expected) {
+  if (actual.size() != expected.size()) return HUGE_VAL;
+  double largest = 0;
+  for (std::size_t index = 0; index < expected.size(); ++index) {
+    const Tensor wanted = expected[index].to(at::kDouble);
+    const Tensor got = actual[index].to(at::kDouble);
+    if (got.sizes() != wanted.sizes()) return HUGE_VAL;
+    if (wanted.numel() == 0) continue;
+    const double distance = (got - wanted).abs().max().item<double>();
+    const double scale = wanted.abs().max().item<double>();
+    const double relative = distance == 0 ? 0 : distance / scale;
+    largest = std::max(largest, std::isfinite(relative) ? relative : HUGE_VAL);
+  }
+  return largest;
+}
+
 CutCheck check_cut(const ir::Graph& graph, const prune::PrunePlan& plan,
                    const CheckCutOptions& options) {
   ir::Graph drawn = graph.clone();
@@ -192,15 +192,16 @@ CutCheck check_cut(const ir::Graph& graph, const prune::PrunePlan& plan,
   show_values(cut, masked, shown);
   CutCheck check;
   const Tensors reference = run(masked, inputs, tensor::DType::Float64);
-  check.difference64 = difference(run(cut, inputs, tensor::DType::Float64), reference);
-  check.difference32 = difference(run(cut, inputs, tensor::DType::Float32),
-                                  run(masked, inputs, tensor::DType::Float32));
+  check.difference64 = largest_difference(run(cut, inputs, tensor::DType::Float64), reference);
+  check.difference32 = largest_difference(run(cut, inputs, tensor::DType::Float32),
+                                          run(masked, inputs, tensor::DType::Float32));
   find_weakest(masked, inputs, check);
   if (auto wrong = cut_wrongly(drawn, any_model)) {
     for (std::size_t index = drawn.outputs().size(); index < cut.outputs().size(); ++index) {
       wrong->add_output(*wrong->find_value(cut.outputs()[index]->name()));
     }
-    check.wrong_difference = difference(run(*wrong, inputs, tensor::DType::Float64), reference);
+    check.wrong_difference =
+        largest_difference(run(*wrong, inputs, tensor::DType::Float64), reference);
   }
   check.passed = check.difference64 <= options.limit64 && check.difference32 <= options.limit32 &&
                  check.wrong_difference.value_or(HUGE_VAL) >= options.least_wrong &&

@@ -22,6 +22,11 @@ struct CheckCutOptions {
   double least_share = 0.01;       ///< of weakest_share
 };
 
+/// max|d| / max|y| of the output where it is largest; infinite where sizes differ or one side is
+/// not finite.
+[[nodiscard]] double largest_difference(const std::vector<Tensor>& actual,
+                                        const std::vector<Tensor>& expected);
+
 /// What the comparison of a cut graph with a masked one gave. Differences are max|d| / max|y|, the
 /// largest over the graph's outputs.
 struct CutCheck {

@@ -11,10 +11,10 @@ namespace espalier::passes {
 /// After    f = gamma / sqrt(v + epsilon)
 ///          y = Conv(x, FakeQuantize(W * f, s, 0))   z = BatchNormalization(y / f, gamma, beta,
 ///                                                                         m - b, v)
-/// Conditions: has_correctable_norm, and a weight of the role "weight" that nothing else reads. `v` is the running variance, so f
-/// follows it slowly while BatchNormalization corrects by the batch's; with frozen
-/// BatchNormalization the layer computes exactly Conv(x, FakeQuantize(W * f)) + (beta - m f).
-/// Throws UserError where a gamma is zero: its channel could not be scaled back.
+/// Conditions: has_correctable_norm, and a weight of the role "weight" that nothing else reads. `v`
+/// is the running variance, so f follows it slowly while BatchNormalization corrects by the
+/// batch's; with frozen BatchNormalization the layer computes exactly Conv(x, FakeQuantize(W * f))
+/// + (beta - m f). Throws UserError where a gamma is zero: its channel could not be scaled back.
 [[nodiscard]] Pass correct_folded_weights();
 
 /// True for Conv and Gemm with a constant bias, or none, and BatchNormalization behind them.

@@ -168,6 +168,10 @@ std::int64_t amount(const NetworkCost& cost, BudgetKind kind) {
   return cost.bytes;
 }
 
+double share_after(double remaining, std::int64_t step, std::int64_t steps) {
+  return std::pow(remaining, static_cast<double>(step) / static_cast<double>(steps));
+}
+
 BudgetResult meet_budget(const ir::Graph& graph, const ChannelMap& map,
                          const std::vector<GroupScores>& scores, const BudgetOptions& options) {
   check_options(map, options);

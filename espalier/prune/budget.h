@@ -64,6 +64,9 @@ struct BudgetOptions {
   bool may_be_done = false;  ///< a graph in which nothing more can be cut is no error
 };
 
+/// What remains after `step` (from 1) of `steps` cuts on the way to `remaining`: equal factors.
+[[nodiscard]] double share_after(double remaining, std::int64_t step, std::int64_t steps);
+
 /// What happens to one group.
 struct GroupOutcome {
   std::string group;

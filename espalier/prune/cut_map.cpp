@@ -37,11 +37,4 @@ Tensor cut_tensor(const Tensor& tensor, const std::vector<AxisCut>& cuts, std::s
   return rest.contiguous();
 }
 
-void cut_tensors(std::map<std::string, Tensor, std::less<>>& tensors, const CutMap& map) {
-  for (const auto& [name, cuts] : map) {
-    const auto place = tensors.find(name);
-    if (place != tensors.end()) place->second = cut_tensor(place->second, cuts, name);
-  }
-}
-
 }  // namespace espalier::prune

@@ -30,7 +30,4 @@ using CutMap = std::map<std::string, std::vector<AxisCut>, std::less<>>;
 [[nodiscard]] Tensor cut_tensor(const Tensor& tensor, const std::vector<AxisCut>& cuts,
                                 std::string_view name);
 
-/// Cuts every tensor that the map names, in place; the others stay.
-void cut_tensors(std::map<std::string, Tensor, std::less<>>& tensors, const CutMap& map);
-
 }  // namespace espalier::prune

@@ -30,11 +30,11 @@ constexpr std::array kBudgetKeys{BudgetKey{"target_macs", prune::BudgetKind::Mac
                                  BudgetKey{"pruned_ratio", prune::BudgetKind::Filters, true}};
 
 [[noreturn]] void refuse_budget(const YamlValue& map, std::string got) {
-  throw base::UserError({.what = "stage 'prune' needs one budget",
+  throw base::UserError({.what = "'prune' needs one budget",
                          .where = map.where(),
                          .got = std::move(got),
                          .expected = "one of target_macs, target_params, target_bytes, "
-                                     "pruned_ratio, max_loss, or a plan"});
+                                     "pruned_ratio; in a stage also max_loss or a plan"});
 }
 
 double share_of(const BudgetKey& row, const YamlValue& value) {
@@ -48,32 +48,44 @@ double share_of(const BudgetKey& row, const YamlValue& value) {
        .expected = row.removed ? "a share that goes, in [0, 1)" : "a share that stays, in (0, 1]"});
 }
 
-/// False where none is given.
-bool parse_budget(MapReader& reader, PruneStage& stage, const Recipe& recipe) {
-  std::string first;
-  const auto take = [&](std::string_view key) {
-    if (!first.empty()) refuse_budget(reader.map(), fmt::format("'{}' and '{}'", first, key));
-    first = key;
-  };
+/// The key of a budget that was found; a second one is refused.
+class TheBudget {
+ public:
+  explicit TheBudget(const YamlValue& map) : map_(map) {}
+  void take(std::string_view key) {
+    if (!key_.empty()) refuse_budget(map_, fmt::format("'{}' and '{}'", key_, key));
+    key_ = key;
+  }
+  [[nodiscard]] bool found() const { return !key_.empty(); }
+
+ private:
+  const YamlValue& map_;
+  std::string key_ = {};
+};
+
+void parse_share(MapReader& reader, prune::BudgetOptions& budget, TheBudget& found) {
   for (const BudgetKey& row : kBudgetKeys) {
     const YamlValue* value = reader.find(row.key);
     if (value == nullptr) continue;
-    take(row.key);
-    stage.budget.kind = row.kind;
-    stage.budget.remaining = share_of(row, *value);
+    found.take(row.key);
+    budget.kind = row.kind;
+    budget.remaining = share_of(row, *value);
   }
+}
+
+void parse_budget(MapReader& reader, PruneStage& stage, const Recipe& recipe, TheBudget& found) {
+  parse_share(reader, stage.budget, found);
   if (const YamlValue* value = reader.find("plan")) {
-    take("plan");
+    found.take("plan");
     stage.plan = resolve_path(read_text(*value, "plan"), recipe.folder);
   }
   if (const YamlValue* value = reader.find("max_loss")) {
-    take("max_loss");
+    found.take("max_loss");
     stage.max_loss = read_number(*value, "max_loss", 0, 100);
   }
   if (const YamlValue* value = reader.find("sensitivities")) {
     stage.sensitivities = resolve_path(read_text(*value, "sensitivities"), recipe.folder);
   }
-  return !first.empty();
 }
 
 /// Runs a parser of names and adds the place to what it says.
@@ -92,12 +104,16 @@ auto named(MapReader& reader, std::string_view key, std::string_view fallback, c
   }
 }
 
+void parse_scores(MapReader& reader, prune::ScoreOptions& scores) {
+  scores.criterion = named(reader, "criterion", scores.criterion, [](std::string_view name) {
+    return std::string(prune::find_criterion(name).name);
+  });
+  scores.reduction = named(reader, "reduction", "mean", prune::parse_reduction);
+  scores.scaling = named(reader, "scaling", "group_mean", prune::parse_scaling);
+}
+
 void parse_choice(MapReader& reader, PruneStage& stage) {
-  stage.scores.criterion =
-      named(reader, "criterion", stage.scores.criterion,
-            [](std::string_view name) { return std::string(prune::find_criterion(name).name); });
-  stage.scores.reduction = named(reader, "reduction", "mean", prune::parse_reduction);
-  stage.scores.scaling = named(reader, "scaling", "group_mean", prune::parse_scaling);
+  parse_scores(reader, stage.scores);
   stage.budget.strategy = named(reader, "strategy", "uniform", prune::parse_strategy);
   if (const YamlValue* map = reader.find("annealing")) {
     MapReader inner(*map, "'annealing'");
@@ -157,10 +173,33 @@ void refuse_choices(const PruneStage& stage) {
 
 }  // namespace
 
+TrainPruneConfig parse_train_prune(MapReader& reader, const Recipe& recipe) {
+  for (const char* key : {"sensitivities", "max_loss", "plan"}) {
+    const YamlValue* value = reader.find(key);
+    if (value == nullptr) continue;
+    throw base::UnsupportedError({.what = fmt::format("'{}' inside a training", key),
+                                  .where = value->where(),
+                                  .got = "weights that have changed since it was made",
+                                  .hint = "a stage 'prune' takes it, and trains in its fine_tune"});
+  }
+  TrainPruneConfig config;
+  TheBudget found(reader.map());
+  parse_share(reader, config.budget, found);
+  if (!found.found()) refuse_budget(reader.map(), "none");
+  parse_scores(reader, config.scores);
+  static constexpr std::array<std::string_view, 2> kStrategies{"uniform", "global"};
+  config.budget.strategy =
+      prune::parse_strategy(reader.choice("strategy", kStrategies, kStrategies[0]));
+  config.scores.seed = recipe.seed;
+  parse_limits(reader, config.budget.limits);
+  return config;
+}
+
 PruneStage parse_prune_stage(const YamlValue& map, const Recipe& recipe) {
   MapReader reader(map, "stage 'prune'");
   PruneStage stage;
-  const bool has_budget = parse_budget(reader, stage, recipe);
+  TheBudget found(map);
+  parse_budget(reader, stage, recipe, found);
   parse_choice(reader, stage);
   stage.scores.seed = stage.budget.annealing.seed = recipe.seed;
   parse_limits(reader, stage.budget.limits);
@@ -179,6 +218,12 @@ PruneStage parse_prune_stage(const YamlValue& map, const Recipe& recipe) {
           {.what = "strategy 'quantize' inside the fine-tuning of stage 'prune'",
            .hint = "put a stage 'quantize' behind it"});
     }
+    if (prunes(*stage.fine_tune)) {
+      throw base::UnsupportedError(
+          {.what = "strategy 'prune' inside the fine-tuning of stage 'prune'",
+           .where = value->where(),
+           .hint = "'iterations' cuts in several steps"});
+    }
     if (value->find("schedule") == nullptr) {
       stage.fine_tune->options.schedule.shape = train::CosineSchedule{.lr = kFineTuningRate};
     }
@@ -187,7 +232,7 @@ PruneStage parse_prune_stage(const YamlValue& map, const Recipe& recipe) {
   stage.image_size = reader.integer("image_size", stage.image_size, {.low = 1, .high = 65536});
   parse_verify(reader.find("verify"), stage.verify);
   reader.finish();
-  if (!has_budget) refuse_budget(map, "none");
+  if (!found.found()) refuse_budget(map, "none");
   try {
     check_prune_stage(stage);
   } catch (const base::UserError& error) {

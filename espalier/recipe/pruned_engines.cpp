@@ -11,26 +11,12 @@
 #include "espalier/deploy/bench.h"
 #include "espalier/exec/program.h"
 #include "espalier/onnx/codec.h"
+#include "espalier/passes/check_cut.h"
 
 namespace espalier::recipe {
 namespace {
 
 using report::Json;
-
-/// max|d| / max|y| of the output where it is largest; infinite where sizes differ.
-double difference(const std::vector<Tensor>& actual, const std::vector<Tensor>& expected) {
-  if (actual.size() != expected.size()) return HUGE_VAL;
-  double largest = 0;
-  for (std::size_t index = 0; index < expected.size(); ++index) {
-    if (actual[index].sizes() != expected[index].sizes()) return HUGE_VAL;
-    const Tensor wanted = expected[index].to(at::kDouble);
-    if (wanted.numel() == 0) continue;
-    const double distance = (actual[index].to(at::kDouble) - wanted).abs().max().item<double>();
-    const double relative = distance == 0 ? 0 : distance / wanted.abs().max().item<double>();
-    largest = std::max(largest, std::isfinite(relative) ? relative : HUGE_VAL);
-  }
-  return largest;
-}
 
 void add_latency(const PrunedEnginesRequest& request, const std::string& engine, Json& row) {
   const std::vector<deploy::BenchSubject> subjects{
@@ -71,10 +57,10 @@ void judge(const PrunedEnginesRequest& request, const std::string& name, const E
   const auto run = [&](std::string_view file) {
     return engine.load(file, {.threads = request.threads})->run(expected.inputs);
   };
-  const double distance = difference(run(request.pruned_model), expected.after);
+  const double distance = passes::largest_difference(run(request.pruned_model), expected.after);
   row["difference"] = distance;
   if (distance > request.limit) {
-    const double before = difference(run(request.original_model), expected.before);
+    const double before = passes::largest_difference(run(request.original_model), expected.before);
     const std::string whole =
         before > request.limit
             ? fmt::format(

@@ -23,9 +23,9 @@
 #include "espalier/passes/pass.h"
 #include "espalier/passes/pipelines.h"
 #include "espalier/passes/reconstruct_weights.h"
+#include "espalier/prune/plan_composition.h"
 #include "espalier/recipe/counted_macs.h"
 #include "espalier/recipe/evaluation.h"
-#include "espalier/recipe/plan_composition.h"
 #include "espalier/recipe/prune_plan_yaml.h"
 #include "espalier/recipe/pruned_engines.h"
 #include "espalier/recipe/pruning_images.h"
@@ -152,12 +152,6 @@ class Pruning {
     return options;
   }
 
-  /// What may stay after this iteration: geometric steps towards the budget.
-  [[nodiscard]] double target(std::int64_t iteration) const {
-    return std::pow(stage_.budget.remaining,
-                    static_cast<double>(iteration) / static_cast<double>(stage_.iterations));
-  }
-
   prune::PrunePlan choose(std::int64_t iteration) {
     const prune::ChannelMap map(graph_, choices_);
     prune::BudgetOptions options = stage_.budget;
@@ -174,8 +168,8 @@ class Pruning {
     }
     options.limits.gone = gone_;
     options.may_be_done = iteration > 1;
-    options.remaining =
-        present > 0 ? std::min(1.0, target(iteration) * whole_ / present) : options.remaining;
+    const double share = prune::share_after(options.remaining, iteration, stage_.iterations);
+    options.remaining = present > 0 ? std::min(1.0, share * whole_ / present) : options.remaining;
     const auto scores = prune::score_channels(map, score_options());
     prune::BudgetResult result =
         stage_.max_loss ? prune::meet_loss(graph_, map, scores, *stage_.max_loss, options)
@@ -233,7 +227,7 @@ class Pruning {
       } else {
         reference_cuts_ = passes::cut_channels(graph_, step, choices_);
       }
-      plan_ = iteration == 1 ? std::move(step) : compose_plans(plan_, cuts_, step);
+      plan_ = iteration == 1 ? std::move(step) : prune::compose_plans(plan_, cuts_, step);
       const prune::ChannelMap map(original_);
       choices_ = map.choices();
       cuts_ = prune::cut_map_of(prune::resolve(plan_, map, original_), original_);

@@ -139,6 +139,13 @@ QatConfig parse_qat(MapReader& stage, const quant::PlanOptions& plan, const Reci
          .where = training.where(),
          .hint = "its model has quantizers all along; the stage itself exports it"});
   }
+  if (prunes(config.train)) {
+    throw base::UnsupportedError(
+        {.what = "a stage 'quantize' cannot hold a strategy 'prune'",
+         .where = training.where(),
+         .hint = "its plan is of the whole model: prune in a stage before it, or put both "
+                 "strategies into a stage 'train'"});
+  }
   if (quantize_strategy(config.train) != nullptr) {
     throw base::UserError({.what = "a stage 'quantize' cannot hold a strategy 'quantize'",
                            .where = training.where(),

@@ -37,7 +37,7 @@ class Quantize final : public train::Strategy {
     train::write_checkpoint(model_path(context_.checkpoints), {.graph = evaluated.clone()});
   }
 
-  bool on_start(ir::Graph& graph, const exec::Program&) override {
+  std::optional<train::Rewrite> on_start(ir::Graph& graph, const exec::Program&) override {
     base::invariant(context_.data != nullptr, "a training that is quantized without its data");
     const quant::QuantPlan plan = calibrated_plan({.graph = graph,
                                                    .data = *context_.data,
@@ -48,7 +48,7 @@ class Quantize final : public train::Strategy {
                                                    .progress = context_.progress});
     base::write_file_atomic(plan_path(context_.checkpoints), print_plan(plan));
     graph = training_graph(graph, plan, config_.quantizers);
-    return true;
+    return train::Rewrite{};
   }
 
   void on_resume(const ir::Graph&, const exec::Program&) override {

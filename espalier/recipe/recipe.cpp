@@ -167,6 +167,12 @@ const TrainQuantizeConfig* quantize_strategy(const TrainStage& stage) {
   return nullptr;
 }
 
+bool prunes(const TrainStage& stage) {
+  return std::ranges::any_of(stage.strategies, [](const StrategyConfig& strategy) {
+    return std::holds_alternative<TrainPruneConfig>(strategy.what);
+  });
+}
+
 std::string stage_name(const Stage& stage) {
   constexpr std::array<std::string_view, std::variant_size_v<Stage>> kNames{"train", "prune",
                                                                             "quantize", "export"};

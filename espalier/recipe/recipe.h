@@ -111,6 +111,14 @@ struct TrainQuantizeConfig {
   int opset = 17;
 };
 
+/// Strategy `prune`: cuts channels before its first step; what training has gathered follows.
+struct TrainPruneConfig {
+  prune::BudgetOptions budget = {};  ///< of the model as it enters the stage
+  prune::ScoreOptions scores = {};   ///< gradients are filled in where the criterion asks for them
+  std::int64_t step = 1;             ///< of `steps` cuts on the way to the budget, from 1
+  std::int64_t steps = 1;
+};
+
 /// Strategy `export`: writes the model as the last epoch of the span was evaluated.
 struct EpochExportConfig {
   std::string file = {};  ///< in the run folder
@@ -121,7 +129,7 @@ struct EpochExportConfig {
 struct StrategyConfig {
   train::EpochSpan span = {};
   std::variant<DistilConfig, FreezeConfig, FreezeObservedConfig, TrainQuantizeConfig,
-               EpochExportConfig>
+               TrainPruneConfig, EpochExportConfig>
       what = FreezeConfig{};
 };
 
@@ -193,6 +201,9 @@ struct Recipe {
 
 /// The strategy of a stage that puts quantizers into its graph; null: there is none.
 [[nodiscard]] const TrainQuantizeConfig* quantize_strategy(const TrainStage& stage);
+
+/// True for a stage that cuts channels in the middle of its training.
+[[nodiscard]] bool prunes(const TrainStage& stage);
 
 /// The opset that the recipe's export stage asks for, wherever it stands.
 [[nodiscard]] int export_opset(const Recipe& recipe);

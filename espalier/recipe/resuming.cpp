@@ -51,20 +51,22 @@ Reuse meaning_for_pruned(const std::string& path, std::size_t stage) {
   return continues ? Reuse::Continue : Reuse::Anew;
 }
 
-/// True for a change in a strategy `quantize`, or of a whole entry that is one.
-bool concerns_quantize(const YamlDifference& change) {
-  const auto mentions = [](const std::string& text) {
-    return text.find("{quantize:") != std::string::npos;
-  };
-  return (change.path + '.').find(".quantize.") != std::string::npos || mentions(change.before) ||
-         mentions(change.after);
+/// True for a change in a strategy that rewrites the graph, or of a whole entry that is one.
+bool concerns_rewriting(const YamlDifference& change) {
+  for (const std::string name : {"quantize", "prune"}) {
+    for (const std::string& text : {change.before, change.after}) {
+      if (text.find("{" + name + ":") != std::string::npos) return true;
+    }
+    if ((change.path + '.').find("." + name + ".") != std::string::npos) return true;
+  }
+  return false;
 }
 
-/// What a change means for a float training: one of its quantizers, begun or not, needs the graph
-/// that they were put into.
+/// What a change means for a float training: one of its quantizers or of its cuts, begun or not,
+/// needs the graph that was rewritten.
 Reuse meaning_for_training(const YamlDifference& change, std::size_t stage) {
   const std::string strategies = fmt::format("stages.{}.train.strategies", stage);
-  if (!is_below(change.path, strategies) || !concerns_quantize(change)) return Reuse::Continue;
+  if (!is_below(change.path, strategies) || !concerns_rewriting(change)) return Reuse::Continue;
   return change.path.find(".quantize.verify") != std::string::npos ? Reuse::Finished : Reuse::Anew;
 }
 
@@ -81,7 +83,8 @@ Reuse reuse_of(const Recipe& recipe, std::size_t stage, const std::string& saved
     const bool pruned = std::holds_alternative<PruneStage>(recipe.stages.at(stage));
     const auto* training = std::get_if<TrainStage>(&recipe.stages.at(stage));
     const bool calibrates =
-        quantized || pruned || (training != nullptr && quantize_strategy(*training) != nullptr);
+        quantized || pruned ||
+        (training != nullptr && (quantize_strategy(*training) != nullptr || prunes(*training)));
     const bool calibration = is_below(change.path, "data.calibration");
     if (!calibrates && calibration) continue;
     const Reuse meaning = before || calibration ? Reuse::Anew

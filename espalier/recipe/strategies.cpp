@@ -9,6 +9,7 @@
 #include "espalier/base/log.h"
 #include "espalier/onnx/codec.h"
 #include "espalier/ops/facts.h"
+#include "espalier/recipe/prune_strategy.h"
 #include "espalier/recipe/quantize_strategy.h"
 
 namespace espalier::recipe {
@@ -36,9 +37,9 @@ class Distil final : public Spanned {
       : Spanned(span), config_(config), context_(context) {}
 
   [[nodiscard]] std::string describe() const override { return line("distil"); }
-  bool on_start(ir::Graph&, const exec::Program&) override {
+  std::optional<train::Rewrite> on_start(ir::Graph&, const exec::Program&) override {
     load();
-    return false;
+    return std::nullopt;
   }
   void on_resume(const ir::Graph&, const exec::Program&) override { load(); }
   void on_epoch(std::int64_t, train::EpochPlan& plan) override {
@@ -130,6 +131,9 @@ struct Rows {
   }
   std::unique_ptr<train::Strategy> operator()(const TrainQuantizeConfig& config) const {
     return make_quantize_strategy(span, config, context);
+  }
+  std::unique_ptr<train::Strategy> operator()(const TrainPruneConfig& config) const {
+    return make_prune_strategy(span, config, context);
   }
   std::unique_ptr<train::Strategy> operator()(const EpochExportConfig& config) const {
     return std::make_unique<EpochExport>(span, config, context);

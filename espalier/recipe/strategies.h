@@ -16,7 +16,7 @@ struct StrategyContext {
   const ir::Graph& self;  ///< the model as it enters the stage
   const StudentFeatures& features;
   std::filesystem::path folder;  ///< of the run
-  /// @name For `quantize` alone
+  /// @name For `quantize` and `prune` alone
   /// @{
   const DataSplits* data = nullptr;
   CalibrationConfig calibration = {};

@@ -9,6 +9,7 @@
 #include "espalier/recipe/choice.h"
 #include "espalier/recipe/loss_yaml.h"
 #include "espalier/recipe/map_reader.h"
+#include "espalier/recipe/prune_yaml.h"
 #include "espalier/recipe/qat_yaml.h"
 #include "espalier/recipe/stage_yaml.h"
 
@@ -85,6 +86,14 @@ void read_export(MapReader& reader, const Recipe&, StrategyConfig& strategy) {
   strategy.what = std::move(config);
 }
 
+/// One cut; `iterations` gives more (spread_cuts).
+void read_prune(MapReader& reader, const Recipe& recipe, StrategyConfig& strategy) {
+  TrainPruneConfig config = parse_train_prune(reader, recipe);
+  const std::int64_t epochs = strategy.span.end - strategy.span.start + 1;
+  config.steps = reader.integer("iterations", 1, {.low = 1, .high = epochs});
+  strategy.what = std::move(config);
+}
+
 /// Every strategy there is.
 constexpr std::array kRows{
     Row{"distil", &read_distil},
@@ -92,16 +101,11 @@ constexpr std::array kRows{
     Row{"freeze_batch_norm", &read_freeze_observed<FreezeObservedConfig::What::BatchNorm>},
     Row{"freeze_quantizers", &read_freeze_observed<FreezeObservedConfig::What::Quantizers>},
     Row{"quantize", &read_quantize},
+    Row{"prune", &read_prune},
     Row{"export", &read_export}};
 
 StrategyConfig parse_strategy(const YamlValue& item, std::int64_t epochs, const Recipe& recipe) {
   const Choice choice = single_entry(item, "strategies");
-  if (choice.name == "prune") {
-    throw base::UnsupportedError(
-        {.what = fmt::format("strategy '{}' inside a training is not supported", choice.name),
-         .where = item.where(),
-         .hint = "make it a stage of the recipe"});
-  }
   const auto row = std::ranges::find(kRows, choice.name, &Row::name);
   if (row == kRows.end()) {
     std::vector<std::string> known;
@@ -116,6 +120,49 @@ StrategyConfig parse_strategy(const YamlValue& item, std::int64_t epochs, const 
   row->read(reader, recipe, strategy);
   reader.finish();
   return strategy;
+}
+
+/// The cuts of a strategy `prune`: evenly over its epochs, the first before the first of them.
+std::vector<StrategyConfig> spread_cuts(const StrategyConfig& whole) {
+  const TrainPruneConfig& config = std::get<TrainPruneConfig>(whole.what);
+  const std::int64_t epochs = whole.span.end - whole.span.start + 1;
+  std::vector<StrategyConfig> cuts;
+  for (std::int64_t step = 0; step < config.steps; ++step) {
+    StrategyConfig cut = whole;
+    cut.span.start = whole.span.start + step * epochs / config.steps;
+    cut.span.end = whole.span.start + (step + 1) * epochs / config.steps - 1;
+    std::get<TrainPruneConfig>(cut.what).step = step + 1;
+    cuts.push_back(std::move(cut));
+  }
+  return cuts;
+}
+
+/// Channels are those of the float graph, and shares those of one budget.
+void check_cuts(const std::vector<StrategyConfig>& strategies, const YamlValue& list) {
+  const StrategyConfig* last = nullptr;
+  std::int64_t prunings = 0;
+  for (const StrategyConfig& strategy : strategies) {
+    const auto* config = std::get_if<TrainPruneConfig>(&strategy.what);
+    if (config == nullptr) continue;
+    prunings += config->step == 1 ? 1 : 0;
+    last = &strategy;
+  }
+  if (prunings > 1) {
+    throw base::UserError({.what = "a training can be pruned once",
+                           .where = list.where(),
+                           .got = "a second strategy 'prune'",
+                           .hint = "'iterations' cuts in several steps"});
+  }
+  const auto quantize = std::ranges::find_if(strategies, [](const StrategyConfig& strategy) {
+    return std::holds_alternative<TrainQuantizeConfig>(strategy.what);
+  });
+  if (last == nullptr || quantize == strategies.end()) return;
+  if (last->span.start < quantize->span.start) return;
+  throw base::UserError({.what = "a strategy 'prune' cuts float models alone",
+                         .where = list.where(),
+                         .got = fmt::format("a cut before epoch {}, with quantizers from epoch {} "
+                                            "on",
+                                            last->span.start, quantize->span.start)});
 }
 
 /// A float file cannot hold what the model is once quantizers are in it.
@@ -143,7 +190,12 @@ std::vector<StrategyConfig> parse_strategies(const YamlValue& list, std::int64_t
   std::vector<StrategyConfig> strategies;
   bool quantized = false;
   for (const YamlValue& item : read_items(list, "strategies")) {
-    strategies.push_back(parse_strategy(item, epochs, recipe));
+    StrategyConfig parsed = parse_strategy(item, epochs, recipe);
+    if (std::holds_alternative<TrainPruneConfig>(parsed.what)) {
+      std::ranges::move(spread_cuts(parsed), std::back_inserter(strategies));
+      continue;
+    }
+    strategies.push_back(std::move(parsed));
     const auto* quantize = std::get_if<TrainQuantizeConfig>(&strategies.back().what);
     if (quantize == nullptr) continue;
     if (quantized) {
@@ -158,6 +210,7 @@ std::vector<StrategyConfig> parse_strategies(const YamlValue& list, std::int64_t
          .what = FreezeObservedConfig{.what = FreezeObservedConfig::What::BatchNorm}});
   }
   check_exports(strategies, list);
+  check_cuts(strategies, list);
   return strategies;
 }
 

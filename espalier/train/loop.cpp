@@ -18,6 +18,7 @@
 #include "espalier/train/checkpoint_folder.h"
 #include "espalier/train/denormals.h"
 #include "espalier/train/evaluate.h"
+#include "espalier/train/follow_state.h"
 #include "espalier/train/job_check.h"
 #include "espalier/train/not_finite.h"
 #include "espalier/train/resume.h"
@@ -260,9 +261,12 @@ class Run {
     base::log_info("epoch {}: {}", state_.epoch + 1, strategy.describe());
     job_.program.write_back(graph_);
     strategy.before_start(evaluated_model());
-    if (!strategy.on_start(graph_, job_.program)) return;
+    const ir::Graph before = graph_.clone();
+    const std::optional<Rewrite> rewrite = strategy.on_start(graph_, job_.program);
+    if (!rewrite) return;
     exec::TensorMap slots = optimizer_->slots();
     if (average_) slots.merge(average_->slots());
+    slots = follow_state(slots, before, graph_, *rewrite);
     compile();
     prepare_updates();
     optimizer_->adopt_slots(slots);

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,18 @@ struct EpochPlan {
   std::vector<LossTerm> losses = {};  ///< training only: evaluations keep the job's terms
 };
 
+/// What a changed graph means for tensors shaped like a parameter of the old one, such as momentum
+/// and averages: gets the parameter's name and the tensor, gives what it becomes; nothing: it
+/// starts anew.
+using FollowState =
+    std::function<std::optional<Tensor>(const std::string& parameter, const Tensor& state)>;
+
+/// What on_start did to the graph.
+struct Rewrite {
+  /// Empty: the state of parameters whose values are still the same stays, the others' starts anew.
+  FollowState follow = {};
+};
+
 /// Something that changes a training between two epochs: quantization from an epoch on, a teacher
 /// for some epochs, a layer that is frozen, an export. The loop calls on_start, on_epoch and on_end
 /// in the order of its list; what a call throws ends the run. A call sees only what checkpoints
@@ -42,12 +56,12 @@ class Strategy {
   /// Right before on_start: the model as evaluations see it, with averages where there are any.
   virtual void before_start(const ir::Graph& evaluated) { static_cast<void>(evaluated); }
   /// Before the first step of the epoch span().start. `graph` holds the weights trained so far.
-  /// Returns true when it changed the graph: the loop then compiles it anew, parameters that stay
-  /// keep their optimizer state, and the best model is looked for from here on.
-  virtual bool on_start(ir::Graph& graph, const exec::Program& program) {
+  /// Says so when it changed the graph: the loop then compiles it anew, optimizer state and
+  /// averages follow, and the best model is looked for from here on.
+  virtual std::optional<Rewrite> on_start(ir::Graph& graph, const exec::Program& program) {
     static_cast<void>(graph);
     static_cast<void>(program);
-    return false;
+    return std::nullopt;
   }
   /// In place of on_start, when a run is resumed inside the span behind it. `graph` comes from the
   /// checkpoint.

@@ -6,7 +6,7 @@
 #include "espalier/base/error.h"
 #include "espalier/base/random.h"
 #include "espalier/passes/cut_channels.h"
-#include "espalier/recipe/plan_composition.h"
+#include "espalier/prune/plan_composition.h"
 
 namespace espalier::prune_test {
 
@@ -42,7 +42,7 @@ testing::AssertionResult two_cuts_are_one(const ir::Graph& whole, std::uint64_t 
   const prune::PrunePlan second = random_plan(in_steps, seed + 1, share, map.choices());
   passes::cut_channels(in_steps, second, map.choices());
   ir::Graph at_once = graph.clone();
-  const prune::PrunePlan both = recipe::compose_plans(first, cuts, second);
+  const prune::PrunePlan both = prune::compose_plans(first, cuts, second);
   try {
     passes::cut_channels(at_once, both);
   } catch (const base::UserError& error) {

@@ -103,11 +103,8 @@ TEST(InsertTrainingQuantizers, RulesChooseOtherQuantizers) {
   EXPECT_EQ(quantizer_of(made.training, "r").get_string("estimator", ""), "pact");
   EXPECT_EQ(quantizer_of(made.training, "w4").get_string("estimator", ""), "");
   EXPECT_EQ(quantizer_of(made.training, "w1").get_string("estimator", ""), "abs_max");
-  kit::expect_user_error(
-      [] {
-        (void)training_case({.rules = {{.pattern = "conv9"}}});
-      },
-      "a rule for quantizers matches no quantized layer: got 'conv9'");
+  kit::expect_user_error([] { (void)training_case({.rules = {{.pattern = "conv9"}}}); },
+                         "a rule for quantizers matches no quantized layer: got 'conv9'");
 }
 
 TEST(InsertTrainingQuantizers, ARuleLeavesOpenWhatItDoesNotName) {
@@ -126,10 +123,9 @@ TEST(InsertTrainingQuantizers, CheckpointsAreEvaluatedAsTrainingDoes) {
     for (const ops::Estimator& row : ops::estimators()) {
       if (!row.for_activations) continue;
       const std::string weights = row.for_weights ? std::string(row.name) : "lsq";
-      TrainingCase made =
-          training_case({.weights = {.estimator = weights, .per_channel = true},
-                         .activations = {.estimator = std::string(row.name)},
-                         .batch_norm = form});
+      TrainingCase made = training_case({.weights = {.estimator = weights, .per_channel = true},
+                                         .activations = {.estimator = std::string(row.name)},
+                                         .batch_norm = form});
       const Tensor before = passes_test::infer(made.training);
       passes_test::train_a_little(made.training);
       const Tensor evaluated = passes_test::evaluate(made.training);
@@ -152,8 +148,9 @@ TEST(InsertTrainingQuantizers, FoldedTrainingUnfoldsScalesThatStayUnfolded) {
   run(prepared, prepare_for_quantization());
   const quant::QuantPlan plan = passes_test::plan_for(prepared, {.values = {"x"}});
   run(model, prepare_for_training());
-  run(model, {insert_training_quantizers(plan, {.weights = {.estimator = "lsq", .per_channel = true},
-                                                .batch_norm = BatchNormForm::Folded})});
+  run(model,
+      {insert_training_quantizers(plan, {.weights = {.estimator = "lsq", .per_channel = true},
+                                         .batch_norm = BatchNormForm::Folded})});
   const Tensor weight = model.find_value("w")->constant();
   const Tensor scale = quantizer_of(model, "w").input(ops::kScale)->constant();
   for (std::int64_t channel = 0; channel < 4; ++channel) {

@@ -62,16 +62,5 @@ TEST(CutMap, OtherSizesAreRefused) {
   kit::expect_user_error(cut({.axis = 1, .size = 4, .kept = {0}}), "got 1 axes");
 }
 
-TEST(CutMap, StateFollowsByName) {
-  const ir::Graph graph = prune_test::chain();
-  std::map<std::string, Tensor, std::less<>> state;
-  state["b1"] = kit::tensor_of({0, 1, 2, 3, 4, 5, 6, 7});
-  state["b3"] = kit::tensor_of({0, 1, 2, 3, 4});
-  cut_tensors(state, cut_of(graph));
-  EXPECT_EQ(state.size(), 2U);
-  EXPECT_THAT(state["b1"], kit::HasSameBits(kit::tensor_of({0, 2, 3, 5, 6, 7})));
-  EXPECT_THAT(state["b3"], kit::HasSameBits(kit::tensor_of({0, 1, 2, 3, 4})));
-}
-
 }  // namespace
 }  // namespace espalier::prune

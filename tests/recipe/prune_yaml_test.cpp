@@ -62,6 +62,15 @@ TEST(PruneYaml, HasDefaultsAndOtherBudgets) {
   EXPECT_EQ(prune_stage_of("{plan: p.yaml}").plan.filename(), "p.yaml");
 }
 
+TEST(PruneYaml, CutsInsideAFineTuningAreIterations) {
+  kit::expect_unsupported(
+      [] {
+        (void)prune_stage_of(
+            "{target_macs: 0.5, fine_tune: {strategies: [{prune: {target_macs: 0.5}}]}}");
+      },
+      "strategy 'prune' inside the fine-tuning of stage 'prune'");
+}
+
 struct Refused {
   std::string name;
   std::string text;
@@ -79,7 +88,7 @@ TEST_P(PruneYamlRefuses, WithItsPlace) {
 INSTANTIATE_TEST_SUITE_P(
     All, PruneYamlRefuses,
     testing::Values(
-        Refused{"no_budget", "{align: 8}", "stage 'prune' needs one budget: r.yaml:1: got none"},
+        Refused{"no_budget", "{align: 8}", "'prune' needs one budget: r.yaml:1: got none"},
         Refused{"two_budgets", "{target_macs: 0.5, pruned_ratio: 0.2}",
                 "got 'target_macs' and 'pruned_ratio'"},
         Refused{"budget_and_plan", "{target_macs: 0.5, plan: p}", "got 'target_macs' and 'plan'"},

@@ -96,6 +96,11 @@ TEST(QatYaml, RefusesBadKeys) {
       "the quantizer of weights contradicts 'per_channel'");
   refused("train: {}\nweights: {per_channel: true}\nquantizers: {weights: abs_max}",
           "per_channel: true");
+  kit::expect_unsupported(
+      [] {
+        (void)stage_of("mode: qat\ntrain: {epochs: 2, strategies: [{prune: {target_macs: 0.5}}]}");
+      },
+      "a stage 'quantize' cannot hold a strategy 'prune'");
   kit::expect_user_error([] { (void)stage_of("train: {epochs: 1}"); }, "unknown key 'train'");
 }
 

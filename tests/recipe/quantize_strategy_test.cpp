@@ -9,6 +9,7 @@
 #include "tests/kit/expect_error.h"
 #include "tests/kit/temporary_folder.h"
 #include "tests/kit/tensors.h"
+#include "tests/recipe/strategy_run.h"
 
 namespace espalier::recipe {
 namespace {
@@ -16,33 +17,10 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-RunOptions quiet(const fs::path& output, bool resume = false) {
-  return {.output = output,
-          .resume = resume,
-          .threads = 1,
-          .command = "espalier train",
-          .progress = report::ProgressStyle::Quiet};
-}
-
-/// Four epochs of three steps; quantizers from epoch 2 on, exported after epoch 2.
-Recipe recipe_with(const std::string& keys = "") {
-  const std::string split =
-      "{dataset: {name: Synthetic, size: 28, channels: 1, classes: 4, count: 24, seed: 1,\n"
-      "  transform_ops: [{NormalizeImage: {mean: [0.5], std: [0.25], channel_num: 1}},\n"
-      "  {ToCHWImage: }]}, sampler: {batch_size: 8}, loader: {num_workers: 0}}";
-  return parse_recipe(
-      parse_yaml(
-          "version: 1\nseed: 3\nmodel: {zoo: FashionCNN, classes: 4}\n"
-          "data: {train: " +
-              split + ", eval: " + split +
-              ", calibration: {samples: 8}}\n"
-              "stages:\n  - train:\n      epochs: 4\n      schedule: {constant: {lr: 0.01}}\n"
-              "      keep_checkpoints: 100\n      checkpoint_every_steps: 1\n"
-              "      strategies:\n"
-              "        - quantize: {start_epoch: 2, end_epoch: 2, " +
-              keys + "verify: {latency_rounds: 0, samples: 8, engines: []}}\n",
-          "r.yaml"),
-      ".");
+/// Quantizers from epoch 2 on, exported after epoch 2.
+Recipe quantizing_recipe(const std::string& keys = "") {
+  return strategy_recipe("{quantize: {start_epoch: 2, end_epoch: 2, " + keys +
+                         "verify: {latency_rounds: 0, samples: 8, engines: []}}}");
 }
 
 std::size_t count(const ir::Graph& graph, std::string_view op) {
@@ -53,7 +31,7 @@ std::size_t count(const ir::Graph& graph, std::string_view op) {
 TEST(QuantizeStrategy, TrainsFloatThenQuantizedAndShipsTheResult) {
   const kit::TemporaryFolder folder;
   const RunResult result =
-      run_recipe(recipe_with("file: middle.onnx, "), quiet(folder.file("run")));
+      run_recipe(quantizing_recipe("file: middle.onnx, "), quiet_run(folder.file("run")));
   EXPECT_EQ(result.report.at("training").at("epochs").items().size(), 4U);
   EXPECT_FALSE(result.report.at("compressed").is_null());
   const auto graph_after = [&](const std::string& step) {
@@ -79,29 +57,16 @@ TEST(QuantizeStrategy, TrainsFloatThenQuantizedAndShipsTheResult) {
   EXPECT_THAT(folder.read("run/log.txt"), HasSubstr("epoch 3: quantize, epochs 2 to 2"));
 }
 
-/// A run that was killed when it had just written the checkpoint of a step.
-void kill_after(const fs::path& folder, std::int64_t step) {
-  const fs::path checkpoints = folder / "checkpoints";
-  std::vector<fs::path> gone{checkpoints / "stage-0.espalier", folder / "model.onnx",
-                             checkpoints / "stage-0/best.espalier"};
-  for (const auto& entry : fs::directory_iterator(checkpoints / "stage-0")) {
-    const std::string name = entry.path().filename().string();
-    if (name > fmt::format("step-{:08}.espalier", step)) gone.push_back(entry.path());
-    if (step <= 6 && name.starts_with("before-quantization")) gone.push_back(entry.path());
-  }
-  for (const fs::path& path : gone) fs::remove(path);
-}
-
 TEST(QuantizeStrategy, ResumesOnBothSidesOfItsStartToTheSameBytes) {
   for (const std::string keys : {"", "quantizers: {activations: lsq_act, batch_norm: frozen}, "}) {
     const kit::TemporaryFolder folder;
-    const Recipe recipe = recipe_with(keys);
-    static_cast<void>(run_recipe(recipe, quiet(folder.file("whole"))));
+    const Recipe recipe = quantizing_recipe(keys);
+    static_cast<void>(run_recipe(recipe, quiet_run(folder.file("whole"))));
     for (const std::int64_t step : {4, 6, 7, 9, 11}) {
       const fs::path broken = folder.file(fmt::format("broken-{}", step));
       fs::copy(folder.file("whole"), broken, fs::copy_options::recursive);
       kill_after(broken, step);
-      static_cast<void>(run_recipe(recipe, quiet(broken, true)));
+      static_cast<void>(run_recipe(recipe, quiet_run(broken, true)));
       const std::string name = broken.filename().string();
       EXPECT_THAT(folder.read(name + "/log.txt"), HasSubstr(fmt::format(", step {}:", step)));
       for (const char* file :
@@ -126,9 +91,9 @@ std::string weights_of(const ir::Graph& graph) {
 
 TEST(QuantizeStrategy, TheFloatModelIsTheOneThatWasEvaluated) {
   const kit::TemporaryFolder folder;
-  Recipe recipe = recipe_with();
+  Recipe recipe = quantizing_recipe();
   std::get<TrainStage>(recipe.stages[0]).options.ema.decay = 0.5;
-  (void)run_recipe(recipe, quiet(folder.file("run")));
+  (void)run_recipe(recipe, quiet_run(folder.file("run")));
   const std::string stage = folder.file("run/checkpoints/stage-0");
   const train::Checkpoint before = train::read_checkpoint(stage + "/step-00000006.espalier");
   const ir::Graph start = load_quantization_start(stage).float_model;
@@ -143,10 +108,10 @@ TEST(QuantizeStrategy, TheFloatModelIsTheOneThatWasEvaluated) {
 
 TEST(QuantizeStrategy, ReestimatesBatchNormBeforeItExports) {
   const kit::TemporaryFolder folder;
-  static_cast<void>(run_recipe(recipe_with("quantizers: {batch_norm: re_estimated}, "),
-                               quiet(folder.file("run"))));
+  static_cast<void>(run_recipe(quantizing_recipe("quantizers: {batch_norm: re_estimated}, "),
+                               quiet_run(folder.file("run"))));
   EXPECT_THAT(folder.read("run/log.txt"), HasSubstr("BatchNormalization nodes computed anew on 8"));
-  static_cast<void>(run_recipe(recipe_with(), quiet(folder.file("live"))));
+  static_cast<void>(run_recipe(quantizing_recipe(), quiet_run(folder.file("live"))));
   const auto trained = [&](const std::string& run) {
     const std::string path = folder.file(run + "/checkpoints/stage-0/step-00000012.espalier");
     return weights_of(train::read_checkpoint(path).graph);

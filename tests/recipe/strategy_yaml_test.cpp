@@ -1,5 +1,7 @@
 #include "espalier/recipe/strategy_yaml.h"
 
+#include <array>
+
 #include <gtest/gtest.h>
 
 #include "tests/kit/expect_error.h"
@@ -69,6 +71,25 @@ TEST(StrategyYaml, QuantizeHasTheKeysOfItsStage) {
   EXPECT_EQ(std::get<TrainQuantizeConfig>(plain[0].what).file, "epoch-5-quantized.onnx");
 }
 
+TEST(StrategyYaml, CutsAreSpreadOverTheirEpochs) {
+  const auto cuts = strategies_of(
+      "[{prune: {start_epoch: 2, end_epoch: 8, iterations: 3, pruned_ratio: 0.4, criterion: fpgm, "
+      "align: 8, skip: [head]}}]");
+  ASSERT_EQ(cuts.size(), 3U);
+  const std::array<std::pair<int, int>, 3> spans{{{2, 3}, {4, 5}, {6, 8}}};
+  for (std::size_t index = 0; index < cuts.size(); ++index) {
+    const auto& config = std::get<TrainPruneConfig>(cuts[index].what);
+    EXPECT_EQ(cuts[index].span.start, spans[index].first);
+    EXPECT_EQ(cuts[index].span.end, spans[index].second);
+    EXPECT_EQ(config.step, static_cast<std::int64_t>(index) + 1);
+    EXPECT_EQ(config.steps, 3);
+    EXPECT_EQ(config.budget.kind, prune::BudgetKind::Filters);
+    EXPECT_DOUBLE_EQ(config.budget.remaining, 0.6);
+    EXPECT_EQ(config.budget.limits.align, 8);
+    EXPECT_EQ(config.scores.criterion, "fpgm");
+  }
+}
+
 TEST(StrategyYaml, RefusesBadStrategies) {
   const auto refused = [](const std::string& text, std::string_view message) {
     kit::expect_user_error([&] { (void)strategies_of(text); }, message);
@@ -88,8 +109,15 @@ TEST(StrategyYaml, RefusesBadStrategies) {
   refused("[{quantize: {activations: {bits: 1}}}]", "an integer from 2 to 16");
   refused("[{quantize: {activations: {bits: 40}}}]", "an integer from 2 to 16");
   refused("[{quantize: {quantizers: {weights: lsq_wight}}}]", "bad value of 'weights'");
-  kit::expect_unsupported([] { (void)strategies_of("[{prune: {}}]"); },
-                          "strategy 'prune' inside a training is not supported");
+  refused("[{prune: {}}]", "'prune' needs one budget: s.yaml:1: got none");
+  refused("[{prune: {target_macs: 0.5, start_epoch: 8, iterations: 3}}]", "an integer from 1 to 2");
+  refused("[{prune: {target_macs: 0.5}}, {prune: {target_macs: 0.4}}]",
+          "a training can be pruned once");
+  refused("[{prune: {target_macs: 0.5, strategy: sensitivity}}]", "strategy");
+  refused("[{prune: {target_macs: 0.5, iterations: 2}}, {quantize: {start_epoch: 5}}]",
+          "a cut before epoch 5, with quantizers from epoch 5 on");
+  kit::expect_unsupported([] { (void)strategies_of("[{prune: {max_loss: 1}}]"); },
+                          "'max_loss' inside a training");
 }
 
 TEST(StrategyYaml, ExportsEndBeforeQuantizersBegin) {

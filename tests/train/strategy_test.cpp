@@ -23,12 +23,12 @@ class Witness final : public Strategy {
 
   [[nodiscard]] std::string describe() const override { return "witness"; }
   [[nodiscard]] EpochSpan span() const override { return span_; }
-  bool on_start(ir::Graph& graph, const exec::Program& program) override {
+  std::optional<Rewrite> on_start(ir::Graph& graph, const exec::Program& program) override {
     calls.push_back("start");
     // The graph holds what was trained so far.
     up_to_date = kit::bit_difference(graph.find_value("head.weight")->constant(),
                                      program.parameters().at("head.weight").detach()) == "";
-    return false;
+    return std::nullopt;
   }
   void on_resume(const ir::Graph&, const exec::Program&) override { calls.push_back("resume"); }
   void on_epoch(std::int64_t epoch, EpochPlan& plan) override {

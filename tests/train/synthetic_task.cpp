@@ -83,7 +83,7 @@ TrainOptions elaborate_options() {
   return options;
 }
 
-bool GainStrategy::on_start(ir::Graph& graph, const exec::Program&) {
+std::optional<Rewrite> GainStrategy::on_start(ir::Graph& graph, const exec::Program&) {
   for (ir::Node* node : graph.nodes()) {
     if (!node->is("Relu")) continue;
     ir::Value& gain = graph.add_initializer("gain", at::ones({6, 1, 1}));
@@ -92,9 +92,9 @@ bool GainStrategy::on_start(ir::Graph& graph, const exec::Program&) {
         user, {.op = "Mul", .inputs = {node->output(), &gain}, .name = "gain_mul"});
     multiply.output()->set_type(node->output()->type());
     graph.set_input(user, 0, multiply.output());
-    return true;
+    return Rewrite{};
   }
-  return false;
+  return std::nullopt;
 }
 
 TrainResult SyntheticRun::operator()() const {

@@ -50,7 +50,7 @@ class GainStrategy final : public Strategy {
   explicit GainStrategy(EpochSpan span) : span_(span) {}
   [[nodiscard]] std::string describe() const override { return "gain"; }
   [[nodiscard]] EpochSpan span() const override { return span_; }
-  bool on_start(ir::Graph& graph, const exec::Program& program) override;
+  std::optional<Rewrite> on_start(ir::Graph& graph, const exec::Program& program) override;
   [[nodiscard]] bool rewrites() const override { return true; }
 
  private:

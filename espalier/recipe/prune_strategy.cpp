@@ -1,0 +1,126 @@
+#include "espalier/recipe/prune_strategy.h"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "espalier/base/check.h"
+#include "espalier/base/log.h"
+#include "espalier/deploy/batched_model.h"
+#include "espalier/passes/cut_channels.h"
+#include "espalier/passes/pass.h"
+#include "espalier/passes/pipelines.h"
+#include "espalier/recipe/counted_macs.h"
+#include "espalier/recipe/pruning_images.h"
+
+namespace espalier::recipe {
+namespace {
+
+/// What a graph costs, and the groups that make it so.
+struct Measured {
+  explicit Measured(const ir::Graph& graph, const std::vector<Tensor>& sample,
+                    std::optional<prune::CouplingChoices> earlier = std::nullopt)
+      : map(graph, std::move(earlier)),
+        counted(count_macs(graph, sample)),
+        cost(prune::CostModel(graph, map, counted.macs).cost(prune::Removal(map))) {}
+
+  prune::ChannelMap map;
+  CountedMacs counted;
+  prune::NetworkCost cost;
+};
+
+/// Channels that groups have lost, by name.
+std::map<std::string, std::int64_t, std::less<>> lost(const prune::ChannelMap& before,
+                                                      const prune::ChannelMap& now) {
+  std::map<std::string, std::int64_t, std::less<>> gone;
+  for (const prune::ChannelGroup& group : before.groups()) {
+    const auto left = std::ranges::find(now.groups(), group.name, &prune::ChannelGroup::name);
+    if (left == now.groups().end()) continue;
+    gone[group.name] = std::ssize(group.channels) - std::ssize(left->channels);
+  }
+  return gone;
+}
+
+class Prune final : public train::Strategy {
+ public:
+  Prune(const train::EpochSpan& span, const TrainPruneConfig& config,
+        const StrategyContext& context)
+      : span_(span), config_(config), context_(context) {}
+
+  [[nodiscard]] std::string describe() const override {
+    return fmt::format("prune to {:.1f} % of the {}", 100 * target(),
+                       prune::to_string(config_.budget.kind));
+  }
+  [[nodiscard]] train::EpochSpan span() const override { return span_; }
+  [[nodiscard]] bool rewrites() const override { return true; }
+
+  std::optional<train::Rewrite> on_start(ir::Graph& graph, const exec::Program&) override {
+    base::invariant(context_.data != nullptr, "a training that is pruned without its data");
+    ir::Graph whole = context_.self.clone();
+    for (ir::Graph* one : {&whole, &graph}) {
+      passes::run(*one, passes::prepare_for_pruning(), {.verify = false});
+    }
+    const PruningImages images(graph, *context_.data, context_.calibration, /*judging_samples=*/0);
+    const std::int64_t batch = deploy::fixed_batch(graph).value_or(1);
+    const std::vector<Tensor> sample{images.batches().front().images.narrow(0, 0, batch)};
+    const Measured first(whole, sample);
+    check_counted(first.counted, config_.budget.kind);
+    const prune::BudgetResult chosen = choose(graph, first, sample, images.batches());
+    prune::CutMap cuts = passes::cut_channels(graph, chosen.plan, first.map.choices());
+    tell(first.cost, Measured(graph, sample, first.map.choices()).cost, chosen);
+    return train::Rewrite{
+        .follow = [cuts = std::move(cuts)](const std::string& parameter, const Tensor& state) {
+          const auto axes = cuts.find(parameter);
+          return axes == cuts.end() ? std::optional(state)
+                                    : prune::cut_tensor(state, axes->second, parameter);
+        }};
+  }
+
+ private:
+  /// Share of the model that entered the stage.
+  [[nodiscard]] double target() const {
+    return prune::share_after(config_.budget.remaining, config_.step, config_.steps);
+  }
+
+  [[nodiscard]] double amount(const prune::NetworkCost& cost) const {
+    return static_cast<double>(prune::amount(cost, config_.budget.kind));
+  }
+
+  [[nodiscard]] prune::BudgetResult choose(const ir::Graph& graph, const Measured& first,
+                                           const std::vector<Tensor>& sample,
+                                           const std::vector<data::Batch>& batches) const {
+    const Measured now(graph, sample, first.map.choices());
+    prune::ScoreOptions scores = config_.scores;
+    add_evidence(scores, graph, batches);
+    prune::BudgetOptions options = config_.budget;
+    options.macs = now.counted.macs;
+    options.limits.gone = lost(first.map, now.map);
+    options.may_be_done = config_.step > 1;
+    options.remaining = std::min(1.0, target() * amount(first.cost) / amount(now.cost));
+    return prune::meet_budget(graph, now.map, prune::score_channels(now.map, scores), options);
+  }
+
+  void tell(const prune::NetworkCost& before, const prune::NetworkCost& after,
+            const prune::BudgetResult& chosen) const {
+    base::log_info("pruned: {:.2f} % of the {} of the stage's model remain ({} of {})",
+                   100 * amount(after) / amount(before), prune::to_string(config_.budget.kind),
+                   prune::amount(after, config_.budget.kind),
+                   prune::amount(before, config_.budget.kind));
+    if (!chosen.reached) base::log_warning("{}", chosen.reason);
+  }
+
+  train::EpochSpan span_;
+  const TrainPruneConfig& config_;
+  const StrategyContext& context_;
+};
+
+}  // namespace
+
+std::unique_ptr<train::Strategy> make_prune_strategy(const train::EpochSpan& span,
+                                                     const TrainPruneConfig& config,
+                                                     const StrategyContext& context) {
+  return std::make_unique<Prune>(span, config, context);
+}
+
+}  // namespace espalier::recipe

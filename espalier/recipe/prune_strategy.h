@@ -1,0 +1,19 @@
+#pragma once
+
+#include <memory>
+
+#include "espalier/recipe/recipe.h"
+#include "espalier/recipe/strategies.h"
+#include "espalier/train/strategy.h"
+
+namespace espalier::recipe {
+
+/// PaddleSlim's PruneStrategy: before the first step of its span channels are chosen by the weights
+/// of that moment and cut; momentum, averages and whatever else is shaped like a parameter lose the
+/// same positions. Shares are those of the model as it enters the stage. `config` and `context` are
+/// borrowed.
+[[nodiscard]] std::unique_ptr<train::Strategy> make_prune_strategy(const train::EpochSpan& span,
+                                                                   const TrainPruneConfig& config,
+                                                                   const StrategyContext& context);
+
+}  // namespace espalier::recipe
