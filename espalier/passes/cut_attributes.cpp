@@ -142,8 +142,8 @@ void cut_reshape(const Cut& cut) {
 
 void cut_expand(const Cut& cut) {
   const auto known = constant_ints(cut.node.input(1));
-  // A shape that another value has at run time is cut with that value.
-  if (!known || !cut.cuts_any_axis(cut.output())) return;
+  if (!known) return write_known_sizes(cut, 1);
+  if (!cut.cuts_any_axis(cut.output())) return;
   ir::Ints target = *known;
   const std::size_t shift = cut.rank(cut.output()) - target.size();
   for (std::size_t index = 0; index < target.size(); ++index) {

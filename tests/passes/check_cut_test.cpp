@@ -81,6 +81,17 @@ INSTANTIATE_TEST_SUITE_P(
                   " <int64[4] twice = {1, 1, 2, 2}, float[0] none = {}>"
                   " { a = Conv(x, v) s = Shape(a) t = Mul(s, twice)"
                   "   r = Resize<mode=\"nearest\">(a, none, none, t) y = Conv(r, w) }"),
+        std::pair("expand_as_another",
+                  "g (float[N,3,H,W] x, float[4,3,1,1] v, float[1,1,1,1] one, float[5,8,1,1] w)"
+                  " => (float[N,5,H,W] y)"
+                  " { a = Conv(x, v) s = Shape(a) e = Expand(one, s) c = Concat<axis=1>(e, a)"
+                  "   y = Conv(c, w) }"),
+        std::pair("expand_to_sizes_put_together",
+                  "g (float[N,3,H,W] x, float[4,3,1,1] v, float[5,4,1,1] w) => (float[N,5,H,W] y)"
+                  " <int64[2] axes = {0, 1}, int64[2] map = {2, 3}>"
+                  " { a = Conv(x, v) p = GlobalAveragePool(a) s = Shape(a) n = Gather(s, axes)"
+                  "   h = Gather(s, map) t = Concat<axis=0>(n, h) e = Expand(p, t)"
+                  "   m = Mul(e, a) y = Conv(m, w) }"),
         std::pair("squeeze_of_all_ones",
                   "g (float[2,3,4,4] x, float[3,3,1,1] v, float[3,5] w) => (float[2,5] y)"
                   " { a = Conv(x, v) p = GlobalAveragePool(a) s = Squeeze(p) y = Gemm(s, w) }")),

@@ -170,18 +170,7 @@ void relate_gather(const RuleCall& call) {
 
 void relate_expand(const RuleCall& call) {
   relate_broadcast(call, call.input(0), call.output());
-  if (integers_of(call.input(1))) return;
-  // To the sizes that another value has at run time: as in a sum with that value.
-  const ir::Node* source = call.input(1) == nullptr ? nullptr : call.input(1)->producer();
-  const bool whole = source != nullptr && source->is("Shape") && source->get_int("start", 0) == 0 &&
-                     !source->has("end");
-  if (whole && call.rank(source->input(0)) <= call.rank(call.output())) {
-    return relate_broadcast(call, source->input(0), call.output());
-  }
-  for (std::size_t axis = 0; axis < call.rank(call.output()); ++axis) {
-    call.fix({call.output(), axis}, "its shape is known at run time only");
-  }
-  fix_sources(call, *call.input(1));
+  fix_sources_of_unknown_sizes(call, 1);
 }
 
 void relate_tile(const RuleCall& call) {
