@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "espalier/base/check.h"
+#include "espalier/base/error.h"
 #include "espalier/base/log.h"
 #include "espalier/deploy/batched_model.h"
 #include "espalier/passes/cut_channels.h"
@@ -46,7 +47,10 @@ class Prune final : public train::Strategy {
  public:
   Prune(const train::EpochSpan& span, const TrainPruneConfig& config,
         const StrategyContext& context)
-      : span_(span), config_(config), context_(context) {}
+      : span_(span), config_(config), context_(context) {
+    base::invariant(context_.data != nullptr, "a training that is pruned without its data");
+    if (config_.step == config_.steps) try_budget();
+  }
 
   [[nodiscard]] std::string describe() const override {
     return fmt::format("prune to {:.1f} % of the {}", 100 * target(),
@@ -56,16 +60,11 @@ class Prune final : public train::Strategy {
   [[nodiscard]] bool rewrites() const override { return true; }
 
   std::optional<train::Rewrite> on_start(ir::Graph& graph, const exec::Program&) override {
-    base::invariant(context_.data != nullptr, "a training that is pruned without its data");
-    ir::Graph whole = context_.self.clone();
-    for (ir::Graph* one : {&whole, &graph}) {
-      passes::run(*one, passes::prepare_for_pruning(), {.verify = false});
-    }
-    const PruningImages images(graph, *context_.data, context_.calibration, /*judging_samples=*/0);
-    const std::int64_t batch = deploy::fixed_batch(graph).value_or(1);
-    const std::vector<Tensor> sample{images.batches().front().images.narrow(0, 0, batch)};
+    const ir::Graph whole = prepared(context_.self);
+    graph = prepared(graph);
+    const PruningImages images = open_images(graph);
+    const std::vector<Tensor> sample = sample_of(graph, images);
     const Measured first(whole, sample);
-    check_counted(first.counted, config_.budget.kind);
     const prune::BudgetResult chosen = choose(graph, first, sample, images.batches());
     prune::CutMap cuts = passes::cut_channels(graph, chosen.plan, first.map.choices());
     tell(first.cost, Measured(graph, sample, first.map.choices()).cost, chosen);
@@ -81,6 +80,39 @@ class Prune final : public train::Strategy {
   /// Share of the model that entered the stage.
   [[nodiscard]] double target() const {
     return prune::share_after(config_.budget.remaining, config_.step, config_.steps);
+  }
+
+  [[nodiscard]] static ir::Graph prepared(const ir::Graph& graph) {
+    ir::Graph result = graph.clone();
+    passes::run(result, passes::prepare_for_pruning(), {.verify = false});
+    return result;
+  }
+
+  [[nodiscard]] PruningImages open_images(const ir::Graph& graph) const {
+    return {graph, *context_.data, context_.calibration, /*judging_samples=*/0};
+  }
+
+  [[nodiscard]] static std::vector<Tensor> sample_of(const ir::Graph& graph,
+                                                     const PruningImages& images) {
+    const std::int64_t batch = deploy::fixed_batch(graph).value_or(1);
+    return {images.batches().front().images.narrow(0, 0, batch)};
+  }
+
+  /// Finds before the first step what would stop the training at the cut: which widths can be met
+  /// does not depend on the weights.
+  void try_budget() const {
+    const ir::Graph whole = prepared(context_.self);
+    const std::vector<Tensor> sample = sample_of(whole, open_images(whole));
+    const Measured first(whole, sample);
+    check_counted(first.counted, config_.budget.kind);
+    prune::BudgetOptions options = config_.budget;
+    options.macs = first.counted.macs;
+    const prune::BudgetResult result =
+        prune::meet_budget(whole, first.map, prune::score_channels(first.map, {}), options);
+    if (result.reached) return;
+    throw base::UserError({.what = "the budget of a strategy 'prune' cannot be met",
+                           .where = fmt::format("epoch {}", span_.start),
+                           .got = result.reason});
   }
 
   [[nodiscard]] double amount(const prune::NetworkCost& cost) const {

@@ -11,7 +11,7 @@ namespace espalier::recipe {
 /// PaddleSlim's PruneStrategy: before the first step of its span channels are chosen by the weights
 /// of that moment and cut; momentum, averages and whatever else is shaped like a parameter lose the
 /// same positions. Shares are those of the model as it enters the stage. `config` and `context` are
-/// borrowed.
+/// borrowed. Throws UserError for a budget that cannot be met and for patterns that match nothing.
 [[nodiscard]] std::unique_ptr<train::Strategy> make_prune_strategy(const train::EpochSpan& span,
                                                                    const TrainPruneConfig& config,
                                                                    const StrategyContext& context);

@@ -175,7 +175,7 @@ void refuse_choices(const PruneStage& stage) {
 
 TrainPruneConfig parse_train_prune(MapReader& reader, const Recipe& recipe) {
   for (const char* key : {"sensitivities", "max_loss", "plan"}) {
-    const YamlValue* value = reader.find(key);
+    const YamlValue* value = reader.map().find(key);
     if (value == nullptr) continue;
     throw base::UnsupportedError({.what = fmt::format("'{}' inside a training", key),
                                   .where = value->where(),

@@ -85,6 +85,23 @@ TEST(PruneStrategy, ResumesToTheSameBytes) {
   }
 }
 
+TEST(PruneStrategy, WhatCannotBeCutIsRefusedBeforeTheFirstStep) {
+  const kit::TemporaryFolder folder;
+  const auto refused = [&](const std::string& keys, std::string_view message) {
+    kit::expect_user_error(
+        [&] {
+          static_cast<void>(run_recipe(pruning_recipe("{prune: {start_epoch: 3, " + keys + "}}"),
+                                       quiet_run(folder.file("run"))));
+        },
+        message);
+    EXPECT_FALSE(fs::exists(folder.file("run/checkpoints")));
+  };
+  refused("target_macs: 0.01, max_removed: 0.5, align: 1",
+          "the budget of a strategy 'prune' cannot be met: epoch 3: got asked to keep at most 1.0 "
+          "% of the macs, reached");
+  refused("target_macs: 0.5, skip: [nothing]", "matches nothing: got 'nothing'");
+}
+
 TEST(PruneStrategy, QuantizersComeBehindTheCut) {
   const kit::TemporaryFolder folder;
   const fs::path run = folder.file("run");
