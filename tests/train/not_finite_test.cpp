@@ -30,6 +30,24 @@ TEST(NotFinite, NamesTheFirstNode) {
   EXPECT_EQ(find(graph, kit::random_tensor({2, 1, 8, 8}, 1)), "node 'log' (Log)");
 }
 
+TEST(NotFinite, LooksWithTheStatisticsThatTheProgramUses) {
+  ir::Graph graph = synthetic_model(3);
+  // Batches are normalized to about 10, by the running mean to far below zero.
+  graph.set_constant(*graph.find_value("norm.offset"), at::full({6}, 10.0F));
+  graph.set_constant(*graph.find_value("norm.mean"), at::full({6}, 1000.0F));
+  ir::Node& norm = *graph.find_node("norm");
+  ir::Node& user = *norm.output()->uses().front().node;
+  ir::Node& root =
+      graph.insert_before(user, {.op = "Sqrt", .inputs = {norm.output()}, .name = "root"});
+  root.output()->set_type(norm.output()->type());
+  graph.set_input(user, 0, root.output());
+  const Tensor images = kit::random_tensor({2, 1, 8, 8}, 1);
+  exec::Program program = exec::Program::compile(graph, {.mode = exec::Mode::Training});
+  EXPECT_EQ(find_not_finite(graph, program, std::span(&images, 1)), "the loss");
+  program.freeze_batch_norm(true);
+  EXPECT_EQ(find_not_finite(graph, program, std::span(&images, 1)), "node 'root' (Sqrt)");
+}
+
 TEST(NotFinite, NamesParametersBatchesAndTheLoss) {
   ir::Graph graph = synthetic_model(3);
   const Tensor images = kit::random_tensor({2, 1, 8, 8}, 1);
