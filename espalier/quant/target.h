@@ -16,6 +16,7 @@ enum class Treatment {
   Quantized,      ///< every floating input is read quantized
   SkipQuantized,  ///< two inputs: only the one that is not fused with its producer is read
                   ///< quantized
+  FusedSum,       ///< as SkipQuantized, and as Quantized where no addend is fused
   SharedScale,    ///< every input is read quantized, with the parameters that the output also has
   PassThrough,    ///< moves or selects elements: the output has the parameters of its input
   Activation,     ///< merges into the operator before it: the quantizer goes behind it. A Mul of x

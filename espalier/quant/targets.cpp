@@ -86,11 +86,12 @@ constexpr std::array kX86Rules{
 };
 
 // OpenVINO fuses any elementwise function and the residual sum behind a convolution, and gives
-// float where no quantizer follows.
+// float where no quantizer follows. It adds in float what the convolution gives, also where a file
+// quantizes that first.
 constexpr std::array kOpenVinoRules{
     OpRule{"Conv", Weighted, false, Condition::Image, kOneAxis},
     kTransposed,
-    OpRule{"Add", Quantized},
+    OpRule{"Add", FusedSum},
     OpRule{"Mul", Quantized},
     OpRule{"Sub", Quantized},
     OpRule{"AveragePool", Quantized},

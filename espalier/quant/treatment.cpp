@@ -180,7 +180,9 @@ void Decisions::decide(const ir::Node& node, const PlacementOptions& options,
   }
   decision.treatment = rule->treatment;
   decision.quantized_output = rule->quantized_output;
-  if (rule->treatment == Treatment::Quantized && is_bias_of_product(node)) {
+  const bool adds =
+      rule->treatment == Treatment::Quantized || rule->treatment == Treatment::FusedSum;
+  if (adds && is_bias_of_product(node)) {
     decision.treatment = Treatment::Activation;
     decision.quantized_output = false;
   }
@@ -281,6 +283,7 @@ void Decisions::activate(const ir::Graph& graph) {
       case Treatment::Quantized:
       case Treatment::SharedScale:
       case Treatment::SkipQuantized:
+      case Treatment::FusedSum:
         if (!without_weights(*node, decision, reached(*node))) continue;
         break;
     }
@@ -302,7 +305,18 @@ bool Decisions::without_weights(const ir::Node& node, NodeDecision& decision, bo
 }
 
 void Decisions::decide_inputs(const ir::Node& node, NodeDecision& decision) {
-  if (decision.treatment == Treatment::SkipQuantized) return decide_skip(node, decision);
+  const bool may_fuse =
+      decision.treatment == Treatment::SkipQuantized || decision.treatment == Treatment::FusedSum;
+  if (may_fuse) {
+    if (const auto fused = fused_addend(node)) {
+      decision.reads = {1 - *fused};
+      return;
+    }
+    if (decision.treatment == Treatment::SkipQuantized) {
+      return make_float(decision, "no addend is the result of a layer of its own");
+    }
+    decision.treatment = Treatment::Quantized;
+  }
   const bool binary = ops::kind_of(node) == ops::OpKind::Binary;
   for (std::size_t index = 0; index < node.inputs().size(); ++index) {
     ir::Value* input = node.input(index);
@@ -321,23 +335,20 @@ void Decisions::decide_inputs(const ir::Node& node, NodeDecision& decision) {
   }
 }
 
-/// The addend that is computed by a layer which nothing else reads stays unquantized, so that the
-/// engine adds inside that layer; of two such, the one on the longer way.
-void Decisions::decide_skip(const ir::Node& node, NodeDecision& decision) {
+/// The addend that is computed by a layer which nothing else reads, so that the engine adds inside
+/// that layer; of two such, the one on the longer way. Nothing: there is none.
+std::optional<std::size_t> Decisions::fused_addend(const ir::Node& node) const {
   std::optional<std::size_t> fused;
   for (std::size_t index = 0; index < 2; ++index) {
     const ir::Value* input = node.input(index);
-    if (input == nullptr || input->is_initializer()) {
-      return make_float(decision, "an addend is constant");
-    }
+    if (input == nullptr || input->is_initializer()) return std::nullopt;
     const ir::Node* producer = input->producer();
     const bool fusible = producer != nullptr && input->uses().size() == 1 &&
-                         at(*producer).treatment == Treatment::Weighted;
+                         table_.at(producer).treatment == Treatment::Weighted;
     if (!fusible) continue;
     if (!fused || depth_.at(input) > depth_.at(node.input(*fused))) fused = index;
   }
-  if (!fused) return make_float(decision, "no addend is the result of a layer of its own");
-  decision.reads = {*fused == 0 ? std::size_t{1} : std::size_t{0}};
+  return fused;
 }
 
 const ir::Value* Decisions::merged_successor(const ir::Value& value) const {

@@ -42,7 +42,7 @@ class Decisions {
   void decide_weighted(const ir::Node& node, NodeDecision& decision,
                        const PlacementOptions& options);
   void decide_inputs(const ir::Node& node, NodeDecision& decision);
-  void decide_skip(const ir::Node& node, NodeDecision& decision);
+  [[nodiscard]] std::optional<std::size_t> fused_addend(const ir::Node& node) const;
   void measure_depths(const ir::Graph& graph);
   void refuse_shared_weights(const ir::Graph& graph);
   void activate(const ir::Graph& graph);

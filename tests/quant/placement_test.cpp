@@ -78,6 +78,17 @@ TEST(Placement, QuantizesTheSkipBranchAloneForTensorRt) {
   EXPECT_EQ(placed(kResidual, "tensorrt"), "{x} {r} {t} | add:1 c1:0 c2:0 c3:0 | neg");
 }
 
+TEST(Placement, OpenVinoAddsInsideALayer) {
+  EXPECT_EQ(placed(kResidual, "openvino"), placed(kResidual, "tensorrt"));
+  // No addend is a layer's alone: both are quantized.
+  const std::string_view text =
+      "g (float[N,4,8,8] x, float[4,4,1,1] w, float[4,4,1,1] v) => (float[N,4,8,8] y)"
+      " { [c1] a = Conv(x, w) [relu] r = Relu(a) [pool] p = MaxPool<kernel_shape=[1,1]>(r)"
+      "   [add] s = Add(r, p) [c2] y = Conv(s, v) }";
+  EXPECT_EQ(placed(text, "openvino"), "{x} {r p} {s} | add:0 add:1 c1:0 c2:0 pool:0 | ");
+  EXPECT_EQ(placed(text, "tensorrt"), "{x} {s} | c1:0 c2:0 | add");
+}
+
 // Both addends are layers: the one on the longer way is fused, the other one is quantized.
 TEST(Placement, FusesTheLongerBranchForTensorRt) {
   const std::string_view text =

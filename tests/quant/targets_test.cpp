@@ -24,7 +24,7 @@ constexpr std::array kRows{
     Row{"ConvTranspose", "wwwww"},
     Row{"Gemm", "wwwww"},
     Row{"MatMul", "wwwww"},
-    Row{"Add", "QQqk-"},
+    Row{"Add", "QQuk-"},
     Row{"Mul", "QQqf-"},
     Row{"Sub", "ffq--"},
     Row{"Div", "fff--"},
@@ -72,6 +72,8 @@ char mark_of(const OpRule* rule) {
       return rule->quantized_output ? 'Q' : 'q';
     case Treatment::SkipQuantized:
       return 'k';
+    case Treatment::FusedSum:
+      return 'u';
     case Treatment::SharedScale:
       return rule->quantized_output ? 'S' : 's';
     case Treatment::PassThrough:
