@@ -61,10 +61,15 @@ def training(epochs, rate):
     }
 
 
-def quantization(bits, types, arguments, ends=(), batch_norm=None, float_sums=False):
-    """Stage `quantize`: the same bits from end to end, but for the layers `ends`, which have 8.
-    Float sums add what is not quantized; ONNX Runtime has no integer kernel for a convolution in
-    front of one, OpenVINO has."""
+# What a residual sum adds, and so for whom the file is: both addends quantized (the default target,
+# whose files both engines run in integers), one of them (OpenVINO adds the other one inside its
+# convolution, unrounded), or none.
+SUMS = {"": {}, "openvino": {"target": "openvino"},
+        "float_sums": {"target": "openvino", "skip": ["Add"]}}
+
+
+def quantization(bits, types, arguments, ends=(), batch_norm=None, sums=""):
+    """Stage `quantize`: the same bits from end to end, but for the layers `ends`, which have 8."""
     stage = {
         "mode": "qat",
         "train": training(arguments.epochs, arguments.rate),
@@ -79,22 +84,20 @@ def quantization(bits, types, arguments, ends=(), batch_norm=None, float_sums=Fa
         stage["weights"] = {"bits": bits, "method": "mse"}
         stage["activations"] = {"bits": bits}
         stage["bits"] = [{"match": name, "weights": 8, "activations": 8} for name in ends]
-    if float_sums:
-        stage |= {"target": "openvino", "skip": ["Add"]}
-    return {"quantize": stage}
+    return {"quantize": stage | SUMS[sums]}
 
 
 def few_bits(network, seed, start, arguments):
-    """2 to 4 bits with and without 8-bit ends, with sums of what is not quantized (as the papers of
-    PACT and LSQ have them: they quantize what convolutions read), and the ways of treating
-    BatchNormalization."""
+    """2 to 4 bits with and without 8-bit ends, with the other kinds of sums (the papers of PACT and
+    LSQ quantize what convolutions read alone), and the ways of treating BatchNormalization."""
     def job(kind, *how):
         return Job(f"{network}/{kind}/s{seed}", seed,
                    quantization(how[0], LOW_BITS, arguments, *how[1:]), start)
 
     for bits in (4, 3, 2):
         yield job(f"w{bits}a{bits}-ends8", bits, ENDS)
-        yield job(f"w{bits}a{bits}-ends8-float_sums", bits, ENDS, None, True)
+        for sums in ("openvino", "float_sums"):
+            yield job(f"w{bits}a{bits}-ends8-{sums}", bits, ENDS, None, sums)
         yield job(f"w{bits}a{bits}", bits)
     for policy in ("folded", "frozen", "re_estimated"):
         yield job(f"w4a4-ends8-{policy}", 4, ENDS, policy)
@@ -112,6 +115,8 @@ def fine_tunings(network, start, arguments):
             jobs.extend(few_bits(network, seed, start, arguments))
     jobs.extend(Job(f"{network}/w8a8-{name}/s1", 1, quantization(8, types, arguments), start)
                 for name, types in TYPES.items() if name != "default")
+    jobs.append(Job(f"{network}/w8a8-openvino/s1", 1,
+                    quantization(8, TYPES["default"], arguments, sums="openvino"), start))
     return jobs
 
 
