@@ -67,7 +67,7 @@ std::vector<std::vector<std::int64_t>> sizes_of(const std::vector<Tensor>& tenso
 }  // namespace
 
 std::vector<Tensor> random_inputs(const ir::Graph& graph, std::int64_t batch,
-                                  std::int64_t unknown_size, std::uint64_t seed) {
+                                  tensor::OpenSizes unknown_size, std::uint64_t seed) {
   std::vector<Tensor> inputs;
   for (std::size_t index = 0; index < graph.inputs().size(); ++index) {
     const ir::Value& input = *graph.inputs()[index];
@@ -75,7 +75,7 @@ std::vector<Tensor> random_inputs(const ir::Graph& graph, std::int64_t batch,
                 input.name());
     std::vector<std::int64_t> sizes;
     for (const tensor::Dim& dim : *input.type().shape) {
-      sizes.push_back(dim.size.value_or(sizes.empty() ? batch : unknown_size));
+      sizes.push_back(dim.size.value_or(sizes.empty() ? batch : unknown_size.along(sizes.size())));
     }
     check_room(input.name(), sizes);
     base::Random random(seed, /*stream=*/index);

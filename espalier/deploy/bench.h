@@ -24,7 +24,7 @@ struct BenchOptions {
   int threads = 1;
   std::int64_t batch = 1;
   /// Size of unknown dimensions other than the first.
-  std::int64_t unknown_size = 224;
+  tensor::OpenSizes unknown_size = {};
   std::uint64_t seed = 1;
   std::function<Engine&(std::string_view)> open = open_engine;
 };
@@ -46,6 +46,6 @@ struct BenchRow {
 /// Seeded normal (floating) or small non-negative (integer) tensors for every input of the graph;
 /// the first dimension becomes `batch` where it is unknown, others `unknown_size`.
 [[nodiscard]] std::vector<Tensor> random_inputs(const ir::Graph& graph, std::int64_t batch,
-                                                std::int64_t unknown_size, std::uint64_t seed);
+                                                tensor::OpenSizes unknown_size, std::uint64_t seed);
 
 }  // namespace espalier::deploy

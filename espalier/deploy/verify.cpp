@@ -294,8 +294,7 @@ std::optional<Files> read_files(const VerifyRequest& request, VerifyReport& repo
 std::vector<Tensor> one_sample(const Files& files, const Tensor& images) {
   const std::int64_t batch = files.batch.value_or(1);
   if (!images.defined() || images.size(0) < batch) {
-    constexpr std::int64_t kUnknownSize = 224;
-    return random_inputs(files.quantized_graph, batch, kUnknownSize, /*seed=*/1);
+    return random_inputs(files.quantized_graph, batch, /*unknown_size=*/{}, /*seed=*/1);
   }
   return {images.narrow(0, 0, batch).contiguous()};
 }

@@ -7,6 +7,10 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/isinf.h>
+#include <ATen/ops/isnan.h>
+#include <ATen/ops/logical_and.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
 #include "espalier/base/check.h"
@@ -30,7 +34,8 @@ Tensors random_inputs(const ir::Graph& graph, const CheckCutOptions& options) {
                             input->name());
     std::vector<std::int64_t> sizes;
     for (const tensor::Dim& dim : *input->type().shape) {
-      sizes.push_back(dim.size.value_or(sizes.empty() ? options.batch : options.unknown_size));
+      sizes.push_back(dim.size.value_or(sizes.empty() ? options.batch
+                                                      : options.unknown_size.along(sizes.size())));
     }
     Tensor tensor = at::empty(sizes, at::kDouble);
     base::Random random(options.seed, base::mix(0x1b9ULL, inputs.size()));
@@ -166,8 +171,11 @@ double largest_difference(const std::vector<Tensor>& actual, const std::vector<T
     const Tensor got = actual[index].to(at::kDouble);
     if (got.sizes() != wanted.sizes()) return HUGE_VAL;
     if (wanted.numel() == 0) continue;
-    const double distance = (got - wanted).abs().max().item<double>();
-    const double scale = wanted.abs().max().item<double>();
+    // Differences and sizes of elements that are not the same infinity on both sides.
+    const Tensor same_infinity = at::logical_and(at::isinf(wanted), got == wanted);
+    const double distance =
+        at::where(same_infinity, 0.0, (got - wanted).abs()).max().item<double>();
+    const double scale = at::where(same_infinity, 0.0, wanted.abs()).max().item<double>();
     const double relative = distance == 0 ? 0 : distance / scale;
     largest = std::max(largest, std::isfinite(relative) ? relative : HUGE_VAL);
   }
@@ -192,6 +200,8 @@ CutCheck check_cut(const ir::Graph& graph, const prune::PrunePlan& plan,
   show_values(cut, masked, shown);
   CutCheck check;
   const Tensors reference = run(masked, inputs, tensor::DType::Float64);
+  check.is_number = std::ranges::none_of(
+      reference, [](const Tensor& output) { return at::isnan(output).any().item<bool>(); });
   check.difference64 = largest_difference(run(cut, inputs, tensor::DType::Float64), reference);
   check.difference32 = largest_difference(run(cut, inputs, tensor::DType::Float32),
                                           run(masked, inputs, tensor::DType::Float32));

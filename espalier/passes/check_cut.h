@@ -6,6 +6,7 @@
 
 #include "espalier/ir/graph.h"
 #include "espalier/prune/plan.h"
+#include "espalier/tensor/shape.h"
 
 namespace espalier::passes {
 
@@ -14,16 +15,17 @@ struct CheckCutOptions {
   /// Draw parameters at random (draw_parameters.h), so that nothing hides a wrong cut; off: take
   /// the graph's own.
   bool draw = true;
-  std::int64_t batch = 2;          ///< in place of an unknown dimension 0 of inputs
-  std::int64_t unknown_size = 32;  ///< in place of other unknown dimensions
-  double limit64 = 1e-10;          ///< of difference64
-  double limit32 = 1e-4;           ///< of difference32
-  double least_wrong = 1e-3;       ///< of wrong_difference
-  double least_share = 0.01;       ///< of weakest_share
+  std::int64_t batch = 2;  ///< in place of an unknown dimension 0 of inputs
+  /// In place of other unknown dimensions.
+  tensor::OpenSizes unknown_size = {.height = 32, .width = 32};
+  double limit64 = 1e-10;     ///< of difference64
+  double limit32 = 1e-4;      ///< of difference32
+  double least_wrong = 1e-3;  ///< of wrong_difference
+  double least_share = 0.01;  ///< of weakest_share
 };
 
-/// max|d| / max|y| of the output where it is largest; infinite where sizes differ or one side is
-/// not finite.
+/// max|d| / max|y| of the output where it is largest, over the elements that are not the same
+/// infinity on both sides; infinite where sizes differ or other elements are not finite.
 [[nodiscard]] double largest_difference(const std::vector<Tensor>& actual,
                                         const std::vector<Tensor>& expected);
 
@@ -38,7 +40,9 @@ struct CutCheck {
   /// The least contribution of an operand to an Add: rms(operand) / rms(sum); 1 without any.
   double weakest_share = 1;
   std::string weakest_node;  ///< the Add in question
-  bool passed = false;       ///< all of them within the limits of the options
+  /// False when the masked graph itself, with drawn parameters, gives NaN: nothing was compared.
+  bool is_number = true;
+  bool passed = false;  ///< all of them within the limits of the options
 };
 
 /// Proves a plan by numbers: cut_channels and mask_channels of the same graph, run on the same

@@ -1,6 +1,7 @@
 #include "espalier/passes/draw_parameters.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 #include <set>
@@ -49,9 +50,17 @@ bool is_sum_of_activations(const ir::Node& node) {
   return (node.is("Add") || node.is("Sum")) && activations > 1;
 }
 
+/// Operators that give their input times a number, elsewhere or in parts.
+bool keeps_proportions(const ir::Node& node) {
+  constexpr std::array kOperators{"Mul",     "Div",     "Identity",  "Cast",
+                                  "Dropout", "Reshape", "Transpose", "Squeeze",
+                                  "Flatten", "Slice",   "Pad",       "Unsqueeze"};
+  return std::ranges::any_of(kOperators, [&](const char* op) { return node.is(op); });
+}
+
 /// True when what the node computes is added to other activations before another layer or
-/// normalization sees it.
-bool ends_a_branch(const ir::Node& node, std::set<const ir::Node*>& seen) {
+/// normalization sees it; `directly`: with nothing but factors in between.
+bool ends_a_branch(const ir::Node& node, std::set<const ir::Node*>& seen, bool directly = false) {
   constexpr std::size_t kMostNodes = 32;
   if (node.output() == nullptr) return false;
   for (const ir::Use& use : node.output()->uses()) {
@@ -61,7 +70,9 @@ bool ends_a_branch(const ir::Node& node, std::set<const ir::Node*>& seen) {
         next.is("Concat")) {
       continue;
     }
-    if (is_sum_of_activations(next) || ends_a_branch(next, seen)) return true;
+    if (is_sum_of_activations(next)) return true;
+    if (directly && !keeps_proportions(next)) continue;
+    if (ends_a_branch(next, seen, directly)) return true;
   }
   return false;
 }
@@ -76,7 +87,8 @@ double size_of_results(const ir::Node& node) {
 }
 
 /// Port of a number that shuts the branch it multiplies or divides, as gains that start at zero do
-/// (ReZero, Bachlechner et al., UAI 2021): a constant of one element that leaves next to nothing.
+/// (ReZero, Bachlechner et al., UAI 2021): a constant of one element that leaves next to nothing of
+/// what is added. Small numbers elsewhere (the count in a variance) are none.
 std::optional<std::size_t> shut_gain(const ir::Node& node) {
   constexpr double kOpen = 0.01;
   const bool divides = node.is("Div");
@@ -88,7 +100,7 @@ std::optional<std::size_t> shut_gain(const ir::Node& node) {
     std::set<const ir::Node*> seen;
     const double number = std::abs(value->constant().item<double>());
     const bool shuts = divides ? number > 1 / kOpen : number < kOpen;
-    if (shuts && ends_a_branch(node, seen)) return port;
+    if (shuts && ends_a_branch(node, seen, /*directly=*/true)) return port;
   }
   return std::nullopt;
 }
@@ -140,11 +152,12 @@ std::size_t draw_parameters(ir::Graph& graph, std::uint64_t seed) {
   for (ir::Node* node : graph.nodes()) {
     std::vector<std::size_t> ports = ops::trainable_inputs(*node);
     for (const std::size_t port : ops::running_statistics_inputs(*node)) ports.push_back(port);
-    if (const auto port = shut_gain(*node)) ports.push_back(*port);
+    const std::optional<std::size_t> gain = shut_gain(*node);
+    if (gain) ports.push_back(*gain);
     for (const std::size_t port : ports) {
       ir::Value* value = ops::initializer_behind(node->input(port));
       if (!drawn.insert(value).second) continue;
-      const Role role = role_of(*node, port);
+      const Role role = port == gain ? Role::Scale : role_of(*node, port);
       const bool is_weight = role == Role::Weight;
       const Drawing drawing{
           .role = role,

@@ -37,4 +37,25 @@ PrunePlan compose_plans(const PrunePlan& first, const CutMap& first_cuts, const 
   return plan;
 }
 
+CutMap compose_cuts(const CutMap& first, const CutMap& second) {
+  CutMap both = first;
+  for (const auto& [initializer, axes] : second) {
+    std::vector<AxisCut>& cuts = both[initializer];
+    for (const AxisCut& later : axes) {
+      const auto earlier = std::ranges::find(cuts, later.axis, &AxisCut::axis);
+      if (earlier == cuts.end()) {
+        cuts.push_back(later);
+        continue;
+      }
+      std::vector<std::int64_t> kept;
+      for (const std::int64_t position : later.kept) {
+        kept.push_back(earlier->kept.at(static_cast<std::size_t>(position)));
+      }
+      earlier->kept = std::move(kept);
+    }
+    std::ranges::sort(cuts, {}, &AxisCut::axis);
+  }
+  return both;
+}
+
 }  // namespace espalier::prune

@@ -12,4 +12,7 @@ namespace espalier::prune {
 [[nodiscard]] PrunePlan compose_plans(const PrunePlan& first, const CutMap& first_cuts,
                                       const PrunePlan& second);
 
+/// What stays of every initializer after two cuts, `second` of the graph that `first` leaves.
+[[nodiscard]] CutMap compose_cuts(const CutMap& first, const CutMap& second);
+
 }  // namespace espalier::prune

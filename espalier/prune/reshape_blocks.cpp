@@ -26,7 +26,7 @@ std::int64_t product_of_known(const tensor::Shape& shape) {
   return product;
 }
 
-/// Consumes axes of both shapes from the front.
+/// Consumes axes of both shapes from the front, and then from the back.
 class Aligner {
  public:
   Aligner(const tensor::Shape& input, const tensor::Shape& output)
@@ -34,6 +34,9 @@ class Aligner {
 
   AlignedShapes align() {
     while (!inputs_.empty() && !outputs_.empty() && take_front()) {
+    }
+    // Behind a front of unknown size: innermost axes of equal sizes correspond in any case.
+    while (!inputs_.empty() && !outputs_.empty() && take_back()) {
     }
     for (const std::size_t axis : inputs_) result_.unmatched_inputs.push_back(axis);
     for (const std::size_t axis : outputs_) result_.unmatched_outputs.push_back(axis);
@@ -72,6 +75,16 @@ class Aligner {
       return true;
     }
     return take_block();
+  }
+
+  bool take_back() {
+    const tensor::Dim& from = input_[inputs_.back()];
+    const tensor::Dim& to = output_[outputs_.back()];
+    if (!from.known() || from.size != to.size || *from.size <= 0) return false;
+    result_.same.emplace_back(inputs_.back(), outputs_.back());
+    inputs_.pop_back();
+    outputs_.pop_back();
+    return true;
   }
 
   /// The shortest runs of known axes with equal products.

@@ -27,7 +27,8 @@ struct AlignedShapes {
 };
 
 /// Aligns the shapes of a reshape. Axes of size 1 correspond to nothing. One unknown size on each
-/// side (the batch) is equal when the products of all known sizes are.
+/// side (the batch) is equal when the products of all known sizes are; where it is not, innermost
+/// axes of equal sizes still correspond.
 [[nodiscard]] AlignedShapes align_shapes(const tensor::Shape& input, const tensor::Shape& output);
 
 /// A factor of the sizes of a block: a run of equal meaning in one axis on each side.

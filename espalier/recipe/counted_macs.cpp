@@ -54,7 +54,7 @@ bool has_open_sizes(const ir::Graph& graph) {
 }
 
 std::vector<Tensor> sample_of_size(const ir::Graph& graph, std::int64_t size) {
-  return deploy::random_inputs(graph, /*batch=*/1, size, /*seed=*/0);
+  return deploy::random_inputs(graph, /*batch=*/1, {size, size}, /*seed=*/0);
 }
 
 CountedMacs count_macs(const ir::Graph& graph, const std::vector<Tensor>& sample) {

@@ -1,6 +1,7 @@
 #include "espalier/recipe/prune_plan_yaml.h"
 
 #include <charconv>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -149,14 +150,18 @@ prune::PrunePlan parse_prune_plan(std::string_view text, const std::string& sour
     refuse_value(cuts, "bad value of 'cuts'", cuts.describe(), "a list of maps");
   }
   std::size_t total = 0;
-  std::set<std::pair<std::string, std::int64_t>> seen;
+  // The channels of an axis may be of several groups, and then have several entries.
+  std::map<std::pair<std::string, std::int64_t>, std::set<std::int64_t>> seen;
   for (const YamlValue& item : cuts.items) {
     plan.cuts.push_back(read_cut(item, total));
     const prune::GroupCut& cut = plan.cuts.back();
-    if (seen.emplace(cut.initializer, cut.axis).second) continue;
-    refuse_value(item, "an axis is listed twice in 'cuts'",
-                 fmt::format("axis {} of '{}'", cut.axis, cut.initializer),
-                 "one entry with all positions");
+    std::set<std::int64_t>& positions = seen[{cut.initializer, cut.axis}];
+    for (const std::int64_t position : cut.removed) {
+      if (positions.insert(position).second) continue;
+      refuse_value(item, "a position is listed twice in 'cuts'",
+                   fmt::format("{} along axis {} of '{}'", position, cut.axis, cut.initializer),
+                   "each position once");
+    }
   }
   reader.finish();
   return plan;

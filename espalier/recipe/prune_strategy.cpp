@@ -7,12 +7,14 @@
 
 #include "espalier/base/check.h"
 #include "espalier/base/error.h"
+#include "espalier/base/file.h"
 #include "espalier/base/log.h"
 #include "espalier/deploy/batched_model.h"
 #include "espalier/passes/cut_channels.h"
 #include "espalier/passes/pass.h"
 #include "espalier/passes/pipelines.h"
 #include "espalier/recipe/counted_macs.h"
+#include "espalier/recipe/prune_plan_yaml.h"
 #include "espalier/recipe/pruning_images.h"
 
 namespace espalier::recipe {
@@ -67,6 +69,8 @@ class Prune final : public train::Strategy {
     const Measured first(whole, sample);
     const prune::BudgetResult chosen = choose(graph, first, sample, images.batches());
     prune::CutMap cuts = passes::cut_channels(graph, chosen.plan, first.map.choices());
+    base::write_file_atomic(context_.folder / fmt::format("prune_plan-epoch-{}.yaml", span_.start),
+                            print_prune_plan(chosen.plan));
     tell(first.cost, Measured(graph, sample, first.map.choices()).cost, chosen);
     return train::Rewrite{
         .follow = [cuts = std::move(cuts)](const std::string& parameter, const Tensor& state) {

@@ -17,8 +17,8 @@ struct PrunedEnginesRequest {
   std::string_view original_model;  ///< ONNX bytes before the cut
   std::string_view pruned_model;    ///< ONNX bytes after it
   std::vector<std::string> engines = {};
-  std::int64_t unknown_size = 224;  ///< of inputs, in place of unknown height and width
-  int latency_rounds = 30;          ///< 0: no latency
+  tensor::OpenSizes unknown_size = {};  ///< of inputs, in place of unknown height and width
+  int latency_rounds = 30;              ///< 0: no latency
   int threads = 1;
   std::uint64_t seed = 0;
   /// Largest difference of outputs from our executor's, relative to the largest output.

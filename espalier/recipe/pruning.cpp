@@ -181,16 +181,22 @@ class Pruning {
     return result.plan;
   }
 
-  /// The plan in one go must leave what its steps have left.
-  void check_composition() const {
-    for (const auto& [name, axes] : cuts_) {
-      const ir::Value* left = graph_.find_value(name);
-      for (const prune::AxisCut& cut : axes) {
-        base::invariant(left == nullptr || left->constant().size(cut.axis) ==
-                                               static_cast<std::int64_t>(cut.kept.size()),
-                        "the plan of several steps does not leave what they left");
-      }
+  /// The plan in one go must leave the very positions that its steps have left: it is the one that
+  /// is proven.
+  void check_composition(const prune::CutMap& step) {
+    steps_ = prune::compose_cuts(steps_, step);
+    for (const auto& [name, axes] : steps_) {
+      const auto composed = cuts_.find(name);
+      base::invariant(composed != cuts_.end() && by_axis(composed->second) == by_axis(axes),
+                      "the plan of several steps does not leave what they left");
     }
+  }
+
+  static std::map<std::int64_t, std::vector<std::int64_t>> by_axis(
+      const std::vector<prune::AxisCut>& cuts) {
+    std::map<std::int64_t, std::vector<std::int64_t>> kept;
+    for (const prune::AxisCut& cut : cuts) kept[cut.axis] = cut.kept;
+    return kept;
   }
 
   /// Curves say what channels of their own criterion cost.
@@ -231,7 +237,7 @@ class Pruning {
       const prune::ChannelMap map(original_);
       choices_ = map.choices();
       cuts_ = prune::cut_map_of(prune::resolve(plan_, map, original_), original_);
-      if (!stage_.mask) check_composition();
+      if (!stage_.mask) check_composition(reference_cuts_);
       if (!stage_.fine_tune && !stage_.mask) reference_cuts_ = cuts_;
     });
     if (images_ && iteration == stage_.iterations) {
@@ -385,9 +391,10 @@ class Pruning {
   }
 
   /// Height and width in place of unknown ones.
-  [[nodiscard]] std::int64_t unknown_size() const {
-    const bool images = images_ && sample_.front().dim() == 4;
-    return images ? sample_.front().size(2) : stage_.image_size;
+  [[nodiscard]] tensor::OpenSizes unknown_size() const {
+    const Tensor& sample = sample_.front();
+    if (images_ && sample.dim() == 4) return {sample.size(2), sample.size(3)};
+    return {stage_.image_size, stage_.image_size};
   }
 
   void check() {
@@ -405,6 +412,12 @@ class Pruning {
     }
     facts_["check"] = to_json(check);
     if (check.passed) return;
+    if (!check.is_number) {
+      failures_.emplace_back(
+          "the cut could not be checked: with drawn parameters the network itself gives numbers "
+          "that are not finite (a logarithm or a root of what is negative, perhaps)");
+      return;
+    }
     std::string failure = fmt::format(
         "the cut is not proven: cut and masked model differ by {:.2e} in float64 and {:.2e} in "
         "float32, a wrong cut by {}",
@@ -450,6 +463,7 @@ class Pruning {
   prune::PrunePlan plan_;
   std::optional<prune::CouplingChoices> choices_;  ///< of the original, once it is cut
   prune::CutMap cuts_;                             ///< from the original to what is left
+  prune::CutMap steps_;                            ///< the same, put together from the steps' cuts
   ir::Graph reference_;                            ///< what reconstruction comes near to
   prune::CutMap reference_cuts_;                   ///< from it to what is left; empty with masks
   double whole_ = 0;                               ///< of the budget's kind, before the first cut

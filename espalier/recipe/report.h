@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "espalier/analysis/cost.h"
 #include "espalier/ir/graph.h"
 #include "espalier/recipe/quantization.h"
 #include "espalier/report/html.h"
@@ -23,6 +24,8 @@ struct RunFacts {
   const report::Json* pruning = nullptr;             ///< section `pruning`; null: not pruned
   std::optional<train::TrainState> training = std::nullopt;
   double training_seconds = 0;
+  /// Costs of the model before and after a training that cut channels.
+  std::optional<std::pair<analysis::CostTable, analysis::CostTable>> cut = std::nullopt;
 };
 
 /// Version of report.json.

@@ -177,6 +177,12 @@ void add_training(Json& json, const RunFacts& facts) {
                                    {"best_value", state.best_value},
                                    {"best_epoch", state.best_epoch},
                                    {"epochs", to_array(state.history, epoch_json)}});
+  if (!facts.cut) return;
+  const auto cost_json = [](const analysis::CostTable& cost) {
+    return Json::object({{"macs", cost.macs}, {"parameters", cost.parameters}});
+  };
+  json["training"]["cut"] = Json::object(
+      {{"before", cost_json(facts.cut->first)}, {"after", cost_json(facts.cut->second)}});
 }
 
 }  // namespace

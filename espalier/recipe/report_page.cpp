@@ -294,6 +294,14 @@ std::optional<Section> float_section(const Json& json) {
   return Section{.title = "Left in floating point", .blocks = {table}, .collapsed = true};
 }
 
+/// "40.8 M to 20.3 M" where the training cut channels.
+std::string cut_macs(const Json& cut) {
+  const auto macs = [&](std::string_view when) {
+    return report::format_count(cut.at(when).at("macs").as_number());
+  };
+  return fmt::format("{} to {}", macs("before"), macs("after"));
+}
+
 Section training_section(const Json& training) {
   report::LineChart loss{.title = "Training loss", .x_title = "epoch"};
   report::LineChart accuracy{.title = "Accuracy", .x_title = "epoch", .y_title = "%"};
@@ -309,12 +317,11 @@ Section training_section(const Json& training) {
           100 * nested(epoch, index == 0 ? "training" : "evaluation", "top1"));
     }
   }
-  return {.title = "Training",
-          .blocks = {loss, accuracy,
-                     report::Facts{
-                         {{"Optimizer", training.at("optimizer").as_string()},
-                          {"Schedule", training.at("schedule").as_string()},
-                          {"Time", report::format_duration(training.at("seconds").as_number())}}}}};
+  report::Facts facts{{{"Optimizer", training.at("optimizer").as_string()},
+                       {"Schedule", training.at("schedule").as_string()},
+                       {"Time", report::format_duration(training.at("seconds").as_number())}}};
+  if (const Json* cut = training.find("cut")) facts.facts.emplace_back("MACs", cut_macs(*cut));
+  return {.title = "Training", .blocks = {loss, accuracy, facts}};
 }
 
 Section facts_section(const Json& json) {

@@ -33,6 +33,7 @@ struct Progress {
   ir::Graph graph;
   std::optional<TrainingOutcome> training = std::nullopt;
   std::optional<report::Json> pruning = std::nullopt;
+  std::optional<std::pair<analysis::CostTable, analysis::CostTable>> cut = std::nullopt;
   std::optional<QuantizationResult> quantization = std::nullopt;
   int opset = 17;
 };
@@ -147,7 +148,11 @@ void prove_training(const StageTraining& training, const TrainQuantizeConfig& co
 }
 
 void run_train_stage(const StageTraining& training, Progress& progress) {
+  const analysis::CostTable before = analysis::cost_table(progress.graph);
   progress.training.emplace(train_or_reuse(training, progress.graph, progress.graph));
+  if (prunes(training.stage)) {
+    progress.cut.emplace(before, analysis::cost_table(progress.training->best));
+  }
   if (const TrainQuantizeConfig* config = quantize_strategy(training.stage)) {
     return prove_training(training, *config, progress);
   }
@@ -265,6 +270,7 @@ RunFacts make_facts(const Recipe& recipe, const RunOptions& options, const Progr
   if (progress.training) {
     facts.training = progress.training->state;
     facts.training_seconds = progress.training->seconds;
+    facts.cut = progress.cut;
   }
   return facts;
 }

@@ -77,7 +77,7 @@ report::Json time_models(const TimingRequest& request) {
          deploy::bench(subjects, {.latency = {.rounds = request.rounds},
                                  .threads = request.threads,
                                  .batch = request.batch,
-                                 .unknown_size = request.unknown_size,
+                                 .unknown_size = {request.unknown_size, request.unknown_size},
                                  .seed = request.seed})) {
       json["rows"].push_back(row_json(row));
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,6 +19,13 @@ struct Dim {
 
 /// Dimensions outermost first; an empty vector is a scalar.
 using Shape = std::vector<Dim>;
+
+/// Sizes that stand in for unknown ones beside the batch: a width for axis 3, a height for others.
+struct OpenSizes {
+  std::int64_t height = 224;
+  std::int64_t width = 224;
+  [[nodiscard]] std::int64_t along(std::size_t axis) const { return axis == 3 ? width : height; }
+};
 
 /// Shape with known sizes.
 [[nodiscard]] Shape make_shape(const std::vector<std::int64_t>& sizes);

@@ -18,27 +18,33 @@ TEST(RandomInputs, FillsUnknownSizesAndDependsOnTheSeed) {
   graph.add_input("image", {tensor::DType::Float32,
                             tensor::Shape{{std::nullopt, "N"}, {3, ""}, {std::nullopt, "H"}}});
   graph.add_input("index", {tensor::DType::Int64, tensor::make_shape({5})});
-  const auto inputs = random_inputs(graph, 2, 7, /*seed=*/1);
+  const auto inputs = random_inputs(graph, 2, {7, 7}, /*seed=*/1);
   EXPECT_EQ(inputs.at(0).sizes().vec(), (std::vector<std::int64_t>{2, 3, 7}));
   EXPECT_EQ(inputs.at(1).scalar_type(), at::kLong);
   EXPECT_TRUE((inputs.at(1) >= 0).all().item<bool>());
-  EXPECT_EQ(kit::bit_difference(random_inputs(graph, 2, 7, 1)[0], inputs[0]), "");
-  EXPECT_NE(kit::bit_difference(random_inputs(graph, 2, 7, 2)[0], inputs[0]), "");
+  EXPECT_EQ(kit::bit_difference(random_inputs(graph, 2, {7, 7}, 1)[0], inputs[0]), "");
+  EXPECT_NE(kit::bit_difference(random_inputs(graph, 2, {7, 7}, 2)[0], inputs[0]), "");
 }
 
 TEST(RandomInputs, RefusesAnInputWithoutShape) {
   ir::Graph graph;
   graph.add_input("x", {tensor::DType::Float32, std::nullopt});
-  kit::expect_user_error([&] { (void)random_inputs(graph, 1, 1, 1); },
-                         "input 'x' has no shape: give it one");
+  kit::expect_user_error(
+      [&] {
+        (void)random_inputs(graph, 1, {1, 1}, 1);
+      },
+      "input 'x' has no shape: give it one");
 }
 
 TEST(RandomInputs, RefusesSizesThatNoMemoryHolds) {
   ir::Graph graph;
   const tensor::Dim open;
   graph.add_input("x", {tensor::DType::Float32, tensor::Shape{open, open, open, open}});
-  kit::expect_user_error([&] { (void)random_inputs(graph, 65536, 65536, 1); },
-                         "not enough memory for input 'x': got 1.8e+19 elements");
+  kit::expect_user_error(
+      [&] {
+        (void)random_inputs(graph, 65536, {65536, 65536}, 1);
+      },
+      "not enough memory for input 'x': got 1.8e+19 elements");
 }
 
 TEST(Bench, MeasuresEveryModelInEveryEngine) {

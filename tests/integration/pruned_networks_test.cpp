@@ -7,6 +7,7 @@
 #include "espalier/passes/check_cut.h"
 #include "espalier/passes/cut_channels.h"
 #include "espalier/prune/cost_model.h"
+#include "espalier/recipe/prune_plan_yaml.h"
 #include "tests/integration/random_plan.h"
 #include "tests/integration/small_networks.h"
 #include "tests/kit/graph_text.h"
@@ -44,6 +45,14 @@ TEST_P(PrunedNetwork, CutEqualsMasked) {
       EXPECT_GE(check.weakest_share, 0.01) << check.weakest_node;
       EXPECT_TRUE(check.passed);
     }
+  }
+}
+
+TEST_P(PrunedNetwork, ItsPlanIsReadAsItIsWritten) {
+  const ir::Graph graph = GetParam().make();
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    const prune::PrunePlan plan = prune_test::random_plan(graph, seed, 0.4);
+    EXPECT_EQ(recipe::parse_prune_plan(recipe::print_prune_plan(plan), "plan.yaml"), plan);
   }
 }
 

@@ -28,5 +28,18 @@ TEST(PlanComposition, GivesPositionsOfTheFirstGraph) {
   EXPECT_EQ(both.cuts, expected);
 }
 
+TEST(PlanComposition, CutsAreJoinedByPositions) {
+  const CutMap first{{"a", {{.axis = 0, .size = 6, .kept = {0, 2, 4, 5}}}},
+                     {"b", {{.axis = 1, .size = 3, .kept = {1, 2}}}}};
+  const CutMap second{
+      {"a", {{.axis = 0, .size = 4, .kept = {1, 3}}, {.axis = 1, .size = 2, .kept = {1}}}},
+      {"c", {{.axis = 0, .size = 2, .kept = {0}}}}};
+  const CutMap expected{
+      {"a", {{.axis = 0, .size = 6, .kept = {2, 5}}, {.axis = 1, .size = 2, .kept = {1}}}},
+      {"b", {{.axis = 1, .size = 3, .kept = {1, 2}}}},
+      {"c", {{.axis = 0, .size = 2, .kept = {0}}}}};
+  EXPECT_EQ(compose_cuts(first, second), expected);
+}
+
 }  // namespace
 }  // namespace espalier::prune

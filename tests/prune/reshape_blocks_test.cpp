@@ -45,10 +45,15 @@ TEST(ReshapeBlocks, OneUnknownBatchCorresponds) {
 }
 
 TEST(ReshapeBlocks, UnknownSizesThatTakePartInAMergeMatchNothing) {
-  const AlignedShapes aligned = align_shapes(batched({6, 4}), batched({4}));
+  const AlignedShapes aligned = align_shapes(batched({6, 4}), batched({8}));
   EXPECT_THAT(aligned.same, IsEmpty());
   EXPECT_THAT(aligned.unmatched_inputs, ElementsAre(0U, 1U, 2U));
   EXPECT_THAT(aligned.unmatched_outputs, ElementsAre(0U, 1U));
+  // Innermost axes of equal sizes correspond whatever is in front of them.
+  const AlignedShapes inner = align_shapes(batched({6, 4}), batched({4}));
+  EXPECT_THAT(inner.same, ElementsAre(Pair(2U, 1U)));
+  EXPECT_THAT(inner.unmatched_inputs, ElementsAre(0U, 1U));
+  EXPECT_THAT(inner.unmatched_outputs, ElementsAre(0U));
 }
 
 TEST(ReshapeBlocks, FactorsAreThoseOfBothSides) {

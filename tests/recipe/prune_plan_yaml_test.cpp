@@ -74,9 +74,9 @@ INSTANTIATE_TEST_SUITE_P(
         Hostile{"negative_range", entry("\"-1\""), "got '-1', expected positions and ranges"},
         Hostile{"words", entry("\"0-3, some\""), "got 'some'"},
         Hostile{"beyond_every_axis", entry("\"0-99999999\""), "got '0-99999999'"},
-        Hostile{"same_axis_twice",
-                text_of(" [{initializer: w, removed: 1}, {initializer: w, removed: 2}]"),
-                "an axis is listed twice in 'cuts'"}),
+        Hostile{"same_position_twice",
+                text_of(" [{initializer: w, removed: \"1-3\"}, {initializer: w, removed: 2}]"),
+                "a position is listed twice in 'cuts': plan.yaml:3: got 2 along axis 0 of 'w'"}),
     [](const auto& test) { return test.param.name; });
 
 TEST(PrunePlanYaml, DoesNotUnfoldShortTextsWithoutEnd) {

@@ -46,9 +46,11 @@ void expect_state_fits(const train::Checkpoint& checkpoint) {
 TEST(PruneStrategy, CutsInTheMiddleAndTheStateFollows) {
   const kit::TemporaryFolder folder;
   const fs::path run = folder.file("run");
-  static_cast<void>(run_recipe(
-      pruning_recipe("{prune: {start_epoch: 1, target_macs: 0.4, iterations: 2, align: 2}}"),
-      quiet_run(run)));
+  const report::Json report =
+      run_recipe(
+          pruning_recipe("{prune: {start_epoch: 1, target_macs: 0.4, iterations: 2, align: 2}}"),
+          quiet_run(run))
+          .report;
   const double whole = static_cast<double>(macs_of(after(run, 3).graph));
   // Cuts before epochs 1 and 2 (of 1 to 3), by equal factors.
   EXPECT_NEAR(static_cast<double>(macs_of(after(run, 4).graph)) / whole, std::sqrt(0.4), 0.04);
@@ -60,6 +62,10 @@ TEST(PruneStrategy, CutsInTheMiddleAndTheStateFollows) {
   EXPECT_EQ(last.slots.at("updates/" + last.graph.initializers().front()->name()).item<double>(),
             12);
   EXPECT_EQ(macs_of(onnx::load(run / "model.onnx")), macs_of(last.graph));
+  EXPECT_THAT(folder.read("run/prune_plan-epoch-1.yaml"), HasSubstr("cuts:"));
+  EXPECT_THAT(folder.read("run/prune_plan-epoch-2.yaml"), HasSubstr("cuts:"));
+  EXPECT_EQ(report.at("training").at("cut").at("after").at("macs").as_integer(),
+            macs_of(last.graph));
   EXPECT_THAT(folder.read("run/log.txt"), HasSubstr("epoch 2: prune to 63.2 % of the macs"));
   EXPECT_THAT(folder.read("run/log.txt"), HasSubstr("of the macs of the stage's model remain"));
 }
