@@ -50,8 +50,9 @@ TransposePlan plan_transpose(const TransposeSettings& settings, const Window& wi
                                       ? spatial[axis] * window.strides[axis]
                                       : settings.output_shape[axis];
       const std::int64_t total = full + extra - wanted;
-      const bool upper = window.auto_pad != Window::AutoPad::SameLower;
-      begin = upper ? total / 2 : total - total / 2;
+      // The larger half is cut in front, but for SAME_UPPER; what is missing is added behind.
+      const std::int64_t cut = std::max<std::int64_t>(total, 0);
+      begin = window.auto_pad == Window::AutoPad::SameUpper ? cut / 2 : cut - cut / 2;
       end = total - begin;
     }
     plan.begin.push_back(begin);
