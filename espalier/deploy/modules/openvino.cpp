@@ -58,7 +58,10 @@ std::string plain_message(const std::exception& error) {
   constexpr std::string_view kPlace = "Exception from ";
   std::string text = error.what();
   const auto place = text.rfind(kPlace);
-  const auto end = place == std::string::npos ? place : text.find(": ", place);
+  // ":" and the message, in the same line or in the next.
+  const auto end = place == std::string::npos
+                       ? place
+                       : std::min(text.find(": ", place), text.find(":\n", place));
   if (end != std::string::npos) text.erase(0, end + 2);
   text.erase(text.find_last_not_of(" \n\t") + 1);
   std::ranges::replace(text, '\n', ' ');
