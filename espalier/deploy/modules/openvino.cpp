@@ -86,7 +86,7 @@ Tensor to_tensor(const ov::Tensor& value, const std::string& name) {
     throw base::UnsupportedError({.what = "openvino gave an output of a type with no tensor",
                                   .where = fmt::format("output '{}'", name)});
   }
-  const ov::Shape shape = value.get_shape();
+  const ov::Shape& shape = value.get_shape();
   const Tensor tensor = at::empty(std::vector<std::int64_t>(shape.begin(), shape.end()),
                                   at::TensorOptions().dtype(*scalar));
   std::memcpy(tensor.data_ptr(), value.data(), value.get_byte_size());
