@@ -313,7 +313,11 @@ void Decisions::decide_inputs(const ir::Node& node, NodeDecision& decision) {
       return;
     }
     if (decision.treatment == Treatment::SkipQuantized) {
-      return make_float(decision, "no addend is the result of a layer of its own");
+      const bool constant = std::ranges::any_of(node.inputs(), [](const ir::Value* input) {
+        return input == nullptr || input->is_initializer();
+      });
+      return make_float(decision, constant ? "an addend is constant"
+                                           : "no addend is the result of a layer of its own");
     }
     decision.treatment = Treatment::Quantized;
   }

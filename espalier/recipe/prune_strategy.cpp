@@ -75,8 +75,7 @@ class Prune final : public train::Strategy {
     return train::Rewrite{
         .follow = [cuts = std::move(cuts)](const std::string& parameter, const Tensor& state) {
           const auto axes = cuts.find(parameter);
-          return axes == cuts.end() ? std::optional(state)
-                                    : prune::cut_tensor(state, axes->second, parameter);
+          return axes == cuts.end() ? state : prune::cut_tensor(state, axes->second, parameter);
         }};
   }
 

@@ -148,10 +148,10 @@ void prove_training(const StageTraining& training, const TrainQuantizeConfig& co
 }
 
 void run_train_stage(const StageTraining& training, Progress& progress) {
-  const analysis::CostTable before = analysis::cost_table(progress.graph);
   progress.training.emplace(train_or_reuse(training, progress.graph, progress.graph));
   if (prunes(training.stage)) {
-    progress.cut.emplace(before, analysis::cost_table(progress.training->best));
+    progress.cut.emplace(analysis::cost_table(progress.graph),
+                         analysis::cost_table(progress.training->best));
   }
   if (const TrainQuantizeConfig* config = quantize_strategy(training.stage)) {
     return prove_training(training, *config, progress);

@@ -22,10 +22,9 @@ exec::TensorMap follow_state(const exec::TensorMap& slots, const ir::Graph& befo
     if (was == nullptr || is == nullptr) continue;
     if (!rewrite.follow) {
       if (was->sizes() == is->sizes() && at::equal(*was, *is)) followed.emplace(slot, state);
-    } else if (state.sizes() != was->sizes()) {
-      followed.emplace(slot, state);
-    } else if (std::optional<Tensor> moved = rewrite.follow(parameter, state)) {
-      followed.emplace(slot, *std::move(moved));
+    } else {
+      const bool has_its_shape = state.sizes() == was->sizes();
+      followed.emplace(slot, has_its_shape ? rewrite.follow(parameter, state) : state);
     }
   }
   return followed;

@@ -30,10 +30,8 @@ struct EpochPlan {
 };
 
 /// What a changed graph means for tensors shaped like a parameter of the old one, such as momentum
-/// and averages: gets the parameter's name and the tensor, gives what it becomes; nothing: it
-/// starts anew.
-using FollowState =
-    std::function<std::optional<Tensor>(const std::string& parameter, const Tensor& state)>;
+/// and averages: gets the parameter's name and the tensor, gives what it becomes.
+using FollowState = std::function<Tensor(const std::string& parameter, const Tensor& state)>;
 
 /// What on_start did to the graph.
 struct Rewrite {

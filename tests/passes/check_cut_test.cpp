@@ -1,8 +1,11 @@
 #include "espalier/passes/check_cut.h"
 
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 #include "tests/kit/expect_error.h"
+#include "tests/kit/tensors.h"
 #include "tests/passes/rewrite_check.h"
 
 namespace espalier::passes {
@@ -96,6 +99,52 @@ INSTANTIATE_TEST_SUITE_P(
                   "g (float[2,3,4,4] x, float[3,3,1,1] v, float[3,5] w) => (float[2,5] y)"
                   " { a = Conv(x, v) p = GlobalAveragePool(a) s = Squeeze(p) y = Gemm(s, w) }")),
     [](const auto& test) { return test.param.first; });
+
+TEST(CheckCut, CountsInAVarianceAreNoGains) {
+  // A gain that was drawn in the place of the count may make the variance negative.
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    const CutCheck check = check_cut(
+        passes_test::graph_of(
+            "g (float[N,3,16,16] x, float[4,3,1,1] v, float[5,4,1,1] w) => (float[N,5,16,16] y)"
+            " <float count = {255}, float epsilon = {0.00001}>"
+            " { a = Conv(x, v) m = GlobalAveragePool(a) d = Sub(a, m) q = Mul(d, d)"
+            "   s = GlobalAveragePool(q) u = Div(s, count) e = Add(u, epsilon) r = Sqrt(e)"
+            "   n = Div(d, r) b = Add(n, a) y = Conv(b, w) }"),
+        plan_of({0, 3}), {.seed = seed});
+    EXPECT_TRUE(check.is_number) << seed;
+  }
+}
+
+TEST(CheckCut, ANetworkThatGivesNoNumbersSaysSo) {
+  const CutCheck check =
+      check_cut(passes_test::graph_of(
+                    "g (float[N,3,4,4] x, float[4,3,1,1] v, float[5,4,1,1] w) => (float[N,5,4,4] y)"
+                    " { a = Conv(x, v) l = Log(a) y = Conv(l, w) }"),
+                plan_of({0, 3}));
+  EXPECT_FALSE(check.is_number);
+  EXPECT_FALSE(check.passed);
+}
+
+TEST(CheckCut, OpenHeightAndWidthNeedNotBeEqual) {
+  const ir::Graph graph = passes_test::graph_of(
+      "g (float[N,3,H,W] x, float[4,3,1,1] v, float[128,5] w) => (float[N,5] y)"
+      " <int64[2] shape = {0, 128}> { a = Conv(x, v) f = Reshape(a, shape) y = MatMul(f, w) }");
+  const CutCheck check = check_cut(graph, plan_of({}), {.unknown_size = {.height = 4, .width = 8}});
+  EXPECT_EQ(check.difference64, 0);
+  EXPECT_ANY_THROW(
+      (void)check_cut(graph, plan_of({}), {.unknown_size = {.height = 4, .width = 4}}));
+}
+
+TEST(LargestDifference, EqualInfinitiesAreEqualAndNothingElseIs) {
+  const auto difference = [](const std::vector<float>& left, const std::vector<float>& right) {
+    return largest_difference({kit::tensor_of(left)}, {kit::tensor_of(right)});
+  };
+  EXPECT_EQ(difference({1, -HUGE_VALF}, {1, -HUGE_VALF}), 0);
+  EXPECT_DOUBLE_EQ(difference({3, HUGE_VALF}, {4, HUGE_VALF}), 0.25);
+  EXPECT_EQ(difference({1, HUGE_VALF}, {1, -HUGE_VALF}), HUGE_VAL);
+  EXPECT_EQ(difference({1, HUGE_VALF}, {1, 2}), HUGE_VAL);
+  EXPECT_EQ(difference({1, std::nanf("")}, {1, std::nanf("")}), HUGE_VAL);
+}
 
 TEST(CheckCut, LimitsDecide) {
   const CutCheck check =

@@ -79,6 +79,13 @@ INSTANTIATE_TEST_SUITE_P(
                 "a position is listed twice in 'cuts': plan.yaml:3: got 2 along axis 0 of 'w'"}),
     [](const auto& test) { return test.param.name; });
 
+TEST(PrunePlanYaml, AnAxisOfSeveralGroupsHasSeveralEntries) {
+  const prune::PrunePlan plan = parse_prune_plan(
+      text_of(" [{initializer: w, removed: 1}, {initializer: w, removed: 2}]"), "plan.yaml");
+  ASSERT_EQ(plan.cuts.size(), 2U);
+  EXPECT_EQ(parse_prune_plan(print_prune_plan(plan), "plan.yaml"), plan);
+}
+
 TEST(PrunePlanYaml, DoesNotUnfoldShortTextsWithoutEnd) {
   std::string cuts = " [";
   for (int index = 0; index < 40; ++index) {

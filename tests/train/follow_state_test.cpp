@@ -39,10 +39,9 @@ TEST(FollowState, WhatLosesPositionsLosesThemInItsState) {
   ir::Value& conv = *after.find_value("conv.weight");
   const auto first_two = [](const Tensor& tensor) { return tensor.narrow(0, 0, 2).contiguous(); };
   after.set_constant(conv, first_two(conv.constant()));
-  const Rewrite cut{
-      .follow = [&](const std::string& parameter, const Tensor& state) -> std::optional<Tensor> {
-        return parameter == "conv.weight" ? first_two(state) : state;
-      }};
+  const Rewrite cut{.follow = [&](const std::string& parameter, const Tensor& state) {
+    return parameter == "conv.weight" ? first_two(state) : state;
+  }};
   const exec::TensorMap slots = slots_of(before);
   const exec::TensorMap followed = follow_state(slots, before, after, cut);
   ASSERT_EQ(followed.size(), 3U) << "the parameter that neither graph has is gone";
