@@ -7,7 +7,6 @@
 #include "espalier/passes/lower_to_qdq.h"
 #include "espalier/passes/pipelines.h"
 #include "espalier/quant/planner.h"
-#include "espalier/zoo/table.h"
 
 namespace espalier::benchmarks {
 
@@ -18,8 +17,7 @@ ir::Graph prepare_net(const ir::Graph& graph) {
   return prepared;
 }
 
-NetFiles quantize_net(std::string_view name, const Tensor& images) {
-  const ir::Graph graph = zoo::build(name, {.seed = 1});
+NetFiles quantize_net(const ir::Graph& graph, const Tensor& images) {
   ir::Graph prepared = prepare_net(graph);
   const quant::PlanOptions options{.target = "x86"};
   const auto statistics =

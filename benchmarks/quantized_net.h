@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "espalier/ir/graph.h"
 #include "espalier/tensor/tensor.h"
@@ -17,6 +16,6 @@ struct NetFiles {
   std::string float_bytes;
   std::string quantized_bytes;
 };
-[[nodiscard]] NetFiles quantize_net(std::string_view name, const Tensor& images);
+[[nodiscard]] NetFiles quantize_net(const ir::Graph& graph, const Tensor& images);
 
 }  // namespace espalier::benchmarks

@@ -8,6 +8,7 @@
 #include "benchmarks/suite.h"
 #include "espalier/base/error.h"
 #include "espalier/deploy/bench.h"
+#include "espalier/zoo/table.h"
 
 namespace espalier::benchmarks {
 namespace {
@@ -23,7 +24,8 @@ constexpr std::array<Net, 2> kNets = {{{"ResNet50", 3.2}, {"MobileNetV1", 2.4}}}
 Numbers speedup_child(std::span<const std::string> arguments) {
   constexpr std::int64_t kImageSize = 224;
   const int rounds = std::stoi(arguments[1]);
-  const NetFiles files = quantize_net(arguments[0], make_images(8, kImageSize, /*seed=*/1));
+  const NetFiles files =
+      quantize_net(zoo::build(arguments[0], {.seed = 1}), make_images(8, kImageSize, /*seed=*/1));
   Numbers numbers;
   for (const std::string& engine : deploy::engine_names()) {
     const auto rows =

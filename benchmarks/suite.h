@@ -45,6 +45,8 @@ struct Benchmark {
 [[nodiscard]] Numbers float_step_child(std::span<const std::string> arguments);
 [[nodiscard]] std::vector<Row> measure_loader_share(const SuiteOptions& options);
 [[nodiscard]] Numbers loader_share_child(std::span<const std::string> arguments);
+[[nodiscard]] std::vector<Row> measure_pruned_time(const SuiteOptions& options);
+[[nodiscard]] Numbers pruned_time_child(std::span<const std::string> arguments);
 [[nodiscard]] std::vector<Row> measure_qat_step(const SuiteOptions& options);
 [[nodiscard]] Numbers qat_step_child(std::span<const std::string> arguments);
 [[nodiscard]] std::vector<Row> measure_speedup(const SuiteOptions& options);

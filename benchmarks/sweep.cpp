@@ -1,7 +1,7 @@
-// sweep_exact, sweep_adaptive: time of a whole sensitivity sweep (every channel group at nine
-// ratios) / (points x one evaluation of the unpruned network on the same images, in the same
-// executor with the same threads). ResNet-20 with seeded random weights; labels are what the
-// network says, so its top-1 is 100 %.
+// sweep_exact: time of a whole sensitivity sweep (every channel group at nine ratios) / (points x
+// one evaluation of the unpruned network on the same images, in the same executor with the same
+// threads). ResNet-20 with seeded random weights; labels are what the network says, so its top-1 is
+// 100 %. Early stopping has no row: what it saves depends on how a trained network loses accuracy.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -69,19 +69,14 @@ class Sweep {
     return worst;
   }
 
-  /// With the evaluation of the unpruned network; the share of points that stopped.
-  double measure(std::optional<double> max_loss) const {
-    recipe::SensitivityMeter meter(graph_, images_, plan_.groups,
-                                   {.max_loss = max_loss, .threads = threads_});
-    double stopped = 0;
+  /// Every point, with the evaluation of the unpruned network.
+  void measure() const {
+    recipe::SensitivityMeter meter(graph_, images_, plan_.groups, {.threads = threads_});
     for (const recipe::GroupTrials& group : plan_.groups) {
       std::vector<std::size_t> trials(group.trials.size());
       std::iota(trials.begin(), trials.end(), std::size_t{0});
-      meter.measure(group, trials, [&](const recipe::SensitivityPoint& point) {
-        stopped += point.stopped ? 1 : 0;
-      });
+      meter.measure(group, trials, [](const recipe::SensitivityPoint&) {});
     }
-    return stopped / num_points();
   }
 
  private:
@@ -107,15 +102,12 @@ class Sweep {
 }  // namespace
 
 Numbers sweep_child(std::span<const std::string> arguments) {
-  const bool adaptive = arguments[0] == "adaptive";
-  const Sweep sweep(std::stoi(arguments[1]), std::stoi(arguments[2]));
-  double stopped = 0;
+  const Sweep sweep(std::stoi(arguments[0]), std::stoi(arguments[1]));
   const std::vector<deploy::LatencySubject> subjects = {
-      {.name = "sweep",
-       .run = [&] { stopped = sweep.measure(adaptive ? std::optional<double>(5) : std::nullopt); }},
+      {.name = "sweep", .run = [&] { sweep.measure(); }},
       {.name = "evaluation", .run = [&] { sweep.evaluate(); }}};
   const auto times = deploy::measure_interleaved(
-      subjects, {.rounds = std::stoi(arguments[3]), .warm_up = 1, .max_seconds = 600});
+      subjects, {.rounds = std::stoi(arguments[2]), .warm_up = 1, .max_seconds = 600});
   const deploy::LatencyRatio ratio = deploy::paired_ratio(times[0], times[1]);
   const double points = sweep.num_points();
   return {{"ratio", ratio.ratio / points},
@@ -124,32 +116,26 @@ Numbers sweep_child(std::span<const std::string> arguments) {
           {"points", points},
           {"sweep_ms", times[0].median_ms},
           {"evaluation_ms", times[1].median_ms},
-          {"stopped", stopped},
           {"difference", sweep.worst_difference(/*trial=*/4)}};
 }
 
 std::vector<Row> measure_sweep(const SuiteOptions& options) {
   const std::string images = options.quick ? "200" : "2000";
   const std::string threads = fmt::to_string(options.threads);
-  std::vector<Row> rows;
-  for (const bool adaptive : {false, true}) {
-    Row row{.name = adaptive ? "sweep_adaptive" : "sweep_exact", .target = adaptive ? 0.25 : 0.55};
-    try {
-      Numbers cost = run_child(child_command(
-          "sweep", {adaptive ? "adaptive" : "exact", images, threads, options.quick ? "2" : "3"}));
-      row.value = cost["ratio"];
-      row.detail = fmt::format(
-          "ResNet-20, {} images, {} threads: {:.0f} ms / ({:.0f} points x {:.0f} ms), {:.0f} % of "
-          "the points stopped, rounds {:.2f} to {:.2f}; top-1 of naive sweep at 0.5 within {:.2f} "
-          "points",
-          images, threads, cost["sweep_ms"], cost["points"], cost["evaluation_ms"],
-          100 * cost["stopped"], cost["low"], cost["high"], cost["difference"]);
-    } catch (const base::UserError& error) {
-      row.failure = error.what();
-    }
-    rows.push_back(row);
+  Row row{.name = "sweep_exact", .target = 0.55};
+  try {
+    Numbers cost = run_child(child_command("sweep", {images, threads, options.quick ? "2" : "3"}));
+    row.value = cost["ratio"];
+    row.detail = fmt::format(
+        "ResNet-20, {} images, {} threads: {:.0f} ms / ({:.0f} points x {:.0f} ms), rounds {:.2f} "
+        "to "
+        "{:.2f}; top-1 of naive sweep at 0.5 within {:.2f} points",
+        images, threads, cost["sweep_ms"], cost["points"], cost["evaluation_ms"], cost["low"],
+        cost["high"], cost["difference"]);
+  } catch (const base::UserError& error) {
+    row.failure = error.what();
   }
-  return rows;
+  return {row};
 }
 
 }  // namespace espalier::benchmarks
