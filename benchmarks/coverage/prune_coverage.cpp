@@ -9,11 +9,10 @@
 
 #include "espalier/base/error.h"
 #include "espalier/onnx/codec.h"
-#include "espalier/passes/check_cut.h"
 #include "espalier/passes/cut_channels.h"
 #include "espalier/passes/pipelines.h"
 #include "espalier/prune/budget.h"
-#include "espalier/recipe/pruning.h"
+#include "espalier/recipe/cut_proof.h"
 #include "espalier/report/json.h"
 
 namespace espalier::benchmarks {

@@ -187,10 +187,11 @@ void add_mending_options(CLI::App& app, PruneArguments& arguments) {
       ->capture_default_str();
   app.add_flag("--mask", stage.mask, "Mask channels instead of cutting them");
   app.add_flag("--check", stage.check, "Prove the cut against the masked model");
-  app.add_option("--image-size", stage.image_size,
-                 "Height and width where the model leaves them open and there is no --data")
-      ->check(CLI::Range(1, 65536))
-      ->capture_default_str();
+  app.add_option(
+         "--image-size", stage.image_size,
+         "Height and width where the model leaves them open and there is no --data (default: "
+         "224)")
+      ->check(CLI::Range(1, 65536));
 }
 
 }  // namespace

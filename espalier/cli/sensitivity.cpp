@@ -48,7 +48,7 @@ struct Choosing {
   double loss = 0;
   double macs = 0;
   std::int64_t align = 1;
-  std::int64_t image_size = 224;
+  std::optional<std::int64_t> image_size = std::nullopt;
   const CLI::Option* loss_option = nullptr;  ///< owned by the command
   const CLI::Option* macs_option = nullptr;
   const CLI::Option* align_option = nullptr;
@@ -268,9 +268,9 @@ CLI::App* add_choosing(CLI::App& app, Choosing& choosing) {
           ->capture_default_str();
   choosing.size_option = ratios
                              ->add_option("--image-size", choosing.image_size,
-                                          "Height and width where the model leaves them open")
-                             ->check(CLI::Range(1, 65536))
-                             ->capture_default_str();
+                                          "Height and width where the model leaves them open "
+                                          "(default: 224)")
+                             ->check(CLI::Range(1, 65536));
   return ratios->fallthrough();
 }
 

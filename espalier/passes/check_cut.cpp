@@ -108,9 +108,10 @@ const prune::Axis* find_victim(const ir::Graph& graph, const prune::Removal& rem
 }
 
 /// A cut whose victim keeps the position behind each one that it should keep.
-std::optional<ir::Graph> cut_wrongly(const ir::Graph& graph, const prune::PrunePlan& plan) {
+std::optional<ir::Graph> cut_wrongly(const ir::Graph& graph, const prune::PrunePlan& plan,
+                                     const std::optional<prune::CouplingChoices>& earlier) {
   ir::Graph wrong = graph.clone();
-  const prune::ChannelMap map(wrong);
+  const prune::ChannelMap map(wrong, earlier);
   const prune::Removal removal = prune::resolve(plan, map, wrong);
   const prune::Axis* victim = find_victim(wrong, removal);
   if (victim == nullptr) return std::nullopt;
@@ -186,14 +187,14 @@ CutCheck check_cut(const ir::Graph& graph, const prune::PrunePlan& plan,
                    const CheckCutOptions& options) {
   ir::Graph drawn = graph.clone();
   // The model's id is that of its own parameters: check it before they are drawn.
-  (void)prune::resolve(plan, prune::ChannelMap(drawn), drawn);
+  (void)prune::resolve(plan, prune::ChannelMap(drawn, options.earlier), drawn);
   prune::PrunePlan any_model = plan;
   any_model.model_id.clear();
   if (options.draw) draw_parameters(drawn, options.seed);
   ir::Graph cut = drawn.clone();
   ir::Graph masked = drawn.clone();
-  cut_channels(cut, any_model);
-  mask_channels(masked, any_model);
+  cut_channels(cut, any_model, options.earlier);
+  mask_channels(masked, any_model, options.earlier);
 
   const Tensors inputs = random_inputs(drawn, options);
   const std::vector<std::string> shown = floats_before_outputs(drawn);
@@ -206,7 +207,7 @@ CutCheck check_cut(const ir::Graph& graph, const prune::PrunePlan& plan,
   check.difference32 = largest_difference(run(cut, inputs, tensor::DType::Float32),
                                           run(masked, inputs, tensor::DType::Float32));
   find_weakest(masked, inputs, check);
-  if (auto wrong = cut_wrongly(drawn, any_model)) {
+  if (auto wrong = cut_wrongly(drawn, any_model, options.earlier)) {
     for (std::size_t index = drawn.outputs().size(); index < cut.outputs().size(); ++index) {
       wrong->add_output(*wrong->find_value(cut.outputs()[index]->name()));
     }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "espalier/ir/graph.h"
+#include "espalier/prune/channel_map.h"
 #include "espalier/prune/plan.h"
 #include "espalier/tensor/shape.h"
 
@@ -12,6 +13,8 @@ namespace espalier::passes {
 
 struct CheckCutOptions {
   std::uint64_t seed = 1;
+  /// Of the graph that this one was cut from (prune::ChannelMap).
+  std::optional<prune::CouplingChoices> earlier = std::nullopt;
   /// Draw parameters at random (draw_parameters.h), so that nothing hides a wrong cut; off: take
   /// the graph's own.
   bool draw = true;

@@ -49,8 +49,9 @@ ir::Value* mask(ir::Graph& graph, const prune::Removal& removal, const MaskedInp
 
 }  // namespace
 
-std::size_t mask_channels(ir::Graph& graph, const prune::PrunePlan& plan) {
-  const prune::ChannelMap map(graph);
+std::size_t mask_channels(ir::Graph& graph, const prune::PrunePlan& plan,
+                          std::optional<prune::CouplingChoices> earlier) {
+  const prune::ChannelMap map(graph, std::move(earlier));
   return mask_channels(graph, prune::resolve(plan, map, graph));
 }
 

@@ -10,6 +10,9 @@
 
 namespace espalier::recipe {
 
+/// Height and width of images, where neither the model nor the user says them.
+inline constexpr std::int64_t kOpenImageSize = 224;
+
 /// Multiply-accumulates of a graph whose inputs may leave their sizes open.
 struct CountedMacs {
   prune::NodeMacs macs;                ///< of every node, in graph order; unknown ones as 0

@@ -154,7 +154,7 @@ YamlValue prune_map(const PruneStage& stage) {
   if (stage.reconstruct) entries.emplace_back("reconstruct", yaml_flag(*stage.reconstruct));
   if (stage.fine_tune) entries.emplace_back("fine_tune", fine_tune_map(*stage.fine_tune));
   entries.emplace_back("check", yaml_flag(stage.check));
-  entries.emplace_back("image_size", yaml_integer(stage.image_size));
+  if (stage.image_size) entries.emplace_back("image_size", yaml_integer(*stage.image_size));
   entries.emplace_back("verify",
                        yaml_map({{"latency_rounds", yaml_integer(stage.verify.latency_rounds)},
                                  {"samples", yaml_integer(stage.verify.samples)},

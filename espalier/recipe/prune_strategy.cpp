@@ -14,6 +14,7 @@
 #include "espalier/passes/pass.h"
 #include "espalier/passes/pipelines.h"
 #include "espalier/recipe/counted_macs.h"
+#include "espalier/recipe/cut_proof.h"
 #include "espalier/recipe/prune_plan_yaml.h"
 #include "espalier/recipe/pruning_images.h"
 
@@ -68,6 +69,7 @@ class Prune final : public train::Strategy {
     const std::vector<Tensor> sample = sample_of(graph, images);
     const Measured first(whole, sample);
     const prune::BudgetResult chosen = choose(graph, first, sample, images.batches());
+    if (config_.check) prove(graph, chosen.plan, first.map.choices(), sample);
     prune::CutMap cuts = passes::cut_channels(graph, chosen.plan, first.map.choices());
     base::write_file_atomic(context_.folder / fmt::format("prune_plan-epoch-{}.yaml", span_.start),
                             print_prune_plan(chosen.plan));
@@ -80,6 +82,21 @@ class Prune final : public train::Strategy {
   }
 
  private:
+  void prove(const ir::Graph& graph, const prune::PrunePlan& plan,
+             const prune::CouplingChoices& choices, const std::vector<Tensor>& sample) const {
+    passes::CheckCutOptions options{.earlier = choices};
+    const Tensor& images = sample.front();
+    if (images.dim() == 4) options.unknown_size = {images.size(2), images.size(3)};
+    const CutProof proof = prove_cut(graph, plan, options);
+    if (!proof.failure.empty()) {
+      throw base::UserError({.what = "a strategy 'prune' asks for a proof of its cut",
+                             .where = fmt::format("epoch {}", span_.start),
+                             .got = proof.failure});
+    }
+    base::log_info("the cut is proven: {:.1e} in float64, {:.1e} in float32",
+                   proof.check->difference64, proof.check->difference32);
+  }
+
   /// Share of the model that entered the stage.
   [[nodiscard]] double target() const {
     return prune::share_after(config_.budget.remaining, config_.step, config_.steps);

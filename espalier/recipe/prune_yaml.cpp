@@ -192,6 +192,7 @@ TrainPruneConfig parse_train_prune(MapReader& reader, const Recipe& recipe) {
       prune::parse_strategy(reader.choice("strategy", kStrategies, kStrategies[0]));
   config.scores.seed = recipe.seed;
   parse_limits(reader, config.budget.limits);
+  config.check = reader.flag("check", false);
   return config;
 }
 
@@ -229,7 +230,9 @@ PruneStage parse_prune_stage(const YamlValue& map, const Recipe& recipe) {
     }
   }
   stage.check = reader.flag("check", false);
-  stage.image_size = reader.integer("image_size", stage.image_size, {.low = 1, .high = 65536});
+  if (const YamlValue* value = reader.find("image_size")) {
+    stage.image_size = read_integer(*value, "image_size", 1, 65536);
+  }
   parse_verify(reader.find("verify"), stage.verify);
   reader.finish();
   if (!found.found()) refuse_budget(map, "none");

@@ -17,7 +17,6 @@
 #include "espalier/base/log.h"
 #include "espalier/deploy/batched_model.h"
 #include "espalier/onnx/codec.h"
-#include "espalier/passes/check_cut.h"
 #include "espalier/passes/cut_channels.h"
 #include "espalier/passes/mask_channels.h"
 #include "espalier/passes/pass.h"
@@ -25,6 +24,7 @@
 #include "espalier/passes/reconstruct_weights.h"
 #include "espalier/prune/plan_composition.h"
 #include "espalier/recipe/counted_macs.h"
+#include "espalier/recipe/cut_proof.h"
 #include "espalier/recipe/evaluation.h"
 #include "espalier/recipe/prune_plan_yaml.h"
 #include "espalier/recipe/pruned_engines.h"
@@ -83,7 +83,7 @@ class Pruning {
       const std::int64_t batch = deploy::fixed_batch(original_).value_or(1);
       sample_ = {images_->batches().front().images.narrow(0, 0, batch)};
     } else {
-      sample_ = sample_of_size(original_, stage_.image_size);
+      sample_ = sample_of_size(original_, image_size());
     }
     note_sizes();
   }
@@ -122,7 +122,12 @@ class Pruning {
                       "unknown",
                       counted.uncounted.size()));
     }
-    if (!has_open_sizes(original_)) return;
+    const bool open = has_open_sizes(original_);
+    if (stage_.image_size && (images_ || !open)) {
+      note(fmt::format("image_size is not used: {} the size",
+                       images_ ? "the images have" : "the model itself says"));
+    }
+    if (!open) return;
     note(fmt::format("the model leaves its input's size open: costs are those of [{}]{}",
                      fmt::join(sample_.front().sizes(), ", "),
                      images_ ? ", the size of the images" : ", as image_size says"));
@@ -390,45 +395,21 @@ class Pruning {
     return groups;
   }
 
+  [[nodiscard]] std::int64_t image_size() const {
+    return stage_.image_size.value_or(kOpenImageSize);
+  }
+
   /// Height and width in place of unknown ones.
   [[nodiscard]] tensor::OpenSizes unknown_size() const {
     const Tensor& sample = sample_.front();
     if (images_ && sample.dim() == 4) return {sample.size(2), sample.size(3)};
-    return {stage_.image_size, stage_.image_size};
+    return {image_size(), image_size()};
   }
 
   void check() {
-    passes::CheckCutOptions options;
-    options.unknown_size = unknown_size();
-    passes::CutCheck check;
-    try {
-      check = passes::check_cut(original_, plan_, options);
-    } catch (const base::UserError& error) {
-      failures_.push_back(fmt::format("the cut could not be checked: {}", error.what()));
-      return;
-    } catch (const base::UnsupportedError& error) {
-      failures_.push_back(fmt::format("the cut could not be checked: {}", error.what()));
-      return;
-    }
-    facts_["check"] = to_json(check);
-    if (check.passed) return;
-    if (!check.is_number) {
-      failures_.emplace_back(
-          "the cut could not be checked: with drawn parameters the network itself gives numbers "
-          "that are not finite (a logarithm or a root of what is negative, perhaps)");
-      return;
-    }
-    std::string failure = fmt::format(
-        "the cut is not proven: cut and masked model differ by {:.2e} in float64 and {:.2e} in "
-        "float32, a wrong cut by {}",
-        check.difference64, check.difference32,
-        check.wrong_difference ? fmt::format("{:.2e}", *check.wrong_difference) : "nothing");
-    if (check.weakest_share < options.least_share) {
-      failure += fmt::format(
-          "; '{}' adds an operand of {:.2f} % of the sum, in which a wrong cut could hide",
-          check.weakest_node, 100 * check.weakest_share);
-    }
-    failures_.push_back(std::move(failure));
+    CutProof proof = prove_cut(original_, plan_, {.unknown_size = unknown_size()});
+    if (proof.check) facts_["check"] = to_json(*proof.check);
+    if (!proof.failure.empty()) failures_.push_back(std::move(proof.failure));
   }
 
   void engines() {
@@ -478,16 +459,6 @@ class Pruning {
 };
 
 }  // namespace
-
-Json to_json(const passes::CutCheck& check) {
-  return Json::object(
-      {{"passed", check.passed},
-       {"difference64", check.difference64},
-       {"difference32", check.difference32},
-       {"wrong_difference", check.wrong_difference ? Json(*check.wrong_difference) : Json()},
-       {"weakest_share", check.weakest_share},
-       {"weakest_node", check.weakest_node}});
-}
 
 PruningResult prune_model(const PruningRequest& request) {
   return Pruning(request).run();

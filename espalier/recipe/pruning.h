@@ -5,7 +5,6 @@
 #include <string>
 
 #include "espalier/ir/graph.h"
-#include "espalier/passes/check_cut.h"
 #include "espalier/prune/plan.h"
 #include "espalier/recipe/recipe.h"
 #include "espalier/report/json.h"
@@ -36,9 +35,6 @@ struct PruningResult {
 /// check and an engine that disagrees are failures among the facts, never exceptions. Throws
 /// UserError and UnsupportedError for models, plans and data that do not fit.
 [[nodiscard]] PruningResult prune_model(const PruningRequest& request);
-
-/// What a proof gave, as in report.json and in the coverage of networks.
-[[nodiscard]] report::Json to_json(const passes::CutCheck& check);
 
 /// True when `facts` has no failure.
 [[nodiscard]] bool pruning_passed(const report::Json& facts);

@@ -117,6 +117,7 @@ struct TrainPruneConfig {
   prune::ScoreOptions scores = {};   ///< gradients are filled in where the criterion asks for them
   std::int64_t step = 1;             ///< of `steps` cuts on the way to the budget, from 1
   std::int64_t steps = 1;
+  bool check = false;  ///< prove each cut by numbers
 };
 
 /// Strategy `export`: writes the model as the last epoch of the span was evaluated.
@@ -158,7 +159,7 @@ struct PruneStage {
   bool check = false;                                  ///< prove the cut by numbers
   /// Height and width that costs, proof and engines see where the model leaves them open and there
   /// are no images to tell.
-  std::int64_t image_size = 224;
+  std::optional<std::int64_t> image_size = std::nullopt;
   VerifyConfig verify = {};  ///< of it: engines, latency_rounds, samples
 };
 

@@ -68,13 +68,16 @@ SensitivityRatios ratios_for_cost(const SensitivityStore& store, const CostReque
   options.strategy = prune::Strategy::Sensitivity;
   options.limits.align = request.align;
   options.curves = to_curves(store);
-  const std::vector<Tensor> sample = sample_of_size(graph, request.image_size);
+  const std::vector<Tensor> sample =
+      sample_of_size(graph, request.image_size.value_or(kOpenImageSize));
   const CountedMacs counted = count_macs(graph, sample);
   check_counted(counted, request.kind);
   options.macs = counted.macs;
   if (has_open_sizes(graph)) {
     base::log_info("the model leaves its input's size open: costs are those of [{}]",
                    fmt::join(sample.front().sizes(), ", "));
+  } else if (request.image_size) {
+    base::log_warning("image_size is not used: the model itself says the size");
   }
   const prune::BudgetResult budget = prune::meet_budget(graph, map, scores, options);
   SensitivityRatios result{

@@ -33,9 +33,10 @@ struct SensitivityRatios {
 struct CostRequest {
   std::filesystem::path model;  ///< ONNX or checkpoint
   prune::BudgetKind kind = prune::BudgetKind::Macs;
-  double remaining = 0.5;         ///< share that remains
-  std::int64_t align = 1;         ///< channels that are left are a multiple
-  std::int64_t image_size = 224;  ///< height and width where the model leaves them open
+  double remaining = 0.5;  ///< share that remains
+  std::int64_t align = 1;  ///< channels that are left are a multiple
+  /// Height and width where the model leaves them open.
+  std::optional<std::int64_t> image_size = std::nullopt;
 };
 
 /// For each group the share that brings the model to a cost, all groups at one tolerated loss

@@ -48,7 +48,8 @@ TEST(PruneStrategy, CutsInTheMiddleAndTheStateFollows) {
   const fs::path run = folder.file("run");
   const report::Json report =
       run_recipe(
-          pruning_recipe("{prune: {start_epoch: 1, target_macs: 0.4, iterations: 2, align: 2}}"),
+          pruning_recipe("{prune: {start_epoch: 1, target_macs: 0.4, iterations: 2, align: 2, "
+                         "check: true}}"),
           quiet_run(run))
           .report;
   const double whole = static_cast<double>(macs_of(after(run, 3).graph));
@@ -68,6 +69,7 @@ TEST(PruneStrategy, CutsInTheMiddleAndTheStateFollows) {
             macs_of(last.graph));
   EXPECT_THAT(folder.read("run/log.txt"), HasSubstr("epoch 2: prune to 63.2 % of the macs"));
   EXPECT_THAT(folder.read("run/log.txt"), HasSubstr("of the macs of the stage's model remain"));
+  EXPECT_THAT(folder.read("run/log.txt"), HasSubstr("the cut is proven: "));
 }
 
 TEST(PruneStrategy, ResumesToTheSameBytes) {

@@ -64,7 +64,7 @@ TEST(Pruning, OpenSizesAreCountedForTheImages) {
   const PruningResult expected = prune_model({.graph = closed, .data = {}, .stage = stage});
   stage.image_size = 28;
   const PruningResult by_size = prune_model({.graph = open, .data = {}, .stage = stage});
-  stage.image_size = 224;
+  stage.image_size.reset();
   stage.reconstruct = false;
   stage.reestimate_norms = false;
   const DataSplits data = synthetic_splits(60);
@@ -78,6 +78,14 @@ TEST(Pruning, OpenSizesAreCountedForTheImages) {
     EXPECT_THAT(result->facts.at("notes").items().at(0).as_string(),
                 testing::HasSubstr("leaves its input's size open: costs are those of [1, 1, 28"));
   }
+}
+
+TEST(Pruning, AnImageSizeThatNothingAsksForIsSaid) {
+  PruneStage stage = half();
+  stage.image_size = 64;
+  const PruningResult result = prune_model({.graph = model(), .data = {}, .stage = stage});
+  EXPECT_EQ(result.facts.at("notes").items().at(0).as_string(),
+            "image_size is not used: the model itself says the size");
 }
 
 TEST(Pruning, CallsTheTrainingAfterEachCut) {
