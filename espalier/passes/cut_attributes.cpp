@@ -243,7 +243,7 @@ void cut_slice(const Cut& cut) {
       step = *regular;
       end = picked.back() + (step > 0 ? 1 : -1);
       // Downwards to the first position: an end that no position has.
-      if (end < 0) end = -prune::size_of({cut.data(), range.axis}) - 1;
+      if (end < 0) end = -cut.removal.num_kept({cut.data(), range.axis}) - 1;
     }
     bounds.starts.push_back(start);
     bounds.ends.push_back(end);

@@ -38,6 +38,7 @@ class Aligner {
     // Behind a front of unknown size: innermost axes of equal sizes correspond in any case.
     while (!inputs_.empty() && !outputs_.empty() && take_back()) {
     }
+    if (!inputs_.empty() && !outputs_.empty()) take_repeated();
     for (const std::size_t axis : inputs_) result_.unmatched_inputs.push_back(axis);
     for (const std::size_t axis : outputs_) result_.unmatched_outputs.push_back(axis);
     return std::move(result_);
@@ -85,6 +86,16 @@ class Aligner {
     inputs_.pop_back();
     outputs_.pop_back();
     return true;
+  }
+
+  void take_repeated() {
+    const std::optional<std::int64_t> from = input_[inputs_.back()].size;
+    const std::optional<std::int64_t> to = output_[outputs_.back()].size;
+    if (!from || !to || *from <= 0 || *to <= 0) return;
+    if (std::max(*from, *to) % std::min(*from, *to) != 0) return;
+    result_.repeated = {inputs_.back(), outputs_.back()};
+    inputs_.pop_back();
+    outputs_.pop_back();
   }
 
   /// The shortest runs of known axes with equal products.

@@ -21,6 +21,11 @@ struct AxisBlock {
 struct AlignedShapes {
   std::vector<std::pair<std::size_t, std::size_t>> same;  ///< input axis, output axis
   std::vector<AxisBlock> blocks;                          ///< several axes on a side
+  /// Innermost input and output axis behind unknown sizes, where one size is a multiple of the
+  /// other: position p of the longer one is position p modulo the shorter one's size, whatever lies
+  /// further out. (Attention whose heads are merged with the batch: [T, N, 4 * 8] to [T, N * 4,
+  /// 8].)
+  std::optional<std::pair<std::size_t, std::size_t>> repeated = std::nullopt;
   /// Axes of known size that are merged with or split from unknown sizes.
   std::vector<std::size_t> unmatched_inputs;
   std::vector<std::size_t> unmatched_outputs;
@@ -28,7 +33,7 @@ struct AlignedShapes {
 
 /// Aligns the shapes of a reshape. Axes of size 1 correspond to nothing. One unknown size on each
 /// side (the batch) is equal when the products of all known sizes are; where it is not, innermost
-/// axes of equal sizes still correspond.
+/// axes of equal sizes still correspond, and behind them `repeated` ones.
 [[nodiscard]] AlignedShapes align_shapes(const tensor::Shape& input, const tensor::Shape& output);
 
 /// A factor of the sizes of a block: a run of equal meaning in one axis on each side.

@@ -45,8 +45,9 @@ TEST(ReshapeBlocks, OneUnknownBatchCorresponds) {
 }
 
 TEST(ReshapeBlocks, UnknownSizesThatTakePartInAMergeMatchNothing) {
-  const AlignedShapes aligned = align_shapes(batched({6, 4}), batched({8}));
+  const AlignedShapes aligned = align_shapes(batched({6, 4}), batched({9}));
   EXPECT_THAT(aligned.same, IsEmpty());
+  EXPECT_FALSE(aligned.repeated.has_value());
   EXPECT_THAT(aligned.unmatched_inputs, ElementsAre(0U, 1U, 2U));
   EXPECT_THAT(aligned.unmatched_outputs, ElementsAre(0U, 1U));
   // Innermost axes of equal sizes correspond whatever is in front of them.
@@ -54,6 +55,20 @@ TEST(ReshapeBlocks, UnknownSizesThatTakePartInAMergeMatchNothing) {
   EXPECT_THAT(inner.same, ElementsAre(Pair(2U, 1U)));
   EXPECT_THAT(inner.unmatched_inputs, ElementsAre(0U, 1U));
   EXPECT_THAT(inner.unmatched_outputs, ElementsAre(0U));
+}
+
+TEST(ReshapeBlocks, InnermostAxesBehindUnknownSizesRepeat) {
+  // Heads of 8 that are merged with the batch, and the way back.
+  tensor::Shape merged = batched({8});
+  merged.insert(merged.begin(), tensor::Dim{.size = 5, .symbol = ""});
+  tensor::Shape split = batched({32}, "N");
+  split.insert(split.begin(), tensor::Dim{.size = 5, .symbol = ""});
+  for (const AlignedShapes& aligned : {align_shapes(split, merged), align_shapes(merged, split)}) {
+    EXPECT_THAT(aligned.same, ElementsAre(Pair(0U, 0U)));
+    EXPECT_EQ(aligned.repeated, std::optional(std::pair<std::size_t, std::size_t>(2, 2)));
+    EXPECT_THAT(aligned.unmatched_inputs, ElementsAre(1U));
+    EXPECT_THAT(aligned.unmatched_outputs, ElementsAre(1U));
+  }
 }
 
 TEST(ReshapeBlocks, FactorsAreThoseOfBothSides) {

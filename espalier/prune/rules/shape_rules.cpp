@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::string_view kComputedShape = "its shape is known at run time only";
 constexpr std::string_view kMerged = "it is merged with or split from another axis";
+constexpr std::string_view kMergedWithUnknown = "it is merged with axes of unknown size";
 constexpr std::string_view kSizeUsed = "a size is computed from its size";
 
 /// True when the target shape of a reshape can be written down again after a cut: it is constant,
@@ -66,6 +67,21 @@ bool reaches_activations(const ir::Value& number, std::unordered_set<const ir::V
   return false;
 }
 
+/// Position p of the longer axis corresponds to position p modulo the size of the shorter one.
+void relate_repeated(const RuleCall& call, const Axis& first, const Axis& second) {
+  const bool first_is_longer = size_of(first) > size_of(second);
+  const Axis& longer = first_is_longer ? first : second;
+  const Axis& shorter = first_is_longer ? second : first;
+  const std::int64_t period = size_of(shorter);
+  if (period == kUnknownSize) {
+    call.fix(longer, kMergedWithUnknown);
+    return;
+  }
+  for (std::int64_t start = 0; start < size_of(longer); start += period) {
+    call.relations.run({.first = longer, .first_start = start, .second = shorter, .count = period});
+  }
+}
+
 }  // namespace
 
 void relate_reshape(const RuleCall& call) {
@@ -86,10 +102,14 @@ void relate_reshape(const RuleCall& call) {
     }
   }
   for (const std::size_t axis : aligned.unmatched_inputs) {
-    call.fix({data, axis}, "it is merged with axes of unknown size");
+    call.fix({data, axis}, kMergedWithUnknown);
   }
   for (const std::size_t axis : aligned.unmatched_outputs) {
-    call.fix({call.output(), axis}, "it is merged with axes of unknown size");
+    call.fix({call.output(), axis}, kMergedWithUnknown);
+  }
+  if (aligned.repeated) {
+    relate_repeated(call, {data, aligned.repeated->first},
+                    {call.output(), aligned.repeated->second});
   }
   for (const AxisBlock& block : aligned.blocks) {
     ReshapeBlock described{.node = &call.node, .inputs = {}, .outputs = {}};

@@ -84,6 +84,17 @@ TEST(ShapeRules, ReshapesMayLeaveSeveralSizesOpen) {
   EXPECT_EQ(ties(graph, {{"a", 1}, {"b", 2}}), "0 1 2 0 1 2 | 0 1 2");
 }
 
+TEST(ShapeRules, HeadsThatAreMergedWithTheBatchLoseTheSamePositions) {
+  const ir::Graph graph = graph_of(
+      "g (float[5,N,6] x, float[6,6] w) => (float[5,N,6] y)"
+      " <int64[1] tokens = {5}, int64[1] second = {1}, int64[1] heads = {2}, int64[1] size = {3},"
+      "  int64[1] all = {6}>"
+      " { a = MatMul(x, w) s = Shape(a) n = Gather(s, second) m = Mul(n, heads)"
+      "   t = Concat<axis=0>(tokens, m, size) b = Reshape(a, t) r = Relu(b)"
+      "   u = Concat<axis=0>(tokens, n, all) y = Reshape(r, u) }");
+  EXPECT_EQ(ties(graph, {{"a", 2}, {"b", 2}, {"y", 2}}), "0 1 2 0 1 2 | 0 1 2 | 0 1 2 0 1 2");
+}
+
 TEST(ShapeRules, MadeTensorsAndUnknownOperatorsStay) {
   const ir::Graph graph = graph_of(
       "g (float[3,2] x) => (float[3,2] y) <int64[2] shape = {3, 2}>"
