@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <span>
 
 #include <ATen/ops/tensor.h>
 #include <fmt/format.h>
@@ -82,33 +83,62 @@ bool is_computed_from_cut(const Cut& cut, std::size_t port) {
          });
 }
 
-/// Computed sizes of an output: those that are known are written down, sizes' = Where(known, what
-/// is left, sizes).
+ir::Value& new_constant(const Cut& cut, std::string_view suffix, const ir::Ints& numbers) {
+  return cut.graph.add_initializer(
+      cut.graph.unique_value_name(cut.node.name() + std::string(suffix)),
+      at::tensor(numbers, at::kLong));
+}
+
+ir::Value& kept_sizes(const Cut& cut, std::span<const std::optional<std::int64_t>> sizes) {
+  ir::Ints numbers;
+  for (const auto& size : sizes) numbers.push_back(*size);
+  return new_constant(cut, "_left", numbers);
+}
+
+ir::Value& slice_of(const Cut& cut, ir::Value& sizes, std::size_t first, std::size_t end) {
+  const auto bound = [&](std::string_view suffix, std::size_t position) {
+    return &new_constant(cut, suffix, {static_cast<std::int64_t>(position)});
+  };
+  return *cut.graph
+              .insert_before(cut.node,
+                             {.op = "Slice",
+                              .inputs = {&sizes, bound("_from", first), bound("_to", end)},
+                              .name = cut.graph.unique_node_name(cut.node.name() + "_open")})
+              .output();
+}
+
+/// Computed sizes of an output: those that are known are written down, sizes' = Concat(what is
+/// left, Slice(sizes)). Shape inference follows both, so that the graph can be cut again.
 void write_known_sizes(const Cut& cut, std::size_t port) {
   if (!cut.cuts_any_axis(cut.output()) && !is_computed_from_cut(cut, port)) return;
-  ir::Ints left;
-  ir::Ints known;
+  std::vector<std::optional<std::int64_t>> left;
   for (std::size_t axis = 0; axis < cut.rank(cut.output()); ++axis) {
-    known.push_back(prune::size_of({cut.output(), axis}) != prune::kUnknownSize ? 1 : 0);
-    left.push_back(known.back() != 0 ? cut.removal.num_kept({cut.output(), axis}) : -1);
+    const bool known = prune::size_of({cut.output(), axis}) != prune::kUnknownSize;
+    left.push_back(known ? std::optional(cut.removal.num_kept({cut.output(), axis}))
+                         : std::nullopt);
   }
-  const auto unknown = std::ranges::count(known, 0);
+  const auto unknown = std::ranges::count_if(left, [](const auto& size) { return !size; });
   if (unknown == 0 || (unknown == 1 && cut.node.is("Reshape"))) {
-    return cut.set_integers(port, left);
+    ir::Ints sizes;
+    for (const auto& size : left) sizes.push_back(size.value_or(-1));
+    return cut.set_integers(port, sizes);
   }
-  const auto constant = [&](std::string_view suffix, const Tensor& tensor) {
-    return &cut.graph.add_initializer(
-        cut.graph.unique_value_name(cut.node.name() + std::string(suffix)), tensor);
-  };
-  ir::Value* sizes =
-      cut.graph
-          .insert_before(
-              cut.node,
-              {.op = "Where",
-               .inputs = {constant("_known", at::tensor(known, at::kLong).to(at::kBool)),
-                          constant("_left", at::tensor(left, at::kLong)), cut.node.input(port)}})
-          .output();
-  cut.graph.set_input(cut.node, port, sizes);
+  ir::Value* sizes = cut.node.input(port);
+  std::vector<ir::Value*> parts;
+  for (std::size_t first = 0; first < left.size();) {
+    const bool known = left[first].has_value();
+    std::size_t end = first;
+    while (end < left.size() && left[end].has_value() == known) ++end;
+    parts.push_back(known ? &kept_sizes(cut, std::span(left).subspan(first, end - first))
+                          : &slice_of(cut, *sizes, first, end));
+    first = end;
+  }
+  const ir::Node& joined = cut.graph.insert_before(
+      cut.node, {.op = "Concat",
+                 .inputs = std::move(parts),
+                 .attributes = {{"axis", std::int64_t{0}}},
+                 .name = cut.graph.unique_node_name(cut.node.name() + "_sizes")});
+  cut.graph.set_input(cut.node, port, joined.output());
 }
 
 /// An axis of which one position is left is not to disappear with those that had one before.

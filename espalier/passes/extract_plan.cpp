@@ -9,6 +9,8 @@
 #include "espalier/ops/estimator.h"
 #include "espalier/ops/weight.h"
 #include "espalier/passes/fake_quantize_node.h"
+#include "espalier/passes/merge_shared_quantizers.h"
+#include "espalier/passes/settle_quantizers.h"
 #include "espalier/quant/weights.h"
 
 namespace espalier::passes {
@@ -79,16 +81,31 @@ class Extractor {
     ir::Value& value = *node.input(ops::kQuantizedValue);
     const std::list<ir::Use> uses = node.output()->uses();
     if (value.is_initializer()) {
-      plan_.weights[value.name()] = {.params = params_of(node), .rounding = {}};
+      plan_.weights[value.name()] = {
+          .params = params_of(node), .method = node.get_string(kTrainedBy, ""), .rounding = {}};
     } else {
       const std::string name = take_output(node, value);
-      plan_.activations[name] = activation_of(name, params_of(node));
+      plan_.activations[name] = activation_of(name, node);
       for (const ir::Use& use : uses) {
         plan_.edges.push_back({.node = use.node->name(), .index = use.index});
       }
+      for (const std::string& shared : values_sharing(node)) give(shared, node);
     }
     for (const ir::Use& use : uses) graph_.set_input(*use.node, use.index, &value);
     graph_.erase(node);
+  }
+
+  /// Parameters of another value's quantizer (merge_shared_quantizers).
+  void give(const std::string& name, const ir::Node& quantizer) {
+    const ir::Value* value = graph_.find_value(name);
+    if (value == nullptr) return;
+    plan_.activations[name] = activation_of(name, quantizer);
+    for (const ir::Use& use : value->uses()) {
+      const quant::EdgeKey edge{.node = use.node->name(), .index = use.index};
+      if (std::ranges::find(before_.edges, edge) != before_.edges.end()) {
+        plan_.edges.push_back(edge);
+      }
+    }
   }
 
   /// A quantized graph output gives its name back to the value; returns the value's name.
@@ -106,13 +123,11 @@ class Extractor {
   }
 
   [[nodiscard]] quant::ActivationPlan activation_of(const std::string& name,
-                                                    const tensor::QuantParams& params) const {
-    quant::ActivationPlan plan;
-    if (const auto old = before_.activations.find(name); old != before_.activations.end()) {
-      plan = old->second;
-    }
-    plan.params = params;
-    plan.method = how_;
+                                                    const ir::Node& quantizer) const {
+    const tensor::QuantParams params = params_of(quantizer);
+    const auto old = before_.activations.find(name);
+    if (old != before_.activations.end() && old->second.params == params) return old->second;
+    quant::ActivationPlan plan{.params = params, .method = quantizer.get_string(kTrainedBy, how_)};
     const double scale = double{params.scale.front()};
     const auto zero = static_cast<double>(params.zero_point.front());
     plan.low = (static_cast<double>(params.grid.qmin()) - zero) * scale;

@@ -106,7 +106,8 @@ bool fold(ir::Graph& graph, ir::Node& layer, const Follower& follower) {
   if (weight.size(axis) != channels || (params.axis && *params.axis != axis)) return false;
   const Tensor scale = params.scale.expand({channels});
   const Tensor codes = quantize_codes(weight, params).to(at::kFloat);
-  const ir::Attributes attributes{{"qmin", params.qmin}, {"qmax", params.qmax}, {"axis", axis}};
+  ir::Attributes attributes = quantizer.attributes();
+  attributes.insert_or_assign("axis", axis);
   unhook(graph, layer, codes * along(scale, weight, axis));
   if (!fold_after(graph, layer, follower.affine)) {
     hook(graph, layer, attributes, scale.contiguous());

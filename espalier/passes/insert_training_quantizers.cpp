@@ -20,6 +20,7 @@
 #include "espalier/passes/correct_folded_weights.h"
 #include "espalier/passes/fake_quantize_node.h"
 #include "espalier/passes/insert_fake_quantize.h"
+#include "espalier/passes/merge_shared_quantizers.h"
 #include "espalier/passes/name_as_folded.h"
 #include "espalier/passes/operands.h"
 #include "espalier/passes/pipelines.h"
@@ -235,6 +236,7 @@ std::size_t insert_training_quantizers_in(ir::Graph& graph, const quant::QuantPl
   for (auto& [name, weight] : start.weights) weight.rounding.clear();
   insert_fake_quantize(start, {.round_biases = false}).apply(graph);
   const std::size_t changes = Trainer(graph, options).apply();
+  merge_shared_quantizers(graph, start);
   if (options.batch_norm == BatchNormForm::Folded) correct_folded_weights().apply(graph);
   return changes;
 }

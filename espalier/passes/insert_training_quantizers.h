@@ -54,6 +54,8 @@ struct TrainingQuantizers {
 ///          W' = FakeQuantize(W * f, scale, 0)
 ///          z = BatchNormalization(Conv(x', W') / f)
 ///
+/// Values that share one scale have one quantizer (merge_shared_quantizers.h).
+///
 /// The graph comes from prepare_for_training and is the one from which the plan's graph was made.
 /// The plan chooses bits, sign and zero point. Estimators of magnitudes take the zero point qmin
 /// where the calibrated range is not negative, else the middle code; on signed grids moving minimum

@@ -39,6 +39,7 @@ void settle(ir::Graph& graph, ir::Node& node) {
   replace_constant(graph, node, ops::kScale, scale);
   replace_constant(graph, node, ops::kZeroPoint, zero);
   graph.truncate_inputs(node, ops::kEstimatorState);
+  node.set(std::string(kTrainedBy), node.get_string("estimator", ""));
   for (const char* attribute : {"estimator", "role", "rate", "symmetric", "frozen"})
     node.remove(attribute);
 }

@@ -1,8 +1,13 @@
 #pragma once
 
+#include <string_view>
+
 #include "espalier/passes/pass.h"
 
 namespace espalier::passes {
+
+/// Attribute of a settled FakeQuantize: the estimator that it was trained by.
+inline constexpr std::string_view kTrainedBy = "trained_by";
 
 /// Ends the training of quantizers: FakeQuantize nodes get the parameters that evaluation uses, and
 /// keep them.

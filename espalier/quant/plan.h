@@ -3,6 +3,7 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,21 +14,26 @@ namespace espalier::quant {
 /// How an activation tensor is quantized and how that was decided.
 struct ActivationPlan {
   tensor::QuantParams params;  ///< per tensor on every shipped target
-  std::string method;          ///< range method that won: "min_max", "kl", "mse", ...
-  double low = 0;              ///< range the parameters represent
+  /// Range method that won: "min_max", "kl", "mse", ...; after a training, the estimator.
+  std::string method;
+  double low = 0;  ///< range the parameters represent
   double high = 0;
-  double observed_low = 0;  ///< exact minimum and maximum of the calibration data
-  double observed_high = 0;
-  double sqnr_db = 0;  ///< signal to quantization noise on the calibration histogram
-  double clipped = 0;  ///< share of values outside [low, high]
+  /// @name Of the calibration; nothing once a training has moved range and values
+  /// @{
+  std::optional<double> observed_low = std::nullopt;  ///< exact minimum and maximum of the data
+  std::optional<double> observed_high = std::nullopt;
+  std::optional<double> sqnr_db = std::nullopt;  ///< signal to quantization noise of the histogram
+  std::optional<double> clipped = std::nullopt;  ///< share of values outside [low, high]
+  /// @}
 
   bool operator==(const ActivationPlan&) const = default;
 };
 
 /// How a weight initializer is quantized. Every use of the initializer reads the quantized form.
 struct WeightPlan {
-  tensor::QuantParams params;  ///< per output channel as a rule
-  double sqnr_db = 0;
+  tensor::QuantParams params;                    ///< per output channel as a rule
+  std::string method = {};                       ///< after a training: the estimator
+  std::optional<double> sqnr_db = std::nullopt;  ///< of the calibrated weight, before a training
   int channels_at_limit = 0;  ///< channels whose range was clipped below their maximum
   /// For each element, in row-major order, its code minus the nearest one (-1, 0, 1); empty: every
   /// element is rounded to nearest.

@@ -1,6 +1,7 @@
 #include "espalier/recipe/plan_yaml.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -59,16 +60,29 @@ YamlValue params_map(const tensor::QuantParams& params) {
   return yaml_map(std::move(entries));
 }
 
+/// Figures of the calibration, in the file's order.
+struct CalibratedKey {
+  const char* key;
+  std::optional<double> quant::ActivationPlan::*figure;
+  double low = -kAnyNumber;
+  double high = kAnyNumber;
+};
+constexpr std::array<CalibratedKey, 4> kCalibrated = {
+    {{"observed_low", &quant::ActivationPlan::observed_low},
+     {"observed_high", &quant::ActivationPlan::observed_high},
+     {"sqnr_db", &quant::ActivationPlan::sqnr_db},
+     {"clipped", &quant::ActivationPlan::clipped, 0, 1}}};
+
 YamlValue activation_map(const std::string& name, const quant::ActivationPlan& plan) {
-  return yaml_map({{"value", yaml_quoted(name)},
-                   {"params", params_map(plan.params)},
-                   {"method", yaml_text(plan.method)},
-                   {"low", yaml_number(plan.low)},
-                   {"high", yaml_number(plan.high)},
-                   {"observed_low", yaml_number(plan.observed_low)},
-                   {"observed_high", yaml_number(plan.observed_high)},
-                   {"sqnr_db", yaml_number(plan.sqnr_db)},
-                   {"clipped", yaml_number(plan.clipped)}});
+  Entries entries{{"value", yaml_quoted(name)},
+                  {"params", params_map(plan.params)},
+                  {"method", yaml_text(plan.method)},
+                  {"low", yaml_number(plan.low)},
+                  {"high", yaml_number(plan.high)}};
+  for (const CalibratedKey& row : kCalibrated) {
+    if (plan.*row.figure) entries.emplace_back(row.key, yaml_number(*(plan.*row.figure)));
+  }
+  return yaml_map(std::move(entries));
 }
 
 /// Three roundings a letter, first one lowest.
@@ -91,10 +105,10 @@ std::string rounding_text(const std::vector<std::int8_t>& rounding) {
 }
 
 YamlValue weight_map(const std::string& name, const quant::WeightPlan& plan) {
-  Entries entries{{"initializer", yaml_quoted(name)},
-                  {"params", params_map(plan.params)},
-                  {"sqnr_db", yaml_number(plan.sqnr_db)},
-                  {"channels_at_limit", yaml_integer(plan.channels_at_limit)}};
+  Entries entries{{"initializer", yaml_quoted(name)}, {"params", params_map(plan.params)}};
+  if (plan.sqnr_db) entries.emplace_back("sqnr_db", yaml_number(*plan.sqnr_db));
+  entries.emplace_back("channels_at_limit", yaml_integer(plan.channels_at_limit));
+  if (!plan.method.empty()) entries.emplace_back("method", yaml_text(plan.method));
   if (!plan.rounding.empty()) {
     entries.emplace_back("elements", yaml_integer(static_cast<std::int64_t>(plan.rounding.size())));
     entries.emplace_back("rounding", yaml_quoted(rounding_text(plan.rounding)));
@@ -173,10 +187,11 @@ void read_activations(MapReader& reader, quant::QuantPlan& plan) {
     activation.method = entry.text("method", "");
     activation.low = number_of(entry, "low");
     activation.high = number_of(entry, "high");
-    activation.observed_low = number_of(entry, "observed_low");
-    activation.observed_high = number_of(entry, "observed_high");
-    activation.sqnr_db = number_of(entry, "sqnr_db");
-    activation.clipped = entry.number("clipped", 0.0, {.low = 0, .high = 1});
+    for (const CalibratedKey& row : kCalibrated) {
+      const YamlValue* value = entry.find(row.key);
+      if (value != nullptr)
+        activation.*row.figure = read_number(*value, row.key, row.low, row.high);
+    }
     entry.finish();
     if (plan.activations.emplace(name, std::move(activation)).second) continue;
     refuse_value(item, "a value is listed twice in 'activations'", fmt::format("'{}'", name), "");
@@ -212,7 +227,8 @@ void read_weights(MapReader& reader, quant::QuantPlan& plan) {
     const std::string name = read_text(entry.require("initializer"), "initializer");
     quant::WeightPlan weight;
     weight.params = read_params(entry.require("params"));
-    weight.sqnr_db = number_of(entry, "sqnr_db");
+    weight.method = entry.text("method", "");
+    if (entry.find("sqnr_db") != nullptr) weight.sqnr_db = number_of(entry, "sqnr_db");
     weight.channels_at_limit =
         static_cast<int>(entry.integer("channels_at_limit", 0, {.low = 0, .high = kAnyInteger}));
     weight.rounding = read_rounding(entry);

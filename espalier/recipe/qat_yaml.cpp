@@ -84,12 +84,36 @@ void check_used(MapReader& reader, std::string_view key, std::string_view prefix
                          .expected = fmt::format("a quantizer {}*", prefix)});
 }
 
+/// abs_max computes a weight's scale anew in every step: how the first one is found has no effect.
+void check_weight_method(const MapReader& stage, const passes::TrainingQuantizers& options) {
+  const YamlValue* weights = stage.map().find("weights");
+  const YamlValue* method = weights == nullptr || weights->kind != YamlValue::Kind::Map
+                                ? nullptr
+                                : weights->find("method");
+  const auto keeps_start = [](const passes::EstimatorChoice& choice) {
+    return choice.estimator != "abs_max";
+  };
+  if (method == nullptr || keeps_start(options.weights)) return;
+  if (std::ranges::any_of(options.rules, [&](const auto& rule) {
+        return rule.weights && keeps_start(*rule.weights);
+      })) {
+    return;
+  }
+  throw base::UserError({.what = "'method' of weights is used by no quantizer",
+                         .where = method->where(),
+                         .got = "abs_max for all of them, which computes scales in every step",
+                         .expected = "a learned scale, such as channel_wise_lsq_weight"});
+}
+
 }  // namespace
 
 QuantizerKeys read_quantizers(MapReader& reader_of_map, const quant::PlanOptions& plan) {
   QuantizerKeys keys;
   const YamlValue* map = reader_of_map.find("quantizers");
-  if (map == nullptr) return keys;
+  if (map == nullptr) {
+    check_weight_method(reader_of_map, keys.quantizers);
+    return keys;
+  }
   MapReader reader(*map, "'quantizers'");
   passes::TrainingQuantizers& options = keys.quantizers;
   options.weights = read_choice(reader, "weights", quant::QuantizerRole::Weight)
@@ -111,6 +135,7 @@ QuantizerKeys read_quantizers(MapReader& reader_of_map, const quant::PlanOptions
   }
   check_used(reader, "moving_rate", "moving_average", options);
   check_used(reader, "window_size", "range_abs_max", options);
+  check_weight_method(reader_of_map, options);
   reader.finish();
   return keys;
 }

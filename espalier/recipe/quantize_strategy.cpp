@@ -1,5 +1,9 @@
 #include "espalier/recipe/quantize_strategy.h"
 
+#include <algorithm>
+#include <utility>
+
+#include <ATen/ops/empty.h>
 #include <fmt/format.h>
 
 #include "espalier/base/check.h"
@@ -13,12 +17,22 @@
 namespace espalier::recipe {
 namespace {
 
-std::filesystem::path model_path(const std::filesystem::path& checkpoints) {
+/// Of the plan's text, which lies with the model so that its checksum guards both.
+constexpr const char* kPlanSlot = "text/plan";
+
+std::filesystem::path start_path(const std::filesystem::path& checkpoints) {
   return checkpoints / "before-quantization.espalier";
 }
 
-std::filesystem::path plan_path(const std::filesystem::path& checkpoints) {
-  return checkpoints / "before-quantization.yaml";
+Tensor bytes_of(const std::string& text) {
+  Tensor bytes = at::empty({std::ssize(text)}, at::kByte);
+  std::ranges::copy(text, bytes.mutable_data_ptr<std::uint8_t>());
+  return bytes;
+}
+
+std::string text_of(const Tensor& bytes) {
+  const std::uint8_t* first = bytes.const_data_ptr<std::uint8_t>();
+  return {first, first + bytes.numel()};
 }
 
 class Quantize final : public train::Strategy {
@@ -33,9 +47,7 @@ class Quantize final : public train::Strategy {
   [[nodiscard]] train::EpochSpan span() const override { return span_; }
   [[nodiscard]] bool rewrites() const override { return true; }
 
-  void before_start(const ir::Graph& evaluated) override {
-    train::write_checkpoint(model_path(context_.checkpoints), {.graph = evaluated.clone()});
-  }
+  void before_start(const ir::Graph& evaluated) override { before_ = evaluated.clone(); }
 
   std::optional<train::Rewrite> on_start(ir::Graph& graph, const exec::Program&) override {
     base::invariant(context_.data != nullptr, "a training that is quantized without its data");
@@ -46,7 +58,10 @@ class Quantize final : public train::Strategy {
                                                    .opset = config_.opset,
                                                    .threads = context_.threads,
                                                    .progress = context_.progress});
-    base::write_file_atomic(plan_path(context_.checkpoints), print_plan(plan));
+    base::invariant(before_.has_value(), "quantizers begin behind a model");
+    train::write_checkpoint(start_path(context_.checkpoints),
+                            {.graph = *std::exchange(before_, std::nullopt),
+                             .slots = {{kPlanSlot, bytes_of(print_plan(plan))}}});
     graph = training_graph(graph, plan, config_.quantizers);
     return train::Rewrite{};
   }
@@ -70,21 +85,26 @@ class Quantize final : public train::Strategy {
   train::EpochSpan span_;
   const TrainQuantizeConfig& config_;
   const StrategyContext& context_;
+  std::optional<ir::Graph> before_;  ///< the float model of the moment at which quantizers begin
 };
 
 }  // namespace
 
 QuantizationStart load_quantization_start(const std::filesystem::path& checkpoints) {
-  for (const auto& path : {model_path(checkpoints), plan_path(checkpoints)}) {
-    if (std::filesystem::exists(path)) continue;
+  const std::filesystem::path path = start_path(checkpoints);
+  const auto refuse = [&](const std::string& got) {
     throw base::UserError({.what = "cannot go on with a training that has quantizers",
                            .where = checkpoints.string(),
-                           .got = fmt::format("no '{}'", path.filename().string()),
-                           .expected = "the files that it wrote when quantization began",
+                           .got = got,
+                           .expected = "the file that it wrote when quantization began",
                            .hint = "start the training anew, without --resume"});
-  }
-  return {.float_model = train::read_checkpoint(model_path(checkpoints)).graph,
-          .plan = load_plan(plan_path(checkpoints))};
+  };
+  if (!std::filesystem::exists(path)) refuse(fmt::format("no '{}'", path.filename().string()));
+  train::Checkpoint start = train::read_checkpoint(path);
+  const auto plan = start.slots.find(kPlanSlot);
+  if (plan == start.slots.end()) refuse(fmt::format("no plan in '{}'", path.filename().string()));
+  return {.float_model = std::move(start.graph),
+          .plan = parse_plan(text_of(plan->second), path.string())};
 }
 
 std::unique_ptr<train::Strategy> make_quantize_strategy(const train::EpochSpan& span,

@@ -10,14 +10,14 @@
 
 namespace espalier::recipe {
 
-/// What a training had when its quantizers were put in. It lies in two files beside the
+/// What a training had when its quantizers were put in. It lies in a file beside the
 /// checkpoints, written before the first step with quantizers.
 struct QuantizationStart {
   ir::Graph float_model;  ///< with the weights of that moment
   quant::QuantPlan plan;  ///< calibrated on it
 };
 
-/// Reads it. Throws UserError where a file is missing or damaged.
+/// Reads it. Throws UserError where the file is missing or damaged.
 [[nodiscard]] QuantizationStart load_quantization_start(const std::filesystem::path& checkpoints);
 
 /// PaddleSlim's QuantizationStrategy: at the start of its span the float graph is calibrated and

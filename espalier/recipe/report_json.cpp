@@ -104,12 +104,15 @@ Json layer_json(const LayerQuality& layer, const quant::QuantPlan& plan) {
     json["zero_point"] = static_cast<std::int64_t>(input.params.zero_point.front());
     json["low"] = input.low;
     json["high"] = input.high;
-    json["observed_low"] = input.observed_low;
-    json["observed_high"] = input.observed_high;
-    json["clipped"] = input.clipped;
-    json["input_sqnr_db"] = input.sqnr_db;
+    json["observed_low"] = optional_json(input.observed_low);
+    json["observed_high"] = optional_json(input.observed_high);
+    json["clipped"] = optional_json(input.clipped);
+    json["input_sqnr_db"] = optional_json(input.sqnr_db);
   }
-  if (weight != plan.weights.end()) json["weight_sqnr_db"] = weight->second.sqnr_db;
+  if (weight != plan.weights.end()) {
+    json["weight_sqnr_db"] = optional_json(weight->second.sqnr_db);
+    if (!weight->second.method.empty()) json["weight_method"] = weight->second.method;
+  }
   return json;
 }
 

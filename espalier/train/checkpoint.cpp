@@ -161,6 +161,8 @@ std::string encode_checkpoint(const Checkpoint& checkpoint) {
       {.name = std::string(kWeights), .bytes = weights::encode_safetensors(tensors)}};
   if (checkpoint.state) {
     sections.push_back({.name = std::string(kState), .bytes = state_to_text(*checkpoint.state)});
+  }
+  if (checkpoint.state || !checkpoint.slots.empty()) {
     sections.push_back(
         {.name = std::string(kSlots), .bytes = weights::encode_safetensors(checkpoint.slots)});
   }

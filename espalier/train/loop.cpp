@@ -141,6 +141,14 @@ class Run {
       start_anew();
       return std::nullopt;
     }
+    if (checkpoint->state && checkpoint->state->epoch > options_.epochs) {
+      throw base::UserError(
+          {.what = "cannot go on with a training that has more epochs behind it than are asked for",
+           .where = options_.checkpoints.folder.string(),
+           .got = fmt::format("{} finished", checkpoint->state->epoch),
+           .expected = fmt::format("at most {}", options_.epochs),
+           .hint = "ask for as many, or start anew in another folder"});
+    }
     restore(*checkpoint);
     announce_start();
     base::log_info(

@@ -146,7 +146,8 @@ TEST(InsertTrainingQuantizers, FoldedTrainingUnfoldsScalesThatStayUnfolded) {
       "   y = BatchNormalization(a, g, b, m, variance) }");
   ir::Graph prepared = model.clone();
   run(prepared, prepare_for_quantization());
-  const quant::QuantPlan plan = passes_test::plan_for(prepared, {.values = {"x"}});
+  quant::QuantPlan plan = passes_test::plan_for(prepared, {.values = {"x"}});
+  plan.target = "x86";
   run(model, prepare_for_training());
   run(model,
       {insert_training_quantizers(plan, {.weights = {.estimator = "lsq", .per_channel = true},

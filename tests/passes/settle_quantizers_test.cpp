@@ -43,7 +43,8 @@ TEST(SettleQuantizers, TakesTheLearnedParametersAndForgetsHow) {
   EXPECT_EQ(node.inputs().size(), 3U);
   EXPECT_EQ(graph.find_value("state"), nullptr);
   EXPECT_EQ(ops::estimator_of(node), nullptr);
-  EXPECT_EQ(node.attributes().size(), 2U);
+  EXPECT_EQ(node.get_string(kTrainedBy, ""), "pact");
+  EXPECT_EQ(node.attributes().size(), 3U) << "and the codes";
   const FakeQuantizeParams params = fake_quantize_params(node);
   EXPECT_NEAR(params.scale.item<double>(), 5.1 / 255, 1e-8);
   EXPECT_EQ(node.input(2)->constant().scalar_type(), at::kInt);

@@ -163,7 +163,7 @@ TEST(Planner, AutoErrsNoMoreThanAnyMethod) {
     const QuantPlan plan = plan_with({.method = std::string(method.name)});
     for (const auto& [name, entry] : plan.activations) {
       // The choice weighs clipping more than rounding, so single methods may win by a little.
-      EXPECT_GE(chosen.activations.at(name).sqnr_db, entry.sqnr_db - 1.5)
+      EXPECT_GE(*chosen.activations.at(name).sqnr_db, *entry.sqnr_db - 1.5)
           << method.name << " " << name;
     }
   }

@@ -43,6 +43,17 @@ quantizers:
   EXPECT_EQ(stage.verify.min_agreement, 0) << "training changes predictions";
 }
 
+TEST(QatYaml, TheMethodOfWeightsNeedsAQuantizerThatKeepsItsStart) {
+  const std::string stage = "mode: qat\ntrain: {epochs: 1}\nweights: {method: mse}\n";
+  const std::string_view message = "'method' of weights is used by no quantizer: s.yaml:3";
+  kit::expect_user_error([&] { (void)stage_of(stage); }, message);
+  kit::expect_user_error([&] { (void)stage_of(stage + "quantizers: {weights: abs_max}\n"); },
+                         message);
+  EXPECT_NO_THROW((void)stage_of(stage + "quantizers: {weights: lsq_weight}\n"));
+  EXPECT_NO_THROW((void)stage_of(
+      stage + "quantizers: {rules: [{match: head, weights: channel_wise_lsq_weight}]}\n"));
+}
+
 TEST(QatYaml, AQuietScheduleFineTunes) {
   const auto stage = stage_of("mode: qat\ntrain: {epochs: 1}\n");
   const auto& shape = stage.qat->train.options.schedule.shape;

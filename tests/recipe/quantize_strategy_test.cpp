@@ -2,10 +2,12 @@
 
 #include <gmock/gmock.h>
 
+#include "espalier/base/file.h"
 #include "espalier/onnx/codec.h"
 #include "espalier/recipe/quantization.h"
 #include "espalier/recipe/run.h"
 #include "espalier/train/checkpoint.h"
+#include "espalier/zoo/table.h"
 #include "tests/kit/expect_error.h"
 #include "tests/kit/temporary_folder.h"
 #include "tests/kit/tensors.h"
@@ -53,7 +55,7 @@ TEST(QuantizeStrategy, TrainsFloatThenQuantizedAndShipsTheResult) {
     EXPECT_EQ(count(shipped, "FakeQuantize"), 0U) << name;
     EXPECT_EQ(count(shipped, "BatchNormalization"), 0U) << name;
   }
-  EXPECT_THAT(folder.read("run/plan.yaml"), HasSubstr("trained"));
+  EXPECT_THAT(folder.read("run/plan.yaml"), HasSubstr("method: moving_average_abs_max"));
   EXPECT_THAT(folder.read("run/log.txt"), HasSubstr("epoch 3: quantize, epochs 2 to 2"));
 }
 
@@ -124,6 +126,23 @@ TEST(QuantizeStrategy, NamesTheFileThatIsMissing) {
   const kit::TemporaryFolder folder;
   kit::expect_user_error([&] { (void)load_quantization_start(folder.path()); },
                          "got no 'before-quantization.espalier'");
+  train::write_checkpoint(folder.file("before-quantization.espalier"),
+                          {.graph = zoo::build("FashionCNN", {.seed = 1})});
+  kit::expect_user_error([&] { (void)load_quantization_start(folder.path()); },
+                         "got no plan in 'before-quantization.espalier'");
+}
+
+TEST(QuantizeStrategy, AChangedPlanIsRefused) {
+  const kit::TemporaryFolder folder;
+  (void)run_recipe(quantizing_recipe(), quiet_run(folder.file("run")));
+  const fs::path stage = folder.file("run/checkpoints/stage-0");
+  std::string bytes = folder.read("run/checkpoints/stage-0/before-quantization.espalier");
+  const std::size_t scale = bytes.find("scale: ");
+  ASSERT_NE(scale, std::string::npos);
+  bytes[bytes.find_first_of("123456789", scale)] ^= 1;
+  base::write_file_atomic(stage / "before-quantization.espalier", bytes);
+  kit::expect_user_error([&] { (void)load_quantization_start(stage); },
+                         "before-quantization.espalier");
 }
 
 }  // namespace

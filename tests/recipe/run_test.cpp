@@ -65,7 +65,17 @@ TEST(Run, TrainsWithQuantizersAndProves) {
       EXPECT_GT(engine.at("metrics").at("top1").as_number(), 80) << "four easy classes";
     }
     EXPECT_EQ(result.report.at("training").at("epochs").items().size(), 2U);
-    EXPECT_NE(folder.read("run/plan.yaml").find("trained"), std::string::npos);
+    const std::string plan = folder.read("run/plan.yaml");
+    const bool is_default = quantizers == "{}";
+    EXPECT_NE(plan.find(is_default ? "method: moving_average_abs_max" : "method: lsq"),
+              std::string::npos);
+    EXPECT_EQ(plan.find("clipped: "), std::string::npos) << "a figure of the calibration";
+    for (const report::Json& layer : result.report.at("layers").items()) {
+      if (layer.at("bits").as_integer() == 32) continue;
+      EXPECT_TRUE(layer.at("weight_sqnr_db").is_null()) << "of weights that are gone";
+      EXPECT_EQ(layer.at("weight_method").as_string(), is_default ? "abs_max" : "lsq");
+      EXPECT_TRUE(layer.at("clipped").is_null());
+    }
   }
 }
 

@@ -235,6 +235,15 @@ TEST(Train, ContinuesLongerThanItWasPlanned) {
   EXPECT_EQ(result.state.history.size(), 4U);
 }
 
+TEST(Train, RefusesFewerEpochsThanItHasFinished) {
+  const kit::TemporaryFolder folder;
+  into(folder)();
+  SyntheticRun shorter = into(folder);
+  shorter.options.checkpoints.resume = true;
+  shorter.options.epochs = 2;
+  kit::expect_user_error([&] { shorter(); }, "got 3 finished, expected at most 2");
+}
+
 TEST(Train, TheFinalCheckpointHoldsTheTrainedModel) {
   const kit::TemporaryFolder folder;
   const ir::Graph graph = synthetic_model(3);
