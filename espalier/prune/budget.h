@@ -67,6 +67,9 @@ struct BudgetOptions {
 /// What remains after `step` (from 1) of `steps` cuts on the way to `remaining`: equal factors.
 [[nodiscard]] double share_after(double remaining, std::int64_t step, std::int64_t steps);
 
+/// GroupOutcome::untouched of a group of which the curves say nothing.
+inline constexpr std::string_view kNoCurve = "it has no sensitivity curve";
+
 /// What happens to one group.
 struct GroupOutcome {
   std::string group;

@@ -40,7 +40,7 @@ CountSearch::CountSearch(const ir::Graph& graph, const ChannelMap& map,
       if (options.curves.contains(map.groups()[index].name)) continue;
       if (!candidates_[index].untouched.empty()) continue;
       candidates_[index].counts = {0};
-      candidates_[index].untouched = "it has no sensitivity curve";
+      candidates_[index].untouched = kNoCurve;
     }
   }
   for (const Candidate& candidate : candidates_) {

@@ -129,10 +129,13 @@ class Prune final : public train::Strategy {
     options.macs = first.counted.macs;
     const prune::BudgetResult result =
         prune::meet_budget(whole, first.map, prune::score_channels(first.map, {}), options);
-    if (result.reached) return;
+    if (!result.reached) refuse(result.reason);
+  }
+
+  [[noreturn]] void refuse(const std::string& reason) const {
     throw base::UserError({.what = "the budget of a strategy 'prune' cannot be met",
                            .where = fmt::format("epoch {}", span_.start),
-                           .got = result.reason});
+                           .got = reason});
   }
 
   [[nodiscard]] double amount(const prune::NetworkCost& cost) const {
@@ -159,7 +162,9 @@ class Prune final : public train::Strategy {
                    100 * amount(after) / amount(before), prune::to_string(config_.budget.kind),
                    prune::amount(after, config_.budget.kind),
                    prune::amount(before, config_.budget.kind));
-    if (!chosen.reached) base::log_warning("{}", chosen.reason);
+    if (chosen.reached) return;
+    if (config_.step == config_.steps) refuse(chosen.reason);
+    base::log_warning("{}", chosen.reason);
   }
 
   train::EpochSpan span_;

@@ -124,6 +124,13 @@ void parse_choice(MapReader& reader, PruneStage& stage) {
         inner.number("temperature", options.temperature, {.low = 1e-30, .high = 1e30});
     options.cooling = inner.number("cooling", options.cooling, {.low = 1e-6, .high = 0.999999});
     inner.finish();
+    if (stage.budget.strategy != prune::Strategy::Annealing) {
+      throw base::UserError(
+          {.what = "'annealing' is used by no strategy",
+           .where = map->where(),
+           .got = fmt::format("strategy {}", prune::to_string(stage.budget.strategy)),
+           .expected = "strategy annealing"});
+    }
   }
 }
 

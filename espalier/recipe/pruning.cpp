@@ -133,6 +133,35 @@ class Pruning {
                      images_ ? ", the size of the images" : ", as image_size says"));
   }
 
+  /// A file of sensitivities that was cut off looks like a whole one.
+  void note_unmeasured(const std::vector<prune::GroupOutcome>& groups) {
+    std::vector<std::string> names;
+    for (const prune::GroupOutcome& group : groups) {
+      if (group.untouched == prune::kNoCurve) names.push_back(group.group);
+    }
+    if (names.empty()) return;
+    const std::size_t count = names.size();
+    if (count > 5) names.resize(5);
+    note(fmt::format("{} groups have no sensitivity curve and keep all channels: '{}'{}", count,
+                     fmt::join(names, "', '"), count > names.size() ? ", ..." : ""));
+  }
+
+  /// A largest loss bounds each group alone: says so where the whole costs more.
+  void note_loss() {
+    const Json* before = accuracy_.find("before");
+    const Json* after = accuracy_.find("after");
+    if (!stage_.max_loss || before == nullptr || after == nullptr) return;
+    const Json* was = before->find("top1");
+    const Json* is = after->find("top1");
+    if (was == nullptr || is == nullptr) return;
+    const double lost = was->as_number() - is->as_number();
+    if (lost <= *stage_.max_loss) return;
+    note(
+        fmt::format("top1 fell by {:.2f} points: max_loss, {} points, bounds what each group costs "
+                    "alone; train behind the cut, or ask for less",
+                    lost, *stage_.max_loss));
+  }
+
   void note(std::string text) {
     base::log_info("{}", text);
     notes_.push_back(std::move(text));
@@ -179,6 +208,7 @@ class Pruning {
     prune::BudgetResult result =
         stage_.max_loss ? prune::meet_loss(graph_, map, scores, *stage_.max_loss, options)
                         : prune::meet_budget(graph_, map, scores, options);
+    note_unmeasured(result.groups);
     reason_ = result.reason;
     if (outcomes_.empty()) outcomes_ = result.groups;
     for (const prune::GroupOutcome& group : result.groups) gone_[group.group] += group.removed;
@@ -341,6 +371,7 @@ class Pruning {
       accuracy_["after"] = metrics_json(images_->accuracy(graph_));
       facts_["accuracy"] = accuracy_;
       facts_["images"] = images_->description();
+      note_loss();
     }
     if (stage_.mask) {
       notes_.emplace_back(

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "espalier/prune/channel_map.h"
 #include "tests/kit/expect_error.h"
 #include "tests/passes/rewrite_check.h"
 
@@ -49,6 +50,31 @@ TEST(CutChannels, NumbersInOperandsAndAttributesFollow) {
   EXPECT_EQ(graph.find_value("b")->producer()->get_int("group", 1), 3);
   EXPECT_THAT(sizes_of(graph, "f"), ElementsAre(2, 3, 16));
   EXPECT_THAT(sizes_of(graph, "u"), ElementsAre(2, 3, 4, 4));
+}
+
+TEST(CutChannels, AGraphWithComputedSizesCanBeCutAgain) {
+  const std::string front =
+      "g (float[N,3,H,W] x, float[4,3,1,1] v, float[6,4,1,1] w, float[5,10,1,1] u)"
+      " => (float[N,5,H,W] y) <int64[1] zero = {0}, int64[1] two = {2}, int64[1] four = {4},"
+      " int64[2] batch = {0, 1}, int64[1] six = {6}, int64[1] one = {1}, float[1,6,1,1] o = "
+      "{1,1,1,1,1,1}>"
+      " { a = Conv(x, v) p = MaxPool<kernel_shape=[2,2], strides=[2,2]>(a) q = Conv(p, w)"
+      "   s = Shape(a) map = Slice(s, two, four) k = Shape(q) own = Slice(k, zero, two)"
+      "   sizes = Concat<axis=0>(own, map) ";
+  const std::string back = " c = Concat<axis=1>(r, a) y = Conv(c, u) }";
+  const std::string cases[] = {"r = Resize(q, , , sizes)",
+                               "t = Resize(q, , , sizes) e = Expand(o, sizes) r = Mul(t, e)"};
+  for (const std::string& middle : cases) {
+    ir::Graph graph = passes_test::graph_of(front + middle + back);
+    cut_channels(graph, plan_of("w", {1}));
+    const prune::ChannelMap map(graph);
+    const auto filters = map.along({graph.find_value("w"), 0});
+    ASSERT_EQ(filters.size(), 5U);
+    EXPECT_FALSE(map.is_fixed(filters[0])) << middle;
+    cut_channels(graph, plan_of("w", {0, 3}));
+    EXPECT_THAT(sizes_of(graph, "u"), ElementsAre(5, 7, 1, 1)) << middle;
+    EXPECT_EQ(passes_test::run_graph(graph, {.unknown_size = 4}).at("y").size(1), 5);
+  }
 }
 
 TEST(CutChannels, AnEmptyPlanChangesNothing) {

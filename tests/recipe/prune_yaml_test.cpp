@@ -114,6 +114,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "did you mean 'openvino'"},
         Refused{"plan_and_choices", "{plan: p, skip: ['c*'], min_width: 4}",
                 "it takes no min_width, skip"},
+        Refused{"annealing_without_it", "{target_macs: 0.5, annealing: {iterations: 5}}",
+                "'annealing' is used by no strategy"},
         Refused{"loss_and_strategy", "{max_loss: 1, sensitivities: s.csv, strategy: annealing}",
                 "it takes no strategy 'annealing'"},
         Refused{"plan_iterations", "{plan: p, iterations: 2}", "applied in one go"}),
