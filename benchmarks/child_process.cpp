@@ -88,6 +88,14 @@ Numbers run_child(const std::vector<std::string>& command) {
   return numbers;
 }
 
+ChildOutcome try_child(const std::vector<std::string>& command) {
+  try {
+    return {.numbers = run_child(command)};
+  } catch (const base::UserError& error) {
+    return {.failure = error.what()};
+  }
+}
+
 std::string child_result(Numbers numbers) {
   constexpr double kMiB = 1 << 20;
   const tensor::CachingStatistics tensors = tensor::caching_statistics();

@@ -14,6 +14,13 @@ using Numbers = std::map<std::string, double>;
 /// when it fails, with the end of what it printed.
 [[nodiscard]] Numbers run_child(const std::vector<std::string>& command);
 
+/// What run_child gives, or why it failed.
+struct ChildOutcome {
+  Numbers numbers = {};
+  std::string failure = {};  ///< empty: it did not
+};
+[[nodiscard]] ChildOutcome try_child(const std::vector<std::string>& command);
+
 /// The line that run_child reads, with "peak_mib" (peak resident memory of this process, VmHWM)
 /// added.
 [[nodiscard]] std::string child_result(Numbers numbers);

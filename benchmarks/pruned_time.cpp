@@ -61,13 +61,7 @@ Numbers pruned_time_child(std::span<const std::string> arguments) {
 }
 
 std::vector<Row> measure_pruned_time(const SuiteOptions& options) {
-  Numbers numbers;
-  std::string failure;
-  try {
-    numbers = run_child(child_command("pruned_time", {options.quick ? "5" : "40"}));
-  } catch (const base::UserError& error) {
-    failure = error.what();
-  }
+  auto [numbers, failure] = try_child(child_command("pruned_time", {options.quick ? "5" : "40"}));
   std::vector<Row> rows;
   for (const std::string& engine : deploy::engine_names()) {
     for (const std::string_view kind : kKinds) {

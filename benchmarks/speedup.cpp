@@ -6,7 +6,6 @@
 #include "benchmarks/image_pool.h"
 #include "benchmarks/quantized_net.h"
 #include "benchmarks/suite.h"
-#include "espalier/base/error.h"
 #include "espalier/deploy/bench.h"
 #include "espalier/zoo/table.h"
 
@@ -44,14 +43,8 @@ Numbers speedup_child(std::span<const std::string> arguments) {
 std::vector<Row> measure_speedup(const SuiteOptions& options) {
   std::vector<Row> rows;
   for (const Net& net : kNets) {
-    Numbers numbers;
-    std::string failure;
-    try {
-      numbers =
-          run_child(child_command("speedup", {std::string(net.name), options.quick ? "5" : "40"}));
-    } catch (const base::UserError& error) {
-      failure = error.what();
-    }
+    auto [numbers, failure] =
+        try_child(child_command("speedup", {std::string(net.name), options.quick ? "5" : "40"}));
     for (const std::string& engine : deploy::engine_names()) {
       Row row{.name = fmt::format("speedup_{}_{}", net.name, engine),
               .value = numbers[engine],

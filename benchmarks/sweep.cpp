@@ -127,9 +127,8 @@ std::vector<Row> measure_sweep(const SuiteOptions& options) {
     Numbers cost = run_child(child_command("sweep", {images, threads, options.quick ? "2" : "3"}));
     row.value = cost["ratio"];
     row.detail = fmt::format(
-        "ResNet-20, {} images, {} threads: {:.0f} ms / ({:.0f} points x {:.0f} ms), rounds {:.2f} "
-        "to "
-        "{:.2f}; top-1 of naive sweep at 0.5 within {:.2f} points",
+        "ResNet-20, {} images, {} threads: {:.0f} ms / ({:.0f} points x {:.0f} ms), "
+        "rounds {:.2f} to {:.2f}; top-1 of naive sweep at 0.5 within {:.2f} points",
         images, threads, cost["sweep_ms"], cost["points"], cost["evaluation_ms"], cost["low"],
         cost["high"], cost["difference"]);
   } catch (const base::UserError& error) {

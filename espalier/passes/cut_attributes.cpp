@@ -5,6 +5,7 @@
 #include <numeric>
 #include <span>
 
+#include <ATen/ops/full.h>
 #include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 
@@ -46,8 +47,12 @@ struct Cut {
       replace_constant(graph, node, port, constant);
       return;
     }
-    const std::string name = graph.unique_value_name(node.name() + "_cut");
-    graph.set_input(node, port, &graph.add_initializer(name, constant));
+    graph.set_input(node, port, &add_constant("_cut", constant));
+  }
+  /// An initializer named after the node.
+  [[nodiscard]] ir::Value& add_constant(std::string_view suffix, const Tensor& constant) const {
+    return graph.add_initializer(graph.unique_value_name(node.name() + std::string(suffix)),
+                                 constant);
   }
   [[nodiscard]] std::size_t wrapped(std::int64_t axis) const {
     const auto signed_rank = static_cast<std::int64_t>(rank(data()));
@@ -83,21 +88,15 @@ bool is_computed_from_cut(const Cut& cut, std::size_t port) {
          });
 }
 
-ir::Value& new_constant(const Cut& cut, std::string_view suffix, const ir::Ints& numbers) {
-  return cut.graph.add_initializer(
-      cut.graph.unique_value_name(cut.node.name() + std::string(suffix)),
-      at::tensor(numbers, at::kLong));
-}
-
 ir::Value& kept_sizes(const Cut& cut, std::span<const std::optional<std::int64_t>> sizes) {
   ir::Ints numbers;
   for (const auto& size : sizes) numbers.push_back(*size);
-  return new_constant(cut, "_left", numbers);
+  return cut.add_constant("_left", at::tensor(numbers, at::kLong));
 }
 
 ir::Value& slice_of(const Cut& cut, ir::Value& sizes, std::size_t first, std::size_t end) {
   const auto bound = [&](std::string_view suffix, std::size_t position) {
-    return &new_constant(cut, suffix, {static_cast<std::int64_t>(position)});
+    return &cut.add_constant(suffix, at::full({1}, static_cast<std::int64_t>(position), at::kLong));
   };
   return *cut.graph
               .insert_before(cut.node,
@@ -233,8 +232,7 @@ void set_bounds(const Cut& cut, const SliceBounds& bounds) {
 
 /// Picks these positions in front of the node's input 0.
 void insert_gather(const Cut& cut, const ir::Ints& positions, std::size_t axis) {
-  ir::Value& indices = cut.graph.add_initializer(
-      cut.graph.unique_value_name(cut.node.name() + "_picked"), at::tensor(positions, at::kLong));
+  ir::Value& indices = cut.add_constant("_picked", at::tensor(positions, at::kLong));
   const ir::Node& gather = cut.graph.insert_before(
       cut.node, {.op = "Gather",
                  .inputs = {cut.data(), &indices},

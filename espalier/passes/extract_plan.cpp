@@ -32,8 +32,7 @@ tensor::QuantParams params_of(const ir::Node& node) {
 
 class Extractor {
  public:
-  Extractor(ir::Graph& graph, const quant::QuantPlan& before, const std::string& how)
-      : graph_(graph), before_(before), how_(how) {
+  Extractor(ir::Graph& graph, const quant::QuantPlan& before) : graph_(graph), before_(before) {
     plan_.target = before.target;
     plan_.calibration = before.calibration;
     plan_.float_nodes = before.float_nodes;
@@ -126,8 +125,9 @@ class Extractor {
                                                     const ir::Node& quantizer) const {
     const tensor::QuantParams params = params_of(quantizer);
     const auto old = before_.activations.find(name);
-    if (old != before_.activations.end() && old->second.params == params) return old->second;
-    quant::ActivationPlan plan{.params = params, .method = quantizer.get_string(kTrainedBy, how_)};
+    const std::string calibrated = old == before_.activations.end() ? "" : old->second.method;
+    quant::ActivationPlan plan{.params = params,
+                               .method = quantizer.get_string(kTrainedBy, calibrated)};
     const double scale = double{params.scale.front()};
     const auto zero = static_cast<double>(params.zero_point.front());
     plan.low = (static_cast<double>(params.grid.qmin()) - zero) * scale;
@@ -137,7 +137,6 @@ class Extractor {
 
   ir::Graph& graph_;
   const quant::QuantPlan& before_;
-  std::string how_;
   quant::QuantPlan plan_;
 };
 
@@ -160,9 +159,8 @@ tensor::QuantGrid grid_of(std::int64_t qmin, std::int64_t qmax) {
                          .expected = "all codes of 2 to 16 bits"});
 }
 
-quant::QuantPlan extract_plan(ir::Graph& simulated, const quant::QuantPlan& before,
-                              const std::string& how) {
-  return Extractor(simulated, before, how).extract();
+quant::QuantPlan extract_plan(ir::Graph& simulated, const quant::QuantPlan& before) {
+  return Extractor(simulated, before).extract();
 }
 
 }  // namespace espalier::passes

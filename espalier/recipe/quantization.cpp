@@ -399,7 +399,7 @@ void reestimate_batch_norm(ir::Graph& trained, const DataSplits& data,
 TrainedModel take_trained(const ir::Graph& trained, const quant::QuantPlan& before) {
   TrainedModel model{.graph = trained.clone(), .plan = {}};
   passes::run(model.graph, passes::finish_training());
-  model.plan = passes::extract_plan(model.graph, before, "trained");
+  model.plan = passes::extract_plan(model.graph, before);
   onnx::infer_shapes(model.graph);
   return model;
 }

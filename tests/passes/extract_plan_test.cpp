@@ -29,10 +29,12 @@ TEST(ExtractPlan, GivesBackWhatWasInserted) {
   plan.edges.push_back({.node = "", .index = 0});
   const ir::Graph before = graph.clone();
   passes_test::apply(insert_fake_quantize(plan, {.round_biases = false}), graph);
-  const quant::QuantPlan again = extract_plan(graph, plan, "min_max");
+  const quant::QuantPlan again = extract_plan(graph, plan);
   EXPECT_EQ(kit::to_text(graph), kit::to_text(before));
   ASSERT_EQ(again.activations.size(), 2U);
   EXPECT_EQ(again.activations.at("y").params, plan.activations.at("y").params);
+  EXPECT_EQ(again.activations.at("y").method, "min_max") << "nothing trained it";
+  EXPECT_FALSE(again.activations.at("y").sqnr_db.has_value());
   EXPECT_EQ(again.weights.at("w").params, plan.weights.at("w").params);
   EXPECT_THAT(again.edges, testing::UnorderedElementsAreArray(plan.edges));
   EXPECT_EQ(again.biases, plan.biases);
@@ -46,7 +48,7 @@ TEST(ExtractPlan, ATrainedGraphGoesTheWayToAFile) {
   run(simulated, finish_training());
   const Tensor expected = passes_test::infer(simulated);
   ir::Graph model = simulated.clone();
-  const quant::QuantPlan plan = extract_plan(model, made.plan, "lsq");
+  const quant::QuantPlan plan = extract_plan(model, made.plan);
   EXPECT_EQ(kit::to_text(model).find("FakeQuantize"), std::string::npos);
   EXPECT_EQ(plan.activations.at("r").method, "lsq");
   EXPECT_EQ(plan.biases.size(), made.plan.biases.size());
@@ -71,7 +73,7 @@ TEST(ExtractPlan, GivesAChannelThatDiedAScaleThatHoldsItsBias) {
   plan.weights.at("w").params.scale[2] = 1e-14F;
   const Tensor bias = graph.find_value("b")->constant().clone();
   passes_test::apply(insert_fake_quantize(plan, {.round_biases = false}), graph);
-  const quant::QuantPlan again = extract_plan(graph, plan, "trained");
+  const quant::QuantPlan again = extract_plan(graph, plan);
   const double step = double{again.weights.at("w").params.scale[2]} *
                       double{again.activations.at("x").params.scale[0]};
   EXPECT_LE(std::abs(bias[2].item<double>()) / step, 1.1e9) << "an int32";

@@ -50,7 +50,7 @@ void expect_same(Case made, std::string_view left) {
     EXPECT_THAT(passes_test::run_graph(made.graph, {.unknown_size = 2}).at(name),
                 kit::HasSameBits(expected));
   }
-  const quant::QuantPlan again = extract_plan(made.graph, made.plan, "trained");
+  const quant::QuantPlan again = extract_plan(made.graph, made.plan);
   EXPECT_THAT(again.edges, testing::UnorderedElementsAreArray(made.plan.edges));
   ASSERT_EQ(again.activations.size(), made.plan.activations.size());
   for (const auto& [name, activation] : made.plan.activations) {

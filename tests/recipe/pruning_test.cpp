@@ -3,11 +3,16 @@
 #include <map>
 
 #include <ATen/ops/allclose.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "espalier/analysis/model_id.h"
 #include "espalier/onnx/shapes.h"
+#include "espalier/passes/pipelines.h"
 #include "espalier/recipe/run.h"
+#include "espalier/recipe/sensitivity_store.h"
+#include "espalier/recipe/sensitivity_trials.h"
 #include "espalier/zoo/table.h"
 #include "tests/kit/expect_error.h"
 #include "tests/kit/temporary_folder.h"
@@ -39,6 +44,65 @@ TEST(Pruning, GoesToTheBudgetInGeometricSteps) {
   EXPECT_GT(share, 0.4);
   EXPECT_EQ(result.plan.criterion, "l1");
   EXPECT_FALSE(result.facts.find("accuracy"));
+}
+
+/// Writes the curve of the model's first group alone, which says that nothing is lost.
+std::filesystem::path write_curve_of_one_group(const kit::TemporaryFolder& folder) {
+  ir::Graph graph = model();
+  passes::run(graph, passes::prepare_for_pruning(), {});
+  SensitivityStore store{.header = {.model_id = analysis::model_id(graph),
+                                    .criterion = "l1",
+                                    .metric = "top1",
+                                    .images = 100}};
+  const GroupTrials group = plan_trials(graph, {}).groups.front();
+  for (const Trial& trial : group.trials) {
+    store.points.push_back({.group = group.group,
+                            .ratio = trial.ratio,
+                            .channels = group.channels,
+                            .removed = trial.removed,
+                            .images = 100});
+  }
+  return folder.write("curve.csv", to_text(store));
+}
+
+std::string notes_of(const PruningResult& result) {
+  std::string text;
+  for (const report::Json& note : result.facts.at("notes").items()) text += note.as_string() + "\n";
+  return text;
+}
+
+TEST(Pruning, SaysWhichGroupsNoCurveTellsOf) {
+  const kit::TemporaryFolder folder;
+  PruneStage stage = half();
+  stage.sensitivities = write_curve_of_one_group(folder);
+  stage.budget.strategy = prune::Strategy::Sensitivity;
+  stage.budget.remaining = 0.99;
+  const PruningResult result = prune_model({.graph = model(), .data = {}, .stage = stage});
+  EXPECT_THAT(notes_of(result),
+              testing::HasSubstr("groups have no sensitivity curve and keep all channels: '"));
+}
+
+TEST(Pruning, SaysWhenTheWholeCostsMoreThanEachGroupMay) {
+  const kit::TemporaryFolder folder;
+  PruneStage stage = half();
+  stage.sensitivities = write_curve_of_one_group(folder);
+  stage.reconstruct = false;
+  stage.reestimate_norms = false;
+  stage.verify.samples = 60;
+  const DataSplits data = synthetic_splits(60);
+  const auto pruned = [&](double max_loss) {
+    stage.max_loss = max_loss;
+    return prune_model(
+        {.graph = model(), .data = data, .calibration = {.samples = 16}, .stage = stage});
+  };
+  const PruningResult result = pruned(0);
+  const report::Json& accuracy = result.facts.at("accuracy");
+  const double lost =
+      accuracy.at("before").at("top1").as_number() - accuracy.at("after").at("top1").as_number();
+  ASSERT_GT(lost, 0) << "this network and these images lose something";
+  EXPECT_THAT(notes_of(result), testing::HasSubstr(fmt::format(
+                                    "top1 fell by {:.2f} points: max_loss, 0 points", lost)));
+  EXPECT_THAT(notes_of(pruned(100)), testing::Not(testing::HasSubstr("top1 fell")));
 }
 
 /// FashionCNN with height and width of its input left open.

@@ -37,6 +37,13 @@ SyntheticRun into(const kit::TemporaryFolder& folder) {
   return run;
 }
 
+/// The same run again, from its newest checkpoint.
+SyntheticRun resumed(const kit::TemporaryFolder& folder) {
+  SyntheticRun run = into(folder);
+  run.options.checkpoints.resume = true;
+  return run;
+}
+
 std::string final_bytes(const kit::TemporaryFolder& folder) {
   return folder.read("step-00000012.espalier");
 }
@@ -114,8 +121,7 @@ INSTANTIATE_TEST_SUITE_P(Train, ResumedRun,
 TEST(Train, AnotherOptimizerStartsItsStateAnew) {
   const kit::TemporaryFolder folder;
   into(folder)();
-  SyntheticRun other = into(folder);
-  other.options.checkpoints.resume = true;
+  SyntheticRun other = resumed(folder);
   other.options.epochs = 4;
   other.options.optimizer = AdamOptions{};
   other.options.ema = {.decay = 0.5};
@@ -196,8 +202,7 @@ TEST(Train, ARunThatStartsAnewIsNotMistakenForAnOlderOne) {
   SyntheticRun anew = into(folder);
   anew.callbacks.on_step = [](const StepReport&) { throw Death(); };
   EXPECT_THROW(anew(), Death);
-  SyntheticRun again = into(folder);
-  again.options.checkpoints.resume = true;
+  SyntheticRun again = resumed(folder);
   EXPECT_EQ(again().resumed_at, 0);
 }
 
@@ -205,8 +210,7 @@ TEST(Train, ResumingAFinishedRunChangesNothing) {
   const kit::TemporaryFolder folder;
   into(folder)();
   const std::string before = final_bytes(folder);
-  SyntheticRun again = into(folder);
-  again.options.checkpoints.resume = true;
+  SyntheticRun again = resumed(folder);
   EXPECT_EQ(again().resumed_at, kSteps);
   EXPECT_EQ(final_bytes(folder), before);
 }
@@ -217,8 +221,7 @@ TEST(Train, ResumingADamagedRunFallsBack) {
   const kit::TemporaryFolder folder;
   into(folder)();
   folder.write("step-00000012.espalier", "damaged");
-  SyntheticRun again = into(folder);
-  again.options.checkpoints.resume = true;
+  SyntheticRun again = resumed(folder);
   EXPECT_EQ(again().resumed_at, 9);
   EXPECT_EQ(final_bytes(folder), final_bytes(whole));
 }
@@ -226,8 +229,7 @@ TEST(Train, ResumingADamagedRunFallsBack) {
 TEST(Train, ContinuesLongerThanItWasPlanned) {
   const kit::TemporaryFolder folder;
   into(folder)();
-  SyntheticRun longer = into(folder);
-  longer.options.checkpoints.resume = true;
+  SyntheticRun longer = resumed(folder);
   longer.options.epochs = 4;
   const TrainResult result = longer();
   EXPECT_EQ(result.resumed_at, kSteps);
@@ -238,8 +240,7 @@ TEST(Train, ContinuesLongerThanItWasPlanned) {
 TEST(Train, RefusesFewerEpochsThanItHasFinished) {
   const kit::TemporaryFolder folder;
   into(folder)();
-  SyntheticRun shorter = into(folder);
-  shorter.options.checkpoints.resume = true;
+  SyntheticRun shorter = resumed(folder);
   shorter.options.epochs = 2;
   kit::expect_user_error([&] { shorter(); }, "got 3 finished, expected at most 2");
 }
