@@ -108,7 +108,8 @@ TEST_P(ResumedRun, EndsWithTheSameBytesFromAnyStep) {
     const std::int64_t expected = std::max((death - 1) / 3 * 3, (death - 1) / 4 * 4);
     EXPECT_EQ(second().resumed_at, expected) << "death at step " << death;
     for (const std::string& file : whole.files()) {
-      EXPECT_EQ(copies.read(name + "/" + file), whole.read(file)) << "death at step " << death;
+      const std::string copy = (std::filesystem::path(name) / file).string();
+      EXPECT_EQ(copies.read(copy), whole.read(file)) << "death at step " << death;
     }
   }
 }
