@@ -23,9 +23,13 @@ struct Broadcast {
   Broadcast(const std::vector<simd::QuantizerForm>& forms, const Tensor& like, std::int64_t axis) {
     std::vector<float> scales;
     std::vector<float> zeros;
+    std::vector<float> starts;
+    std::vector<float> ends;
     for (const simd::QuantizerForm& form : forms) {
       scales.push_back(form.scale);
       zeros.push_back(form.zero);
+      starts.push_back(form.low + form.low_edge);
+      ends.push_back(form.high - form.high_edge);
     }
     std::vector<std::int64_t> sizes;
     if (axis >= 0) {
@@ -33,8 +37,13 @@ struct Broadcast {
       sizes[static_cast<std::size_t>(axis)] = static_cast<std::int64_t>(forms.size());
     }
     const at::ScalarType type = like.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-    scale = at::tensor(scales).to(like.device(), type).reshape(sizes);
-    zero = at::tensor(zeros).to(like.device(), type).reshape(sizes);
+    const auto spread = [&](const std::vector<float>& numbers) {
+      return at::tensor(numbers).to(like.device(), type).reshape(sizes);
+    };
+    scale = spread(scales);
+    zero = spread(zeros);
+    from = spread(starts);
+    to = spread(ends);
     const Tensor quotient = like.to(type) / scale;
     number = at::where(is_number(quotient), quotient, 0.0);
     place = number + zero;
@@ -43,6 +52,8 @@ struct Broadcast {
   }
   Tensor scale;
   Tensor zero;
+  Tensor from;  ///< places inside: from here
+  Tensor to;    ///< up to here
   Tensor number;
   Tensor place;
   Tensor rounded;
@@ -62,8 +73,8 @@ ComposedGradient differentiate_composed(const Tensor& gradient, const Tensor& in
                                         const std::vector<simd::QuantizerForm>& forms,
                                         std::int64_t axis) {
   const Broadcast lanes(forms, input, axis);
-  const Tensor above_limit = lanes.place > forms.front().high;
-  const Tensor below_limit = lanes.place < forms.front().low;
+  const Tensor above_limit = lanes.place > lanes.to;
+  const Tensor below_limit = lanes.place < lanes.from;
   const Tensor inside = at::logical_not(at::logical_or(above_limit, below_limit));
   const Tensor g = gradient.to(lanes.place.scalar_type());
   const Tensor residual = lanes.rounded - lanes.number;

@@ -144,6 +144,15 @@ double gradient_scale(const QuantizerSettings& settings, double zero, double ele
   return 1.0 / std::sqrt(std::max(elements, 1.0) * std::max(levels, 1.0));
 }
 
+/// True when a step against this gradient widens a range that reaches the bound of what comes
+/// before: it would drift without effect, and be far off once it should come back.
+bool widens_beyond_bound(const QuantizerSettings& settings, double scale, double zero,
+                         double gradient) {
+  constexpr double kRoundedFloat = 1 - 0x1p-22;
+  const double reach = scale * (double{settings.qmax} - zero);
+  return settings.bound > 0 && gradient < 0 && reach >= settings.bound * kRoundedFloat;
+}
+
 QuantizerGradients differentiate_lsq(const QuantizerSettings& settings,
                                      const QuantizerTensors& tensors,
                                      std::span<const QuantizerSums> sums, double elements) {
@@ -151,9 +160,12 @@ QuantizerGradients differentiate_lsq(const QuantizerSettings& settings,
   for (std::size_t index = 0; index < sums.size(); ++index) {
     const double zero = double{zero_at(tensors, static_cast<std::int64_t>(index))};
     const double factor = gradient_scale(settings, zero, elements);
-    gradients.scale.push_back(factor * (sums[index].rounding +
-                                        (double{settings.qmax} - zero) * sums[index].above +
-                                        (double{settings.qmin} - zero) * sums[index].below));
+    const double gradient =
+        factor * (sums[index].rounding + (double{settings.qmax} - zero) * sums[index].above +
+                  (double{settings.qmin} - zero) * sums[index].below);
+    const double scale = read(tensors.scale, static_cast<std::int64_t>(index));
+    const bool stays = widens_beyond_bound(settings, scale, zero, gradient);
+    gradients.scale.push_back(stays ? 0.0 : gradient);
   }
   return gradients;
 }
@@ -178,11 +190,14 @@ bool leaves_codes(const QuantizerSettings& settings, const QuantizerTensors& ten
 QuantizerGradients differentiate_lsq_plus(const QuantizerSettings& settings,
                                           const QuantizerTensors& tensors,
                                           std::span<const QuantizerSums> sums, double elements) {
-  const double factor = gradient_scale(settings, double{zero_at(tensors, 0)}, elements);
+  const auto zero = double{zero_at(tensors, 0)};
+  const double factor = gradient_scale(settings, zero, elements);
   const QuantizerSums& sum = sums.front();
   const double offset = factor * (sum.above + sum.below);
-  return {.scale = {factor * (sum.rounding + double{settings.qmax} * sum.above +
-                              double{settings.qmin} * sum.below)},
+  const double scale = factor * (sum.rounding + double{settings.qmax} * sum.above +
+                                 double{settings.qmin} * sum.below);
+  const bool stays = widens_beyond_bound(settings, read(tensors.scale, 0), zero, scale);
+  return {.scale = {stays ? 0.0 : scale},
           .state = {leaves_codes(settings, tensors, offset) ? 0.0 : offset}};
 }
 
@@ -196,9 +211,11 @@ QuantizerGradients differentiate_pact(const QuantizerSettings& settings,
                                       std::span<const QuantizerSums> sums, double) {
   const float zero = zero_at(tensors, 0);
   const double span = double{span_of(settings, zero)};
-  return {.scale = {},
-          .state = {(double{settings.qmax} - double{zero}) / span * sums.front().above +
-                    (double{settings.qmin} - double{zero}) / span * sums.front().below}};
+  const double clip = (double{settings.qmax} - double{zero}) / span * sums.front().above +
+                      (double{settings.qmin} - double{zero}) / span * sums.front().below;
+  const double scale = read(tensors.state, 0) / span;
+  const bool stays = widens_beyond_bound(settings, scale, double{zero}, clip);
+  return {.scale = {}, .state = {stays ? 0.0 : clip}};
 }
 
 constexpr std::array kRows{

@@ -24,7 +24,8 @@ struct QuantizerSettings {
   bool symmetric = false;                   ///< moving_average_min_max: the zero point stays
   float rate = 0.9F;                        ///< of moving averages: the share that stays
   /// Upper bound of what comes before an activation with an estimator (a Clip's); 0: none. No scale
-  /// reaches beyond it: an engine could not leave the Clip out then.
+  /// reaches beyond it: an engine could not leave the Clip out then. Nor does a gradient lead
+  /// there.
   double bound = 0;
 };
 

@@ -8,7 +8,7 @@
 namespace espalier::exec {
 namespace {
 
-constexpr std::int64_t kNumbers = 4;  ///< a row holds
+constexpr std::int64_t kNumbers = 6;  ///< a row holds
 
 }  // namespace
 
@@ -16,7 +16,10 @@ Tensor forms_tensor(std::span<const simd::QuantizerForm> forms) {
   Tensor rows = at::empty({static_cast<std::int64_t>(forms.size()), kNumbers}, at::kFloat);
   float* row = rows.mutable_data_ptr<float>();
   for (const simd::QuantizerForm& form : forms) {
-    for (const float number : {form.scale, form.zero, form.low, form.high}) *row++ = number;
+    for (const float number :
+         {form.scale, form.zero, form.low, form.high, form.low_edge, form.high_edge}) {
+      *row++ = number;
+    }
   }
   return rows;
 }
@@ -25,7 +28,12 @@ std::vector<simd::QuantizerForm> forms_from(const Tensor& tensor) {
   std::vector<simd::QuantizerForm> forms;
   const float* row = tensor.const_data_ptr<float>();
   for (std::int64_t index = 0; index < tensor.size(0); ++index, row += kNumbers) {
-    forms.push_back({.scale = row[0], .zero = row[1], .low = row[2], .high = row[3]});
+    forms.push_back({.scale = row[0],
+                     .zero = row[1],
+                     .low = row[2],
+                     .high = row[3],
+                     .low_edge = row[4],
+                     .high_edge = row[5]});
   }
   return forms;
 }

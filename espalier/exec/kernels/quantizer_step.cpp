@@ -20,6 +20,17 @@ float bounded_scale(const QuantizerSettings& settings, float scale, float zero) 
   return bounded;
 }
 
+/// PACT and LSQ count a value at a learned limit as beyond it, so that the limit moves for the
+/// values that a Clip in front holds there. An edge covers what dividing by a rounded scale does to
+/// such a value. An end at zero moves with no scale and stays inside.
+void set_edges(const QuantizerSettings& settings, simd::QuantizerForm& form) {
+  if (settings.estimator == nullptr || settings.estimator->differentiate == nullptr) return;
+  constexpr float kRelativeEdge = 0x1p-22F;  // 2^-23 of the quotient, and the sum with the zero
+  const float edge = (form.high - form.low) * kRelativeEdge;
+  if (form.low < form.zero) form.low_edge = edge;
+  if (form.high > form.zero) form.high_edge = edge;
+}
+
 }  // namespace
 
 QuantizerStep::QuantizerStep(const QuantizerSettings& settings, const QuantizerTensors& tensors,
@@ -57,6 +68,7 @@ std::vector<simd::QuantizerForm> QuantizerStep::forms() {
                     .zero = zero,
                     .low = settings_.qmin,
                     .high = settings_.qmax};
+    set_edges(settings_, forms[index]);
   }
   return forms;
 }

@@ -253,7 +253,9 @@ SumsList backward_rows(const Tensor& gradient, const Tensor& input, const Forms&
                                      .scales = arrays.scales.data(),
                                      .zeros = arrays.zeros.data(),
                                      .low = forms.front().low,
-                                     .high = forms.front().high};
+                                     .high = forms.front().high,
+                                     .low_edge = forms.front().low_edge,
+                                     .high_edge = forms.front().high_edge};
     simd::backward_rows(run, found.data() + static_cast<std::size_t>(block) * 3 * channels);
   });
   SumsList sums(channels);

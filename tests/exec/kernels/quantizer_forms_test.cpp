@@ -13,9 +13,14 @@ namespace {
 TEST(QuantizerForms, ComeBackFromTheirTensor) {
   const std::array<simd::QuantizerForm, 2> forms{
       simd::QuantizerForm{.scale = 0.5F, .zero = 3, .low = 0, .high = 255},
-      simd::QuantizerForm{.scale = 1e-30F, .zero = -1, .low = -128, .high = 127}};
+      simd::QuantizerForm{.scale = 1e-30F,
+                          .zero = -1,
+                          .low = -128,
+                          .high = 127,
+                          .low_edge = 0.5F,
+                          .high_edge = 0.25F}};
   const Tensor tensor = forms_tensor(forms);
-  EXPECT_EQ(tensor.sizes().vec(), (std::vector<std::int64_t>{2, 4}));
+  EXPECT_EQ(tensor.sizes().vec(), (std::vector<std::int64_t>{2, 6}));
   const auto back = forms_from(tensor);
   ASSERT_EQ(back.size(), forms.size());
   for (std::size_t index = 0; index < forms.size(); ++index) {
@@ -23,6 +28,8 @@ TEST(QuantizerForms, ComeBackFromTheirTensor) {
     EXPECT_EQ(back[index].zero, forms[index].zero);
     EXPECT_EQ(back[index].low, forms[index].low);
     EXPECT_EQ(back[index].high, forms[index].high);
+    EXPECT_EQ(back[index].low_edge, forms[index].low_edge);
+    EXPECT_EQ(back[index].high_edge, forms[index].high_edge);
   }
 }
 

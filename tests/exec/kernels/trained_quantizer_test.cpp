@@ -99,11 +99,16 @@ Reference reference_of(const Tensor& input, const Tensor& upstream, const Gradie
     const float place = (number ? quotient : 0.0F) + form.zero;
     // The largest weight is where the last code is, however its quotient is rounded.
     const bool covered = row.estimator == "abs_max" && row.weight;
-    const bool inside = covered || (place >= form.low && place <= form.high);
+    // A learned limit is beyond; an end at zero is none.
+    const bool learned =
+        row.estimator == "lsq" || row.estimator == "lsq_plus" || row.estimator == "pact";
+    const bool above = place > form.high || (learned && place == form.high);
+    const bool below = place < form.low || (learned && form.zero > form.low && place == form.low);
+    const bool inside = covered || (!above && !below);
     result.gradient.push_back(inside ? static_cast<float>(g[index]) : 0.0F);
     QuantizerSums& sum = result.sums[channel];
-    if (place > form.high) sum.above += g[index];
-    if (place < form.low) sum.below += g[index];
+    if (above) sum.above += g[index];
+    if (below) sum.below += g[index];
     if (inside && number) {
       sum.rounding += g[index] * (std::nearbyint(double{quotient}) - double{quotient});
     }

@@ -62,7 +62,7 @@ struct Module {
 };
 
 /// Of this layout; a module of another one is refused.
-inline constexpr char kAbi[] = "espalier cuda 1";
+inline constexpr char kAbi[] = "espalier cuda 2";
 /// The module's only symbol: `extern "C" const Module* espalier_cuda_module()`.
 inline constexpr char kSymbol[] = "espalier_cuda_module";
 

@@ -40,10 +40,10 @@ ESPALIER_BOTH void store(float value, simd::BFloat16* to) {
 }
 
 struct Quantized {
-  float place = 0;  ///< x / s + zero: neither rounded nor clamped
   float clamped = 0;
   float residual = 0;  ///< round(x / s) - x / s
   bool inside = false;
+  bool above = false;
 };
 
 ESPALIER_BOTH Quantized quantize(float x, const simd::QuantizerForm& form) {
@@ -52,7 +52,9 @@ ESPALIER_BOTH Quantized quantize(float x, const simd::QuantizerForm& form) {
   const float rounded = rintf(number);
   const float place = number + form.zero;
   const float clamped = fminf(fmaxf(rounded + form.zero, form.low), form.high);
-  return {place, clamped, rounded - number, place >= form.low && place <= form.high};
+  const float from = form.low + form.low_edge;
+  const float to = form.high - form.high_edge;
+  return {clamped, rounded - number, place >= from && place <= to, place > to};
 }
 
 ESPALIER_BOTH float value_of(const Quantized& lane, float x, const simd::QuantizerForm& form) {
@@ -99,7 +101,7 @@ ESPALIER_BOTH void forward_block(const Team& team, const Forward& work, std::int
       if (x > most[slot]) most[slot] = x;
       const Quantized result = quantize(x, form);
       inside[slot] = result.inside;
-      above[slot] = result.place > form.high;
+      above[slot] = result.above;
       if (output != nullptr && present) {
         store(value_of(result, x, form), output + span.begin + index);
       }
@@ -140,7 +142,7 @@ ESPALIER_BOTH void backward_block(const Team& team, const Backward& work, std::i
       } else {
         const Quantized code = quantize(present ? load(input + index) : 0.0F, form);
         inside = code.inside;
-        above = code.place > form.high;
+        above = code.above;
         rounding_sum[slot] += inside ? g * code.residual : 0.0F;
       }
       if (present) store(inside ? g : 0.0F, result + index);
@@ -178,10 +180,9 @@ ESPALIER_BOTH void row_block(const Rows& work, std::int64_t block, std::int64_t 
       continue;
     }
     const float g = load(gradient + index);
-    const bool above = code.place > form.high;
     store(code.inside ? g : 0.0F, result + index);
-    above_sum += above ? g : 0.0F;
-    below_sum += code.inside || above ? 0.0F : g;
+    above_sum += code.above ? g : 0.0F;
+    below_sum += code.inside || code.above ? 0.0F : g;
     rounding_sum += code.inside ? g * code.residual : 0.0F;
   }
   if (gradient == nullptr) return;

@@ -16,7 +16,7 @@ constexpr std::int64_t kBlock = simd::kReductionBlock;
 constexpr std::int64_t kRows = simd::kReductionRows;
 
 // Structures travel as rows of floats.
-constexpr std::int64_t kFormFloats = 4;
+constexpr std::int64_t kFormFloats = 6;
 constexpr std::int64_t kExtremesFloats = 2;
 constexpr std::int64_t kSumsFloats = 3;
 static_assert(sizeof(simd::QuantizerForm) == kFormFloats * sizeof(float));

@@ -394,8 +394,10 @@ float last_place(const Holds& holds) {
 }  // namespace
 
 InsideRange inside_range(const QuantizerForm& form) {
-  const float to = last_place([&](float value) { return position_of(value, form) <= form.high; });
-  const float under = last_place([&](float value) { return position_of(value, form) < form.low; });
+  const float first = form.low + form.low_edge;
+  const float last = form.high - form.high_edge;
+  const float to = last_place([&](float value) { return position_of(value, form) <= last; });
+  const float under = last_place([&](float value) { return position_of(value, form) < first; });
   const bool bounded = std::isfinite(under);
   return {bounded ? value_at(place_of(under) + 1) : under, to};
 }

@@ -20,8 +20,8 @@ struct Bounds {
   bool inclusive = false;
 };
 
-/// Where z lies within the grid, low <= z / s + zero <= high: from <= z <= to, exactly as
-/// quantize_block finds it.
+/// Where z lies inside as QuantizerForm has it: from <= z <= to, exactly as quantize_block finds
+/// it.
 struct InsideRange {
   float from = -std::numeric_limits<float>::infinity();
   float to = std::numeric_limits<float>::infinity();

@@ -64,12 +64,18 @@ struct Form {
   Vector zero;
   Vector low;
   Vector high;
+  Vector from;  ///< inside: from this place
+  Vector to;    ///< up to this one
 };
 
 HWY_INLINE Form spread(const QuantizerForm& form) {
   const Floats tag;
-  return {hn::Set(tag, form.scale), hn::Set(tag, form.zero), hn::Set(tag, form.low),
-          hn::Set(tag, form.high)};
+  return {hn::Set(tag, form.scale),
+          hn::Set(tag, form.zero),
+          hn::Set(tag, form.low),
+          hn::Set(tag, form.high),
+          hn::Set(tag, form.low + form.low_edge),
+          hn::Set(tag, form.high - form.high_edge)};
 }
 
 struct Quantized {
@@ -85,7 +91,7 @@ HWY_INLINE Quantized quantize(Vector x, const Form& form) {
   const Vector rounded = hn::Round(number);
   const Vector place = hn::Add(number, form.zero);
   const Vector clamped = hn::Min(hn::Max(hn::Add(rounded, form.zero), form.low), form.high);
-  const Mask inside = hn::And(hn::Ge(place, form.low), hn::Le(place, form.high));
+  const Mask inside = hn::And(hn::Ge(place, form.from), hn::Le(place, form.to));
   return {place, clamped, hn::Sub(rounded, number), inside};
 }
 
@@ -185,7 +191,7 @@ class ForwardLoop {
         const Mask passed = run_.rectify ? hn::And(lanes.inside, passes_relu(x)) : lanes.inside;
         inside |= bits_of(passed) << lane;
       }
-      if (run_.above != nullptr) above |= bits_of(hn::Gt(lanes.place, form_.high)) << lane;
+      if (run_.above != nullptr) above |= bits_of(hn::Gt(lanes.place, form_.to)) << lane;
     }
     if (run_.inside != nullptr) write_bits(inside, run_.inside + index / 8);
     if (run_.above != nullptr) write_bits(above, run_.above + index / 8);
@@ -258,7 +264,7 @@ class BackwardLoop {
         const Vector read = load(input + lane);
         const Quantized lanes = quantize(run_.rectify ? rectified(read) : read, form_);
         inside = run_.rectify ? hn::And(lanes.inside, passes_relu(read)) : lanes.inside;
-        above = hn::Gt(lanes.place, form_.high);
+        above = hn::Gt(lanes.place, form_.to);
         const Vector term = hn::IfThenElseZero(inside, hn::Mul(g, lanes.residual));
         rounding_[part] = hn::Add(rounding_[part], term);
       }
@@ -319,7 +325,7 @@ class RowsLoop {
         const Vector x = load_some(run_.input + offset, length);
         const Vector g = load_some(run_.gradient + offset, length);
         const Quantized lanes = quantize(x, form);
-        const Mask above = hn::Gt(lanes.place, form.high);
+        const Mask above = hn::Gt(lanes.place, form.to);
         const Mask below = hn::Not(hn::Or(lanes.inside, above));
         store_some(hn::IfThenElseZero(lanes.inside, g), run_.result + offset, length);
         above_sum = hn::Add(above_sum, hn::IfThenElseZero(above, g));
@@ -358,8 +364,12 @@ class RowsLoop {
     std::fill_n(scale, kLanes, 1.0F);
     std::copy_n(run_.scales + channel, length, scale);
     const Floats tag;
-    return {load(scale), load_some(run_.zeros + channel, length), hn::Set(tag, run_.low),
-            hn::Set(tag, run_.high)};
+    return {load(scale),
+            load_some(run_.zeros + channel, length),
+            hn::Set(tag, run_.low),
+            hn::Set(tag, run_.high),
+            hn::Set(tag, run_.low + run_.low_edge),
+            hn::Set(tag, run_.high - run_.high_edge)};
   }
 
   const RowsRun<Element>& run_;

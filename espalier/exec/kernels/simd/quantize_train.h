@@ -26,6 +26,10 @@ struct QuantizerForm {
   float zero = 0;
   float low = 0;
   float high = 255;
+  /// Inside is low + low_edge <= x / scale + zero <= high - high_edge, which only gradients ask: an
+  /// edge counts as beyond its limit.
+  float low_edge = 0;
+  float high_edge = 0;
 };
 
 /// Smallest and largest element; NaN does not count. Low is above high for no elements.
@@ -36,8 +40,8 @@ struct Extremes {
 
 /// Sums over gradients g of the quantizer's output, sorted by where the input fell, as LSQ
 /// (arXiv:1902.08153, eq. 3 and 5) and PACT (arXiv:1805.06085) have it, before it is rounded:
-/// above: x / s + zero beyond `high`; below: under `low`; rounding: g * (round(x / s) - x / s)
-/// inside, the limits included.
+/// above: beyond the inside at its upper end; below: at its lower one; rounding:
+/// g * (round(x / s) - x / s) inside.
 struct GradientSums {
   float above = 0;
   float below = 0;
@@ -51,8 +55,8 @@ struct ForwardRun {
   const Element* input = nullptr;
   Element* output = nullptr;
   std::uint8_t* codes = nullptr;   ///< null, or code - low of every element (at most 8 bits)
-  std::uint8_t* inside = nullptr;  ///< null, or one bit an element: within the limits
-  std::uint8_t* above = nullptr;   ///< null, or one bit an element: code beyond `high`
+  std::uint8_t* inside = nullptr;  ///< null, or one bit an element: QuantizerForm's inside
+  std::uint8_t* above = nullptr;   ///< null, or one bit an element: beyond it above
   std::size_t count = 0;           ///< bit arrays hold whole groups of 16
   bool rectify = false;            ///< max(input, 0) is quantized; what it cut is not `inside`
 };
@@ -81,6 +85,8 @@ struct RowsRun {
   const float* zeros = nullptr;
   float low = 0;
   float high = 255;
+  float low_edge = 0;
+  float high_edge = 0;
 };
 
 /// @name One block

@@ -92,7 +92,8 @@ const Buffers kNoBuffers;
 constexpr Module kModule{.abi = kAbi, .forward = forward, .backward = backward, .rows = rows};
 
 constexpr std::array kForms{
-    simd::QuantizerForm{.scale = 0.25F, .zero = 3, .low = 0, .high = 15},
+    simd::QuantizerForm{
+        .scale = 0.25F, .zero = 3, .low = 0, .high = 15, .low_edge = 0.5F, .high_edge = 1e-5F},
     simd::QuantizerForm{.scale = 0.013F, .zero = -2, .low = -7, .high = 7},
     simd::QuantizerForm{.scale = 1.7F, .zero = 0, .low = -128, .high = 127}};
 
@@ -252,10 +253,12 @@ void compare_rows(at::ScalarType type) {
   constexpr std::int64_t kCount = 300;
   const Tensor input = awkward({kCount, 3}, 8, type);
   const Tensor gradient = kit::random_tensor({kCount, 3}, 9).to(type);
+  constexpr float kEdge = 0.25F;
   std::array<simd::QuantizerForm, 3> forms = kForms;
   for (simd::QuantizerForm& form : forms) {
     form.low = -8;
     form.high = 7;
+    form.low_edge = form.high_edge = kEdge;
   }
   std::array<float, 3> scales{};
   std::array<float, 3> zeros{};
@@ -277,7 +280,9 @@ void compare_rows(at::ScalarType type) {
         .scales = scales.data(),
         .zeros = zeros.data(),
         .low = -8,
-        .high = 7};
+        .high = 7,
+        .low_edge = kEdge,
+        .high_edge = kEdge};
     simd::quantize_rows(run);
     run.result = static_cast<Element*>(result.mutable_data_ptr()) + row * 3;
     std::array<float, 9> part{};

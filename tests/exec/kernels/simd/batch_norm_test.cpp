@@ -138,17 +138,21 @@ TEST(BatchNorm, LearnedSumsAreThoseOfPlainLoops) {
 }
 
 TEST(BatchNorm, InsideRangeIsExact) {
-  const std::vector<QuantizerForm> forms{{.scale = 0.1F, .zero = 0, .low = 0, .high = 255},
-                                         {.scale = 0.037F, .zero = 131, .low = 0, .high = 255},
-                                         {.scale = 3.3F, .zero = 0, .low = -127, .high = 127},
-                                         {.scale = 1e-7F, .zero = 3, .low = -8, .high = 7}};
+  const std::vector<QuantizerForm> forms{
+      {.scale = 0.1F, .zero = 0, .low = 0, .high = 255},
+      {.scale = 0.037F, .zero = 131, .low = 0, .high = 255},
+      {.scale = 3.3F, .zero = 0, .low = -127, .high = 127},
+      {.scale = 0.7F, .zero = 0, .low = -127, .high = 127, .low_edge = 6e-5F, .high_edge = 0.125F},
+      {.scale = 1e-7F, .zero = 3, .low = -8, .high = 7}};
   for (const QuantizerForm& form : forms) {
     const InsideRange range = inside_range(form);
     const auto place = [&](float value) { return value / form.scale + form.zero; };
-    EXPECT_LE(place(range.to), form.high);
-    EXPECT_GT(place(std::nextafter(range.to, 3e38F)), form.high);
-    EXPECT_GE(place(range.from), form.low);
-    EXPECT_LT(place(std::nextafter(range.from, -3e38F)), form.low);
+    const float first = form.low + form.low_edge;
+    const float last = form.high - form.high_edge;
+    EXPECT_LE(place(range.to), last);
+    EXPECT_GT(place(std::nextafter(range.to, 3e38F)), last);
+    EXPECT_GE(place(range.from), first);
+    EXPECT_LT(place(std::nextafter(range.from, -3e38F)), first);
   }
 }
 

@@ -57,7 +57,8 @@ struct Result {
   }
 };
 
-constexpr QuantizerForm kForm{.scale = 0.25F, .zero = 3, .low = 0, .high = 15};
+constexpr QuantizerForm kForm{
+    .scale = 0.25F, .zero = 3, .low = 0, .high = 15, .low_edge = 0.25F, .high_edge = 1e-5F};
 
 template <typename Element>
 void run_blocks(const std::vector<Element>& input, const std::vector<Element>& gradient,
@@ -121,7 +122,9 @@ void run_rows(const std::vector<Element>& input, const std::vector<Element>& gra
                        .scales = scales.data(),
                        .zeros = zeros.data(),
                        .low = 0,
-                       .high = 15};
+                       .high = 15,
+                       .low_edge = 0.25F,
+                       .high_edge = 0.5F};
   quantize_rows(run);
   result.add(output);
   std::vector<float> sums(3 * channels);
