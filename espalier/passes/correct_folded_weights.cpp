@@ -1,5 +1,8 @@
 #include "espalier/passes/correct_folded_weights.h"
 
+#include <algorithm>
+#include <utility>
+
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/tensor.h>
@@ -103,10 +106,11 @@ void correct(ir::Graph& graph, ir::Node& layer) {
   graph.set_input(bn, 0, restored);
 }
 
-std::size_t correct_folded_weights_in(ir::Graph& graph) {
+template <typename Wanted>
+std::size_t correct_layers(ir::Graph& graph, const Wanted& wanted) {
   std::size_t changes = 0;
   for (ir::Node* node : graph.nodes()) {
-    if (!is_correctable(*node)) continue;
+    if (!wanted(*node) || !is_correctable(*node)) continue;
     correct(graph, *node);
     ++changes;
   }
@@ -116,14 +120,25 @@ std::size_t correct_folded_weights_in(ir::Graph& graph) {
 }  // namespace
 
 bool has_correctable_norm(const ir::Node& layer) {
-  if (!layer.is("Conv") && !layer.is("Gemm")) return false;
+  const bool transposed = layer.is("ConvTranspose") && layer.get_int("group", 1) == 1;
+  if (!layer.is("Conv") && !layer.is("Gemm") && !transposed) return false;
   const ir::Value* bias = layer.input(kBiasInput);
   if (bias != nullptr && constant_of(bias) == nullptr) return false;
   return joined_batch_norm(layer) != nullptr;
 }
 
 Pass correct_folded_weights() {
-  return {.name = "correct_folded_weights", .apply = correct_folded_weights_in};
+  return {.name = "correct_folded_weights", .apply = [](ir::Graph& graph) {
+            return correct_layers(graph, [](const ir::Node&) { return true; });
+          }};
+}
+
+Pass correct_folded_weights(std::vector<std::string> layers) {
+  return {.name = "correct_folded_weights", .apply = [names = std::move(layers)](ir::Graph& graph) {
+            return correct_layers(graph, [&](const ir::Node& layer) {
+              return std::ranges::find(names, layer.name()) != names.end();
+            });
+          }};
 }
 
 }  // namespace espalier::passes

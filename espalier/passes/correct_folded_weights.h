@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "espalier/passes/pass.h"
 
 namespace espalier::passes {
@@ -16,8 +19,11 @@ namespace espalier::passes {
 /// batch's; with frozen BatchNormalization the layer computes exactly Conv(x, FakeQuantize(W * f))
 /// + (beta - m f). Throws UserError where a gamma is zero: its channel could not be scaled back.
 [[nodiscard]] Pass correct_folded_weights();
+/// The same for the layers of these names alone.
+[[nodiscard]] Pass correct_folded_weights(std::vector<std::string> layers);
 
-/// True for Conv and Gemm with a constant bias, or none, and BatchNormalization behind them.
+/// True for Conv, Gemm and ConvTranspose without groups, with a constant bias or none and
+/// BatchNormalization behind them.
 [[nodiscard]] bool has_correctable_norm(const ir::Node& layer);
 
 }  // namespace espalier::passes

@@ -96,6 +96,13 @@ void hook(ir::Graph& graph, ir::Node& layer, ir::Attributes attributes, const Te
   graph.set_input(layer, kWeight, quantizer.output());
 }
 
+/// True for factors that are 1 or -1 but for the rounding of a float: of a layer whose folded
+/// weight was quantized.
+bool keeps_size(const Tensor& factors) {
+  constexpr double kRounding = 1e-6;
+  return (at::abs(at::abs(factors) - 1.0) < kRounding).all().item<bool>();
+}
+
 bool fold(ir::Graph& graph, ir::Node& layer, const Follower& follower) {
   const ir::Node& quantizer = *fake_quantize_behind(layer.input(kWeight));
   const FakeQuantizeParams params = fake_quantize_params(quantizer);
@@ -113,9 +120,14 @@ bool fold(ir::Graph& graph, ir::Node& layer, const Follower& follower) {
     hook(graph, layer, attributes, scale.contiguous());
     return false;
   }
-  const Tensor moved = (at::abs(follower.affine.scale) * scale.to(at::kDouble)).to(at::kFloat);
-  const Tensor usable = moved >= std::numeric_limits<float>::min();
-  hook(graph, layer, attributes, at::where(usable, moved, scale).contiguous());
+  if (!params.axis && keeps_size(follower.affine.scale)) {
+    attributes.erase("axis");
+    hook(graph, layer, attributes, params.scale);
+  } else {
+    const Tensor moved = (at::abs(follower.affine.scale) * scale.to(at::kDouble)).to(at::kFloat);
+    const Tensor usable = moved >= std::numeric_limits<float>::min();
+    hook(graph, layer, attributes, at::where(usable, moved, scale).contiguous());
+  }
   for (ir::Node* node : {follower.division, follower.batch_norm}) {
     if (node != nullptr) bypass(graph, *node, *node->input(0));
   }

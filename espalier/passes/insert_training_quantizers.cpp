@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <span>
 
 #include <ATen/ops/abs.h>
 #include <ATen/ops/full.h>
@@ -24,6 +25,7 @@
 #include "espalier/passes/name_as_folded.h"
 #include "espalier/passes/operands.h"
 #include "espalier/passes/pipelines.h"
+#include "espalier/quant/target.h"
 
 namespace espalier::passes {
 namespace {
@@ -50,18 +52,41 @@ const ir::Node* layer_of(const ir::Value& weight) {
   return nullptr;
 }
 
-/// True for weights that are folded in training too (correct_folded_weights).
-bool stays_folded(const ir::Value& weight, const ir::Node& layer, BatchNormForm form) {
-  return form == BatchNormForm::Folded && weight.uses().size() == 1 && has_correctable_norm(layer);
+/// True where the target wants one scale for a layer's weight, which BatchNormalization would
+/// multiply into one a channel if it were folded after the training.
+bool must_keep_its_scale(const ir::Node& layer, const quant::WeightPlan& weight,
+                         const quant::Target* target) {
+  const quant::OpRule* rule = target == nullptr ? nullptr : quant::find_rule(*target, layer.op());
+  if (rule == nullptr || !rule->one_scale || weight.params.scale.size() != 1) return false;
+  // A channel that is scaled by zero cannot be scaled back (correct_folded_weights).
+  const ir::Node* bn = joined_batch_norm(layer);
+  return bn != nullptr && batch_norm_affine(*bn)->scale.all().item<bool>();
+}
+
+/// Layers whose weights are folded in training too (correct_folded_weights).
+std::vector<std::string> layers_to_fold(const ir::Graph& graph, const quant::QuantPlan& plan,
+                                        BatchNormForm form) {
+  const quant::Target* target = plan.target.empty() ? nullptr : &quant::find_target(plan.target);
+  std::vector<std::string> names;
+  for (const auto& [name, weight] : plan.weights) {
+    const ir::Value* value = graph.find_value(name);
+    const ir::Node* layer = value == nullptr ? nullptr : layer_of(*value);
+    if (layer == nullptr || value->uses().size() != 1 || !has_correctable_norm(*layer)) continue;
+    if (form == BatchNormForm::Folded || must_keep_its_scale(*layer, weight, target)) {
+      names.push_back(layer->name());
+    }
+  }
+  return names;
 }
 
 /// Scales of the weight before BatchNormalization is folded into it, where training quantizes that.
-void unfold_scales(const ir::Graph& graph, quant::QuantPlan& plan, BatchNormForm form) {
+void unfold_scales(const ir::Graph& graph, quant::QuantPlan& plan,
+                   std::span<const std::string> folded) {
   for (auto& [name, weight] : plan.weights) {
     const ir::Value* value = graph.find_value(name);
     const ir::Node* layer = value == nullptr ? nullptr : layer_of(*value);
     const ir::Node* bn = layer == nullptr ? nullptr : joined_batch_norm(*layer);
-    if (bn == nullptr || stays_folded(*value, *layer, form)) continue;
+    if (bn == nullptr || std::ranges::find(folded, layer->name()) != folded.end()) continue;
     const Tensor factor = at::abs(batch_norm_affine(*bn)->scale).contiguous();
     std::vector<float>& scales = weight.params.scale;
     const auto channels = static_cast<std::size_t>(factor.numel());
@@ -232,12 +257,13 @@ std::size_t insert_training_quantizers_in(ir::Graph& graph, const quant::QuantPl
   start.model_id.clear();
   start.biases.clear();
   start.bias_corrections.clear();
-  unfold_scales(graph, start, options.batch_norm);
+  const std::vector<std::string> folded = layers_to_fold(graph, start, options.batch_norm);
+  unfold_scales(graph, start, folded);
   for (auto& [name, weight] : start.weights) weight.rounding.clear();
   insert_fake_quantize(start, {.round_biases = false}).apply(graph);
   const std::size_t changes = Trainer(graph, options).apply();
   merge_shared_quantizers(graph, start);
-  if (options.batch_norm == BatchNormForm::Folded) correct_folded_weights().apply(graph);
+  correct_folded_weights(folded).apply(graph);
   return changes;
 }
 

@@ -54,6 +54,8 @@ struct TrainingQuantizers {
 ///          W' = FakeQuantize(W * f, scale, 0)
 ///          z = BatchNormalization(Conv(x', W') / f)
 ///
+/// A layer for which the plan's target wants one scale (ConvTranspose) is folded in either form.
+///
 /// Values that share one scale have one quantizer (merge_shared_quantizers.h).
 ///
 /// The graph comes from prepare_for_training and is the one from which the plan's graph was made.

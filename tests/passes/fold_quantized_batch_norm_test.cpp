@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "espalier/passes/fake_quantize_node.h"
 #include "espalier/passes/pipelines.h"
 #include "tests/kit/tensors.h"
 #include "tests/passes/rewrite_check.h"
@@ -52,6 +53,41 @@ TEST(FoldQuantizedBatchNorm, LeavesEvaluationAsItWas) {
           << row.weights.estimator << " " << row.activations << " frozen " << frozen;
     }
   }
+}
+
+/// OpenVINO computes what is around a ConvTranspose in float when its weight has a scale a channel.
+TEST(FoldQuantizedBatchNorm, OneScaleStaysOneWhereTheTargetWantsIt) {
+  for (const BatchNormForm form : {BatchNormForm::Live, BatchNormForm::Folded}) {
+    for (const std::string target : {"x86", "openvino", "tensorrt"}) {
+      TrainingCase made = passes_test::transposed_case(target, form);
+      passes_test::train_a_little(made.training);
+      const Tensor evaluated = passes_test::evaluate(made.training);
+      ir::Graph folded = made.training.clone();
+      run(folded, finish_training());
+      EXPECT_EQ(passes_test::ops_of(folded).find("BatchNormalization"), std::string::npos);
+      const double size = evaluated.abs().max().item<double>();
+      EXPECT_THAT(passes_test::infer(folded),
+                  kit::IsCloseTo(evaluated, kit::Tolerance{.absolute = 1e-5 * size, .relative = 0}))
+          << target;
+      const ir::Node& quantizer = *fake_quantize_behind(folded.find_node("up")->input(1));
+      const bool one = form == BatchNormForm::Folded || target != "tensorrt";
+      EXPECT_EQ(fake_quantize_params(quantizer).scale.numel(), one ? 1 : 4) << target;
+      EXPECT_EQ(quantizer.has("axis"), !one) << target;
+    }
+  }
+}
+
+TEST(FoldQuantizedBatchNorm, AScaleAChannelStaysWhereAGammaIsZero) {
+  TrainingCase made = passes_test::transposed_case("x86", BatchNormForm::Live);
+  ir::Graph graph = made.model.clone();
+  graph.set_constant(*graph.find_value("g1"), kit::tensor_of({1, 0, 2, -1}));
+  run(graph, prepare_for_training());
+  made.plan.model_id.clear();
+  run(graph, {insert_training_quantizers(made.plan, {})});
+  EXPECT_EQ(passes_test::ops_of(graph).find("Sqrt"), std::string::npos);
+  run(graph, finish_training());
+  const ir::Node& quantizer = *fake_quantize_behind(graph.find_node("up")->input(1));
+  EXPECT_EQ(fake_quantize_params(quantizer).scale.numel(), 4);
 }
 
 TEST(FoldQuantizedBatchNorm, LeavesGraphsWithoutQuantizersAlone) {

@@ -1,5 +1,7 @@
 #include "tests/passes/training_flow.h"
 
+#include <algorithm>
+
 #include <ATen/TensorOperators.h>
 #include <c10/core/GradMode.h>
 
@@ -27,6 +29,13 @@ constexpr std::string_view kText =
     "   [relu3] t = Relu(s) [pool] u = GlobalAveragePool(t) [flat] f = Flatten(u)"
     "   [gemm] y = Gemm(f, w4, c4) }";
 
+constexpr std::string_view kTransposedText =
+    "g (float[N,3,8,8] x, float[3,4,2,2] w1, float[4] c1, float[4] g1, float[4] b1, float[4] m1,"
+    " float[4] variance1, float[2,4,1,1] w2) => (float[N,2,16,16] y)"
+    " { [up] a = ConvTranspose<strides=[2,2]>(x, w1, c1)"
+    "   n = BatchNormalization(a, g1, b1, m1, variance1) [relu] r = Relu(n)"
+    "   [conv] y = Conv(r, w2) }";
+
 Tensor batch() {
   return kit::random_tensor({6, 3, 8, 8}, 77, {.normal = true});
 }
@@ -52,6 +61,23 @@ TrainingCase training_case(const passes::TrainingQuantizers& options) {
   result.training = result.model.clone();
   passes::run(result.training, passes::prepare_for_training());
   passes::run(result.training, {passes::insert_training_quantizers(result.plan, options)});
+  return result;
+}
+
+TrainingCase transposed_case(std::string_view target, passes::BatchNormForm form) {
+  TrainingCase result{.model = graph_of(kTransposedText), .plan = {}, .training = {}};
+  ir::Graph prepared = result.model.clone();
+  passes::run(prepared, passes::prepare_for_quantization());
+  result.plan = plan_for(prepared, {.values = {"x"}, .non_negative = {"r"}});
+  result.plan.target = target;
+  tensor::QuantParams& params = result.plan.weights.at("w1").params;
+  params.axis = -1;
+  params.scale = {*std::ranges::max_element(params.scale)};
+  params.zero_point = {0};
+  result.training = result.model.clone();
+  passes::run(result.training, passes::prepare_for_training());
+  passes::run(result.training,
+              {passes::insert_training_quantizers(result.plan, {.batch_norm = form})});
   return result;
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string_view>
+
 #include "espalier/ir/graph.h"
 #include "espalier/passes/insert_training_quantizers.h"
 #include "espalier/quant/plan.h"
@@ -17,6 +19,10 @@ struct TrainingCase {
 /// Convolutions, one depthwise, BatchNormalization (one gamma negative), Relu, Clip, a residual
 /// sum, Gemm; input "x" [N, 3, 8, 8], output "y" [N, 5].
 [[nodiscard]] TrainingCase training_case(const passes::TrainingQuantizers& options);
+
+/// ConvTranspose with BatchNormalization and Relu, and Conv; input "x" [N, 3, 8, 8]. The plan has
+/// one scale for the weight of "up".
+[[nodiscard]] TrainingCase transposed_case(std::string_view target, passes::BatchNormForm form);
 
 /// The graph after some steps of gradient descent, in float64, written back. `frozen`:
 /// BatchNormalization keeps its statistics.
