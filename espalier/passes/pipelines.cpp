@@ -26,7 +26,9 @@
 #include "espalier/passes/matmul_add_to_gemm.h"
 #include "espalier/passes/name_as_folded.h"
 #include "espalier/passes/normalize_gemm.h"
+#include "espalier/passes/open_batch.h"
 #include "espalier/passes/reduce_mean_to_global_average_pool.h"
+#include "espalier/passes/remove_fake_quantize.h"
 #include "espalier/passes/settle_quantizers.h"
 #include "espalier/passes/split_normalized_weights.h"
 #include "espalier/passes/split_shared_biases.h"
@@ -43,6 +45,7 @@ Pass fold_constants_by_default() {
 constexpr std::array kPasses{
     PassRow{"add_bias", "gives layers without a bias one of zeros", add_bias},
     PassRow{"clip_to_relu", "Clip from 0 without upper limit is Relu", clip_to_relu},
+    PassRow{"close_batch", "the batch that open_batch opened", close_batch},
     PassRow{"convert_to_int8", "frozen weights as bytes", convert_to_int8},
     PassRow{"correct_folded_weights", "quantizes folded weights in training",
             correct_folded_weights},
@@ -66,8 +69,10 @@ constexpr std::array kPasses{
     PassRow{"matmul_add_to_gemm", "fully connected layers of two nodes", matmul_add_to_gemm},
     PassRow{"name_as_folded", "names as folding leaves them", name_as_folded},
     PassRow{"normalize_gemm", "alpha and beta of Gemm into its constants", normalize_gemm},
+    PassRow{"open_batch", "any number of samples where the file fixes one", open_batch},
     PassRow{"reduce_mean_to_global_average_pool", "spatial means",
             reduce_mean_to_global_average_pool},
+    PassRow{"remove_fake_quantize", "the float model behind quantizers", remove_fake_quantize},
     PassRow{"settle_quantizers", "ends the training of quantizers", settle_quantizers},
     PassRow{"split_normalized_weights", "a weight of its own for every normalized use",
             split_normalized_weights},

@@ -6,12 +6,12 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
-#include <ATen/ops/empty.h>
 #include <fmt/format.h>
 
 #include "espalier/base/error.h"
 #include "espalier/base/file.h"
-#include "espalier/base/random.h"
+#include "espalier/base/log.h"
+#include "espalier/deploy/batched_model.h"
 #include "espalier/exec/program.h"
 #include "espalier/onnx/codec.h"
 #include "espalier/onnx/shapes.h"
@@ -19,7 +19,9 @@
 #include "espalier/passes/convert_to_int8.h"
 #include "espalier/passes/freeze_weights.h"
 #include "espalier/passes/insert_fake_quantize.h"
+#include "espalier/passes/open_batch.h"
 #include "espalier/passes/pipelines.h"
+#include "espalier/passes/remove_fake_quantize.h"
 #include "espalier/recipe/model_input.h"
 #include "espalier/recipe/plan_yaml.h"
 #include "espalier/recipe/quantization.h"
@@ -66,17 +68,8 @@ Source load_source(const ExportRequest& request) {
   }
   train::Checkpoint checkpoint = train::decode_checkpoint(bytes, path.string());
   if (request.averaged) take_averages(checkpoint, path);
+  passes::run(checkpoint.graph, {passes::close_batch()});
   return {.graph = std::move(checkpoint.graph), .state = std::move(checkpoint.state)};
-}
-
-void refuse_simulated(const ir::Graph& graph) {
-  for (const ir::Node* node : graph.nodes()) {
-    if (node->domain() != ir::kEspalierDomain) continue;
-    throw base::UnsupportedError({.what = "cannot export a graph of simulated quantization",
-                                  .where = node->label(),
-                                  .hint = "its forms are qdq, frozen and int8; float.onnx of its "
-                                          "run is the float model"});
-  }
 }
 
 bool has_quantizers(const ir::Graph& graph) {
@@ -85,12 +78,10 @@ bool has_quantizers(const ir::Graph& graph) {
 }
 
 std::string float_bytes(const Source& source, const ExportRequest& request) {
-  refuse_simulated(source.graph);
   return onnx::encode(source.graph, {.opset = request.opset});
 }
 
 std::string folded_bytes(const Source& source, const ExportRequest& request) {
-  refuse_simulated(source.graph);
   ir::Graph folded = source.graph.clone();
   passes::run(folded, passes::prepare_for_quantization());
   onnx::infer_shapes(folded);
@@ -173,28 +164,8 @@ std::string form_of(const ir::Graph& graph, const ExportRequest& request) {
   return quantized ? "qdq" : "float";
 }
 
-/// Two random images for every input; nothing where a size beside the batch is open.
-std::optional<std::vector<Tensor>> random_inputs(const ir::Graph& graph) {
-  std::vector<Tensor> inputs;
-  for (const ir::Value* input : graph.inputs()) {
-    const ir::TypeInfo& type = input->type();
-    if (!type.shape || type.shape->empty() || !tensor::is_floating(type.dtype)) return std::nullopt;
-    std::vector<std::int64_t> sizes{type.shape->front().size.value_or(2)};
-    for (std::size_t axis = 1; axis < type.shape->size(); ++axis) {
-      if (!(*type.shape)[axis].known()) return std::nullopt;
-      sizes.push_back(*(*type.shape)[axis].size);
-    }
-    Tensor images = at::empty(sizes, at::kFloat);
-    base::Random random(1, inputs.size());
-    std::generate_n(images.mutable_data_ptr<float>(), images.numel(),
-                    [&] { return static_cast<float>(random.uniform(-1, 1)); });
-    inputs.push_back(std::move(images));
-  }
-  return inputs;
-}
-
 Json difference(const ir::Graph& original, const std::string& exported) {
-  const auto inputs = random_inputs(original);
+  const auto inputs = random_images(original, deploy::fixed_batch(original).value_or(2));
   if (!inputs) return {};
   const ir::Graph again = onnx::decode(exported, {.name = "the exported file"});
   const std::vector<Tensor> expected = exec::Program::compile(original, {}).run(*inputs);
@@ -217,7 +188,7 @@ std::vector<std::string> export_forms() {
 }
 
 report::Json export_model(const ExportRequest& asked) {
-  const Source source = load_source(asked);
+  Source source = load_source(asked);
   ExportRequest request = asked;
   if (request.form.empty()) request.form = form_of(source.graph, asked);
   const auto form = std::ranges::find(kForms, request.form, &Form::name);
@@ -231,7 +202,11 @@ report::Json export_model(const ExportRequest& asked) {
                                         .got = fmt::format("form '{}'", request.form),
                                         .expected = "qdq, frozen or int8"});
   }
-  if (!form->quantized) refuse_simulated(source.graph);
+  if (!form->quantized && has_quantizers(source.graph)) {
+    passes::run(source.graph, {passes::remove_fake_quantize()});
+    base::log_info("the form '{}' leaves the quantizers out with which the model was trained",
+                   form->name);
+  }
   if (!has_quantizers(source.graph)) {
     refuse_quantized(source.graph, fmt::format("form '{}' needs a float model", request.form));
   }

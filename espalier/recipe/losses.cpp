@@ -10,6 +10,7 @@
 #include "espalier/passes/expose_values.h"
 #include "espalier/recipe/loss_yaml.h"
 #include "espalier/recipe/model_source.h"
+#include "espalier/recipe/open_for_training.h"
 #include "espalier/train/class_scores.h"
 #include "espalier/train/teacher.h"
 
@@ -29,8 +30,9 @@ std::shared_ptr<train::Teacher> make_teacher(const std::vector<LossConfig>& conf
   if (!needs_teacher(configs)) return nullptr;
   std::vector<std::string> features;
   for (const LossConfig& config : configs) add_new(config.teacher, features);
-  return teacher ? std::make_shared<train::Teacher>(load_model(*teacher), features)
-                 : std::make_shared<train::Teacher>(self, features);
+  return teacher
+             ? std::make_shared<train::Teacher>(open_for_training(load_model(*teacher)), features)
+             : std::make_shared<train::Teacher>(self, features);
 }
 
 train::LossTerm make_loss(const LossConfig& config, const std::shared_ptr<train::Teacher>& teacher,

@@ -4,12 +4,14 @@
 #include <iterator>
 #include <vector>
 
+#include <ATen/ops/empty.h>
 #include <ATen/ops/isfinite.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "espalier/base/error.h"
 #include "espalier/base/log.h"
+#include "espalier/base/random.h"
 #include "espalier/ops/facts.h"
 #include "espalier/ops/weight.h"
 #include "espalier/recipe/model_source.h"
@@ -112,6 +114,25 @@ void check_images(const ir::Graph& graph, const Tensor& images, const std::strin
        .got = fmt::format("images of [{}]", fmt::join(sizes.slice(1), ", ")),
        .expected = tensor::to_string(expected),
        .hint = fmt::format("change the data set or its transforms in '{}'", source)});
+}
+
+std::optional<std::vector<Tensor>> random_images(const ir::Graph& graph, std::int64_t samples) {
+  std::vector<Tensor> inputs;
+  for (const ir::Value* input : graph.inputs()) {
+    const ir::TypeInfo& type = input->type();
+    if (!type.shape || type.shape->empty() || !tensor::is_floating(type.dtype)) return std::nullopt;
+    std::vector<std::int64_t> sizes{samples};
+    for (std::size_t axis = 1; axis < type.shape->size(); ++axis) {
+      if (!(*type.shape)[axis].known()) return std::nullopt;
+      sizes.push_back(*(*type.shape)[axis].size);
+    }
+    Tensor images = at::empty(sizes, at::kFloat);
+    base::Random random(1, inputs.size());
+    std::generate_n(images.mutable_data_ptr<float>(), images.numel(),
+                    [&] { return static_cast<float>(random.uniform(-1, 1)); });
+    inputs.push_back(std::move(images));
+  }
+  return inputs;
 }
 
 CalibrationConfig fit_to_batch(const CalibrationConfig& config, std::optional<std::int64_t> batch,

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "espalier/ir/graph.h"
 #include "espalier/recipe/recipe.h"
@@ -29,6 +30,11 @@ void check_quantizable(const ir::Graph& graph);
 /// Throws UserError when images [samples, ...] of `source` do not have the sizes that the model's
 /// input declares behind its batch dimension.
 void check_images(const ir::Graph& graph, const Tensor& images, const std::string& source);
+
+/// Random images in [-1, 1) for every input, always the same ones; nothing where a size beside the
+/// batch is open, or an input takes no floats. `samples` stand in for the first size.
+[[nodiscard]] std::optional<std::vector<Tensor>> random_images(const ir::Graph& graph,
+                                                               std::int64_t samples);
 
 /// A model whose file fixes the batch size is calibrated in micro-batches of that size, and on a
 /// multiple of it. Throws UserError when `images`, the number there are, is less than one batch.

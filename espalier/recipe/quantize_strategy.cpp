@@ -10,6 +10,7 @@
 #include "espalier/base/error.h"
 #include "espalier/base/file.h"
 #include "espalier/base/log.h"
+#include "espalier/passes/open_batch.h"
 #include "espalier/recipe/plan_yaml.h"
 #include "espalier/recipe/quantization.h"
 #include "espalier/train/checkpoint.h"
@@ -77,6 +78,7 @@ class Quantize final : public train::Strategy {
     if (config_.reestimate_batch_norm) {
       reestimate_batch_norm(trained, *context_.data, context_.calibration);
     }
+    passes::run(trained, {passes::close_batch()});
     base::write_file_atomic(path, encode_trained(trained, start.plan, config_.opset));
     base::log_info("written: {}", path.string());
   }
@@ -102,6 +104,7 @@ QuantizationStart load_quantization_start(const std::filesystem::path& checkpoin
   if (!std::filesystem::exists(path)) refuse(fmt::format("no '{}'", path.filename().string()));
   train::Checkpoint start = train::read_checkpoint(path);
   const auto plan = start.slots.find(kPlanSlot);
+  passes::run(start.graph, {passes::close_batch()});
   if (plan == start.slots.end()) refuse(fmt::format("no plan in '{}'", path.filename().string()));
   return {.float_model = std::move(start.graph),
           .plan = parse_plan(text_of(plan->second), path.string())};

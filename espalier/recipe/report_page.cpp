@@ -302,6 +302,14 @@ std::string cut_macs(const Json& cut) {
   return fmt::format("{} to {}", macs("before"), macs("after"));
 }
 
+/// "2 of 3 (top1 0.4150)"; empty where no evaluation chose one.
+std::string best_epoch(const Json& training) {
+  const std::int64_t epoch = training.at("best_epoch").as_integer();
+  if (epoch == 0) return "";
+  return fmt::format("{} of {} ({} {:.4f})", epoch, training.at("epochs").items().size(),
+                     training.at("best_metric").as_string(), training.at("best_value").as_number());
+}
+
 Section training_section(const Json& training) {
   report::LineChart loss{.title = "Training loss", .x_title = "epoch"};
   report::LineChart accuracy{.title = "Accuracy", .x_title = "epoch", .y_title = "%"};
@@ -320,6 +328,9 @@ Section training_section(const Json& training) {
   report::Facts facts{{{"Optimizer", training.at("optimizer").as_string()},
                        {"Schedule", training.at("schedule").as_string()},
                        {"Time", report::format_duration(training.at("seconds").as_number())}}};
+  if (const std::string best = best_epoch(training); !best.empty()) {
+    facts.facts.emplace_back("Best epoch, which ships", best);
+  }
   if (const Json* cut = training.find("cut")) facts.facts.emplace_back("MACs", cut_macs(*cut));
   return {.title = "Training", .blocks = {loss, accuracy, facts}};
 }

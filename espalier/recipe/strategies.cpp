@@ -9,6 +9,7 @@
 #include "espalier/base/log.h"
 #include "espalier/onnx/codec.h"
 #include "espalier/ops/facts.h"
+#include "espalier/passes/open_batch.h"
 #include "espalier/recipe/prune_strategy.h"
 #include "espalier/recipe/quantize_strategy.h"
 
@@ -106,7 +107,9 @@ class EpochExport final : public Spanned {
                                     .got = "simulated quantization",
                                     .hint = "the strategy 'quantize' writes one at its end_epoch"});
     }
-    onnx::save(model, path_, {.opset = config_.opset});
+    ir::Graph shipped = model.clone();
+    passes::run(shipped, {passes::close_batch()});
+    onnx::save(shipped, path_, {.opset = config_.opset});
     base::log_info("written: {}", path_.string());
   }
 

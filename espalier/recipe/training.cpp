@@ -7,7 +7,10 @@
 
 #include "espalier/base/error.h"
 #include "espalier/base/log.h"
+#include "espalier/deploy/batched_model.h"
+#include "espalier/passes/open_batch.h"
 #include "espalier/recipe/losses.h"
+#include "espalier/recipe/open_for_training.h"
 #include "espalier/recipe/resuming.h"
 #include "espalier/recipe/strategies.h"
 #include "espalier/report/tensorboard.h"
@@ -108,10 +111,6 @@ void check_classes(const ir::Graph& graph, const data::Dataset& dataset,
                          .expected = fmt::format("at most {}", classes)});
 }
 
-}  // namespace
-
-namespace {
-
 /// The best model cannot be chosen by a share of right answers that nobody knows.
 void check_labels_for(std::string_view metric, const data::Dataset& images,
                       const std::string& source) {
@@ -121,6 +120,18 @@ void check_labels_for(std::string_view metric, const data::Dataset& images,
                          .got = "evaluation images without labels",
                          .hint = "say best_metric: loss in the stage"});
 }
+
+/// What trains, and the teacher `self` where it is another graph, for any batch.
+struct OpenedGraphs {
+  explicit OpenedGraphs(const TrainingRequest& request) : graph(open_for_training(request.graph)) {
+    if (request.self != nullptr) self.emplace(open_for_training(*request.self));
+    if (const auto batch = deploy::fixed_batch(request.graph)) {
+      base::log_info("the model fixes a batch of {}: it is open while it trains", *batch);
+    }
+  }
+  ir::Graph graph;
+  std::optional<ir::Graph> self = std::nullopt;
+};
 
 /// The model of the best epoch; without it, what ships would be another one than the log says.
 ir::Graph read_best(const std::filesystem::path& path, const train::TrainState& state) {
@@ -136,6 +147,16 @@ ir::Graph read_best(const std::filesystem::path& path, const train::TrainState& 
   }
 }
 
+data::Loader make_training_loader(const TrainingRequest& request) {
+  data::Loader loader = data::make_loader(request.data.for_training(), request.seed);
+  if (loader.batches_per_epoch() != 0) return loader;
+  throw base::UserError({.what = "too few training images for one batch",
+                         .where = request.data.source,
+                         .got = fmt::format("{} images", loader.dataset().size()),
+                         .expected = fmt::format("at least batch_size {}, or drop_last: false",
+                                                 request.data.for_training().sampler.batch_size)});
+}
+
 }  // namespace
 
 TrainingOutcome run_training(const TrainingRequest& request) {
@@ -147,15 +168,7 @@ TrainingOutcome run_training(const TrainingRequest& request) {
   const std::optional<train::TrainState> resumed = state_to_resume(options.checkpoints);
   options.checkpoints.keep_best =
       !resumed || judges_alike(resumed->config, request.config, options.best_metric);
-  data::Loader training_loader = data::make_loader(request.data.for_training(), request.seed);
-  if (training_loader.batches_per_epoch() == 0) {
-    throw base::UserError(
-        {.what = "too few training images for one batch",
-         .where = request.data.source,
-         .got = fmt::format("{} images", training_loader.dataset().size()),
-         .expected = fmt::format("at least batch_size {}, or drop_last: false",
-                                 request.data.for_training().sampler.batch_size)});
-  }
+  data::Loader training_loader = make_training_loader(request);
   train::LoaderSource training(training_loader);
   std::optional<data::Loader> evaluation_loader;
   std::optional<train::LoaderSource> evaluation;
@@ -165,10 +178,12 @@ TrainingOutcome run_training(const TrainingRequest& request) {
     check_labels_for(options.best_metric, evaluation_loader->dataset(), request.data.source);
     evaluation.emplace(*evaluation_loader);
   }
-  const StudentFeatures features(request.graph, request.stage);
-  exec::Program program = features.compile(request.graph);
+  const OpenedGraphs opened(request);
+  const ir::Graph& graph = opened.graph;
+  const ir::Graph& self = opened.self ? *opened.self : graph;
+  const StudentFeatures features(graph, request.stage);
+  exec::Program program = features.compile(graph);
   check_freezes(request.stage, program);
-  const ir::Graph& self = request.self == nullptr ? request.graph : *request.self;
   const StrategyContext context{.self = self,
                                 .features = features,
                                 .folder = request.folder,
@@ -180,13 +195,13 @@ TrainingOutcome run_training(const TrainingRequest& request) {
   const auto strategies = make_strategies(request.stage, context);
   Reporter reporter(request, training.batches_per_epoch(), resumed ? resumed->step : -1);
   train::TrainJob job{
-      .graph = request.graph,
+      .graph = graph,
       .program = program,
       .data = training,
       .evaluation = evaluation ? &*evaluation : nullptr,
       .losses = make_losses(request.stage.losses, request.stage.teacher, self, features),
       .callbacks = reporter.callbacks(),
-      .compile = [&](const ir::Graph& graph) { return features.compile(graph); }};
+      .compile = [&](const ir::Graph& changed) { return features.compile(changed); }};
   for (const auto& strategy : strategies) job.strategies.push_back(strategy.get());
   train::TrainResult result = train::train(job, options);
   TrainingOutcome outcome{
@@ -195,6 +210,7 @@ TrainingOutcome run_training(const TrainingRequest& request) {
   if (evaluation && outcome.state.best_epoch > 0) {
     outcome.best = read_best(folder.best_path(), outcome.state);
   }
+  passes::run(outcome.best, {passes::close_batch()});
   return outcome;
 }
 

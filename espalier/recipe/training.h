@@ -29,7 +29,8 @@ struct TrainingRequest {
 };
 
 struct TrainingOutcome {
-  ir::Graph best;  ///< weights of the best evaluation, or of the end without one
+  ir::Graph best;  ///< weights of the best evaluation, or of the end without one; its batch is
+                   ///< fixed where the given graph's is
   train::TrainState state;
   double seconds = 0;
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include <fmt/format.h>
+
 #include "espalier/base/check.h"
 #include "espalier/base/file.h"
 #include "espalier/base/log.h"
@@ -74,7 +76,7 @@ std::optional<Checkpoint> CheckpointFolder::latest() const {
       return checkpoint;
     } catch (const base::UserError& error) {
       last_error = error.what();
-      base::log_warning("passing over a checkpoint: {}", error.what());
+      base::log_warning_once(fmt::format("passing over a checkpoint: {}", error.what()));
     }
   }
   throw base::UserError(base::Problem{

@@ -26,7 +26,7 @@ MetricValues measure(std::span<const Tensor> outputs, const data::Batch& batch,
   const auto labelled = static_cast<double>(count_labelled(batch.labels));
   for (const TopK& metric : metrics) {
     const auto hits = static_cast<double>(count_top_k(outputs[0], batch.labels, metric.k));
-    add(metric.name(), labelled > 0 ? hits / labelled : 0, labelled);
+    if (labelled > 0) add(metric.name(), hits / labelled, labelled);
   }
   return values;
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "espalier/base/error.h"
 #include "espalier/base/name_match.h"
@@ -21,6 +23,11 @@ void check_freezable(const exec::Program& program, const std::vector<std::string
   std::vector<std::string> known;
   for (const exec::TensorMap* map : {&program.parameters(), &program.buffers()}) {
     for (const auto& [name, tensor] : *map) known.push_back(name);
+  }
+  const auto frozen = [&](const auto& named) { return matches(named.first, patterns); };
+  if (!program.parameters().empty() && std::ranges::all_of(program.parameters(), frozen)) {
+    throw base::UserError({.what = "nothing is left to train: every parameter is frozen",
+                           .got = fmt::format("{}", fmt::join(patterns, ", "))});
   }
   for (const std::string& pattern : patterns) {
     const auto fits = [&](const std::string& name) { return base::matches_glob(pattern, name); };

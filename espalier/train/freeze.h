@@ -14,7 +14,8 @@ struct FreezeRule {
   std::int64_t from_epoch = 0;
 };
 
-/// Throws UserError for a glob that matches no parameter and no buffer, with the nearest name.
+/// Throws UserError for a glob that matches no parameter and no buffer, with the nearest name, and
+/// for globs that together freeze every parameter.
 void check_freezable(const exec::Program& program, const std::vector<std::string>& patterns);
 
 /// What is frozen in a program. A frozen parameter needs no gradient, so backward passes leave its

@@ -53,7 +53,7 @@ void Meters::add(const std::string& name, double value, double weight) {
 MetricValues Meters::means() const {
   MetricValues means;
   for (const auto& [name, meter] : state_) {
-    means[name] = meter.weight > 0 ? meter.sum / meter.weight : 0;
+    if (meter.weight > 0) means[name] = meter.sum / meter.weight;
   }
   return means;
 }

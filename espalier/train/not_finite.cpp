@@ -6,8 +6,11 @@
 #include <span>
 #include <vector>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/abs.h>
 #include <ATen/ops/isfinite.h>
+#include <ATen/ops/max.h>
 #include <fmt/format.h>
 
 #include "espalier/ops/weight.h"
@@ -38,6 +41,16 @@ std::string find_bad_node(const ir::Graph& trained, const exec::Program& failed,
   };
   const std::vector<Tensor> outputs = program.run(inputs, look);
   return culprit;
+}
+
+/// A loss that is not finite of outputs that are: they are too large for it.
+std::string overflowing_loss(const ir::Graph& graph, const exec::Program& program,
+                             std::span<const Tensor> inputs) {
+  const Tensor output = program.run(inputs).at(0);
+  const double largest = output.numel() == 0 ? 0 : output.abs().max().item<double>();
+  const ir::Node* layer = graph.outputs().at(0)->producer();
+  if (layer == nullptr) return "the loss";
+  return fmt::format("the loss, of outputs up to {:.2g} of {}", largest, layer->label());
 }
 
 /// A tensor of a program and the node that reads it first.
@@ -81,7 +94,7 @@ std::string find_not_finite(const ir::Graph& graph, const exec::Program& program
   ir::Graph trained = graph.clone();
   program.write_back(trained);
   const std::string culprit = find_bad_node(trained, program, inputs);
-  return culprit.empty() ? "the loss" : culprit;
+  return culprit.empty() ? overflowing_loss(trained, program, inputs) : culprit;
 }
 
 std::string find_bad_gradient(const ir::Graph& graph, const exec::Program& program) {

@@ -14,7 +14,7 @@ namespace espalier::train {
 
 /// Of a loss: the batch, else the first layer with such a parameter, else the first node whose
 /// output holds such a number when the batch is run again with every value watched (in the present
-/// behaviour of the random generator), else the loss itself.
+/// behaviour of the random generator), else the loss itself with the largest output.
 [[nodiscard]] std::string find_not_finite(const ir::Graph& graph, const exec::Program& program,
                                           std::span<const Tensor> inputs);
 

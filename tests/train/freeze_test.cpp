@@ -47,6 +47,8 @@ TEST(Freezer, RefusesAGlobThatMatchesNothing) {
         Freezer().apply(model, {"conv.*", "norm.maen"});
       },
       "nothing to freeze has this name: got 'norm.maen' (norm.mean)");
+  kit::expect_user_error([&] { Freezer().apply(model, {"*"}); },
+                         "nothing is left to train: every parameter is frozen: got *");
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ TEST(Meters, AreWeightedMeans) {
   meters.add("loss", 5.0, 1.0);
   meters.add("empty", 0.0, 0.0);
   EXPECT_DOUBLE_EQ(meters.means().at("loss"), 2.0);
-  EXPECT_EQ(meters.means().at("empty"), 0.0);
+  EXPECT_FALSE(meters.means().contains("empty")) << "nobody knows it";
   Meters other;
   other.restore(meters.state());
   other.add("loss", 2.0, 4.0);

@@ -1,3 +1,5 @@
+#include "espalier/exec/kernels/quantizer_step.h"
+
 #include <algorithm>
 #include <cmath>
 #include <optional>
