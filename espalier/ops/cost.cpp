@@ -1,8 +1,11 @@
 #include "espalier/ops/cost.h"
 
+#include <algorithm>
+#include <map>
 #include <unordered_set>
 #include <vector>
 
+#include "espalier/ops/einsum.h"
 #include "espalier/ops/facts.h"
 #include "espalier/ops/weight.h"
 
@@ -52,6 +55,26 @@ Count product_macs(const ir::Node& node, Count contracted) {
   return product({elements(sizes_of(node.output())), contracted});
 }
 
+/// One multiplication for every combination of the letters' sizes; of several operands, as if they
+/// were multiplied at once. A single one is summed or moved.
+Count einsum_macs(const ir::Node& node) {
+  const auto equation = einsum_equation(node);
+  if (!equation) return std::nullopt;
+  if (equation->inputs.size() < 2) return 0;
+  std::map<char, std::int64_t> sizes;
+  for (std::size_t port = 0; port < equation->inputs.size(); ++port) {
+    const auto shape = sizes_of(node.input(port));
+    if (!shape) return std::nullopt;
+    for (std::size_t axis = 0; axis < shape->size(); ++axis) {
+      std::int64_t& size = sizes[equation->inputs[port][axis]];
+      size = std::max(size, (*shape)[axis]);
+    }
+  }
+  Count result = 1;
+  for (const auto& [letter, size] : sizes) result = product({result, size});
+  return result;
+}
+
 /// Size of one dimension, counted from the end when negative; never the assumed batch of 1.
 Count dimension(const ir::Value* value, int index) {
   if (value == nullptr || !value->type().shape) return std::nullopt;
@@ -77,7 +100,8 @@ Count matmul_depth(const ir::Value* left, const ir::Value* right) {
 std::optional<std::int64_t> macs(const ir::Node& node) {
   const OpFacts* facts = find(node);
   if (facts == nullptr || facts->cost == CostRule::None) return 0;
-  const ir::Value* weight = node.input(static_cast<std::size_t>(facts->weight));
+  const ir::Value* weight =
+      facts->weight == kNoPort ? nullptr : node.input(static_cast<std::size_t>(facts->weight));
   switch (facts->cost) {
     case CostRule::None:
       return 0;
@@ -87,6 +111,8 @@ std::optional<std::int64_t> macs(const ir::Node& node) {
       return transposed_macs(node, weight);
     case CostRule::Gemm:
       return product_macs(node, gemm_depth(node));
+    case CostRule::Einsum:
+      return einsum_macs(node);
     case CostRule::MatMul:
       return product_macs(node, matmul_depth(node.input(0), weight));
   }

@@ -7,9 +7,10 @@
 
 namespace espalier::ops {
 
-/// Multiply-accumulates of a convolution, transposed convolution, Gemm or MatMul, from the shapes
-/// of its values; an unknown batch (dimension 0 of the activation) counts as 1. Zero for operators
-/// that have none by convention; nothing when a needed size is unknown. Einsum has no count.
+/// Multiply-accumulates of a convolution, transposed convolution, Gemm, MatMul or Einsum, from the
+/// shapes of its values; an unknown batch (dimension 0 of the activation) counts as 1. Zero for
+/// operators that have none by convention; nothing when a needed size is unknown, or for an Einsum
+/// whose equation einsum_equation does not read.
 [[nodiscard]] std::optional<std::int64_t> macs(const ir::Node& node);
 
 /// Sum over the nodes of a graph.

@@ -57,7 +57,7 @@ enum class WeightAxis {
 };
 
 /// How multiply-accumulates are counted.
-enum class CostRule { None, Convolution, ConvTranspose, Gemm, MatMul };
+enum class CostRule { None, Convolution, ConvTranspose, Gemm, MatMul, Einsum };
 
 /// Values pass only when the string attribute `name` (default `fallback`) equals `value`.
 struct AttributeCondition {

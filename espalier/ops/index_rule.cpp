@@ -154,16 +154,16 @@ constexpr std::array kOthers{
     IndexRuleRow{"NonMaxSuppression", Veto, kAllPorts, "boxes have no channels"},
 };
 
-using Key = std::pair<std::string_view, std::string_view>;
+using RuleKey = std::pair<std::string_view, std::string_view>;
 
-Key key_of(const IndexRuleRow& row) {
+RuleKey rule_key(const IndexRuleRow& row) {
   return {row.domain, row.name};
 }
 
 std::vector<IndexRuleRow> join_tables() {
   std::vector<IndexRuleRow> joined(kElementwise.begin(), kElementwise.end());
   joined.insert(joined.end(), kOthers.begin(), kOthers.end());
-  std::ranges::sort(joined, {}, key_of);
+  std::ranges::sort(joined, {}, rule_key);
   return joined;
 }
 
@@ -176,8 +176,8 @@ std::span<const IndexRuleRow> index_rules() {
 
 const IndexRuleRow* find_index_rule(std::string_view op, std::string_view domain) {
   const std::span<const IndexRuleRow> rows = index_rules();
-  const auto place = std::ranges::lower_bound(rows, Key{domain, op}, {}, key_of);
-  return place != rows.end() && key_of(*place) == Key{domain, op} ? &*place : nullptr;
+  const auto place = std::ranges::lower_bound(rows, RuleKey{domain, op}, {}, rule_key);
+  return place != rows.end() && rule_key(*place) == RuleKey{domain, op} ? &*place : nullptr;
 }
 
 const IndexRuleRow* find_index_rule(const ir::Node& node) {

@@ -43,7 +43,11 @@ constexpr std::array kLinearFacts{
             .weight_axis = WeightAxis::Last,
             .cost = CostRule::MatMul,
             .trainable = port(1)},
-    OpFacts{.name = "Einsum", .kind = OpKind::MatMul, .data = kAllPorts, .trainable = port(1)},
+    OpFacts{.name = "Einsum",
+            .kind = OpKind::MatMul,
+            .data = kAllPorts,
+            .cost = CostRule::Einsum,
+            .trainable = port(1)},
 };
 
 }  // namespace

@@ -102,7 +102,7 @@ std::string limits_text(const CountSearch& search, const std::vector<GroupOutcom
     text += fmt::format("; no group may lose more than {:.0f} % of its channels",
                         100 * options.limits.max_removed);
     if (options.limits.align > 1) {
-      text += fmt::format(", and widths stay multiples of {}", options.limits.align);
+      text += fmt::format(", and widths stay multiples of {} (align)", options.limits.align);
     }
   }
   if (by_curves > 0) {
@@ -172,6 +172,12 @@ double share_after(double remaining, std::int64_t step, std::int64_t steps) {
   return std::pow(remaining, static_cast<double>(step) / static_cast<double>(steps));
 }
 
+std::string missed_text(BudgetKind kind, double wanted, double remaining,
+                        std::string_view held_by) {
+  return fmt::format("asked to keep at most {:.1f} % of the {}, reached {:.1f} %: {}", 100 * wanted,
+                     to_string(kind), 100 * remaining, held_by);
+}
+
 BudgetResult meet_budget(const ir::Graph& graph, const ChannelMap& map,
                          const std::vector<GroupScores>& scores, const BudgetOptions& options) {
   check_options(map, options);
@@ -181,11 +187,9 @@ BudgetResult meet_budget(const ir::Graph& graph, const ChannelMap& map,
   const CountSearch::Counts counts = search.find();
   BudgetResult result = describe(graph, map, search, counts, options);
   result.reached = search.fits(counts);
+  result.held_by = untouched_text(result.groups) + limits_text(search, result.groups, options);
   if (!result.reached) {
-    result.reason =
-        fmt::format("asked to keep at most {:.1f} % of the {}, reached {:.1f} %: {}{}",
-                    100 * options.remaining, to_string(options.kind), 100 * result.remaining,
-                    untouched_text(result.groups), limits_text(search, result.groups, options));
+    result.reason = missed_text(options.kind, options.remaining, result.remaining, result.held_by);
   }
   return result;
 }

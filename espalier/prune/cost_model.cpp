@@ -1,11 +1,13 @@
 #include "espalier/prune/cost_model.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <unordered_map>
 
 #include "espalier/base/check.h"
 #include "espalier/ops/cost.h"
+#include "espalier/ops/einsum.h"
 #include "espalier/ops/facts.h"
 #include "espalier/ops/weight.h"
 
@@ -16,6 +18,21 @@ std::vector<Axis> axes_of(const ir::Value* value) {
   std::vector<Axis> axes;
   for (std::size_t axis = 0; axis < rank_of(value).value_or(0); ++axis)
     axes.push_back({value, axis});
+  return axes;
+}
+
+/// One axis for every letter; of an operand along which it is not 1.
+std::vector<Axis> einsum_axes(const ir::Node& node) {
+  std::map<char, Axis> places;
+  const auto equation = ops::einsum_equation(node);
+  for (std::size_t port = 0; equation && port < equation->inputs.size(); ++port) {
+    for (std::size_t axis = 0; axis < equation->inputs[port].size(); ++axis) {
+      const Axis here{node.input(port), axis};
+      if (size_of(here) != 1) places.emplace(equation->inputs[port][axis], here);
+    }
+  }
+  std::vector<Axis> axes;
+  for (const auto& [letter, axis] : places) axes.push_back(axis);
   return axes;
 }
 
@@ -31,6 +48,8 @@ std::vector<Axis> mac_axes(const ir::Node& node) {
       axes.push_back({node.input(0), rank_of(node.input(0)).value_or(1) - 1});
       return axes;
     }
+    case ops::CostRule::Einsum:
+      return einsum_axes(node);
     case ops::CostRule::None:
       break;
   }
@@ -88,7 +107,10 @@ CostModel::CostModel(const ir::Graph& graph, const ChannelMap& map, const NodeMa
       parameters_.push_back(builder.term(constant.numel(), axes));
     }
   }
+  std::set<Axis> counted;  // a weight that several layers read is one
   for (const LayerAxes& layer : map.layers()) {
+    const ir::Value* weight = ops::initializer_behind(layer.filters.value);
+    if (weight != nullptr && !counted.insert({weight, layer.filters.axis}).second) continue;
     const auto along = map.along(layer.filters);
     const bool may_lose =
         !std::ranges::all_of(along, [&](ChannelId channel) { return map.is_fixed(channel); });

@@ -163,8 +163,10 @@ class Prune final : public train::Strategy {
                    prune::amount(after, config_.budget.kind),
                    prune::amount(before, config_.budget.kind));
     if (chosen.reached) return;
-    if (config_.step == config_.steps) refuse(chosen.reason);
-    base::log_warning("{}", chosen.reason);
+    const std::string reason = prune::missed_text(config_.budget.kind, target(),
+                                                  amount(after) / amount(before), chosen.held_by);
+    if (config_.step == config_.steps) refuse(reason);
+    base::log_warning("{}", reason);
   }
 
   train::EpochSpan span_;

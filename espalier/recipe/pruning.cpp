@@ -38,6 +38,7 @@ namespace {
 using report::Json;
 
 /// Rounding of shares: a budget of one half is reached by 0.5 + 1e-12.
+constexpr double kLeastShare = 1e-6;  ///< that a step may be asked to leave
 constexpr double kShareTolerance = 1e-9;
 
 /// How sensitivities are measured: channels of several layers go by the mean of their scores.
@@ -186,6 +187,20 @@ class Pruning {
     return options;
   }
 
+  /// What is still to go of the budget's kind for this share of the original to remain: counted on
+  /// the original, as the result is judged. A cut may change which layers count.
+  [[nodiscard]] double excess(double share) const {
+    const prune::ChannelMap map(original_);
+    const prune::CostModel model(original_, map, original_macs_);
+    const auto amount = [&](const prune::Removal& removal) {
+      return static_cast<double>(prune::amount(model.cost(removal), stage_.budget.kind));
+    };
+    const double whole = amount(prune::Removal(map));
+    const bool fresh = plan_.cuts.empty();
+    const double now = fresh ? whole : amount(prune::resolve(plan_, map, original_));
+    return std::max(now - share * whole, 0.0);
+  }
+
   prune::PrunePlan choose(std::int64_t iteration) {
     const prune::ChannelMap map(graph_, choices_);
     prune::BudgetOptions options = stage_.budget;
@@ -193,7 +208,6 @@ class Pruning {
     options.macs = iteration == 1 ? original_macs_ : count_macs(graph_, sample_).macs;
     const prune::CostModel model(graph_, map, options.macs);
     const auto present = static_cast<double>(prune::amount(model.cost(prune::Removal(map)), kind));
-    if (iteration == 1) whole_ = present;
     if (!stage_.sensitivities.empty()) {
       const SensitivityStore measured =
           load_sensitivities_of(stage_.sensitivities, analysis::model_id(graph_));
@@ -203,13 +217,13 @@ class Pruning {
     options.limits.gone = gone_;
     options.may_be_done = iteration > 1;
     const double share = prune::share_after(options.remaining, iteration, stage_.iterations);
-    options.remaining = present > 0 ? std::min(1.0, share * whole_ / present) : options.remaining;
+    if (present > 0) options.remaining = std::clamp(1 - excess(share) / present, kLeastShare, 1.0);
     const auto scores = prune::score_channels(map, score_options());
     prune::BudgetResult result =
         stage_.max_loss ? prune::meet_loss(graph_, map, scores, *stage_.max_loss, options)
                         : prune::meet_budget(graph_, map, scores, options);
     note_unmeasured(result.groups);
-    reason_ = result.reason;
+    held_by_ = result.held_by;
     if (outcomes_.empty()) outcomes_ = result.groups;
     for (const prune::GroupOutcome& group : result.groups) gone_[group.group] += group.removed;
     result.plan.criterion = stage_.scores.criterion;
@@ -399,7 +413,10 @@ class Pruning {
     const double share = static_cast<double>(prune::amount(after, kind)) /
                          static_cast<double>(prune::amount(before, kind));
     const bool reached = share <= stage_.budget.remaining + kShareTolerance;
-    if (!reached) failures_.push_back("budget not reached: " + reason_);
+    if (!reached) {
+      failures_.push_back("budget not reached: " +
+                          prune::missed_text(kind, stage_.budget.remaining, share, held_by_));
+    }
     return Json::object({{"kind", prune::to_string(kind)},
                          {"wanted", stage_.budget.remaining},
                          {"remaining", share},
@@ -478,8 +495,7 @@ class Pruning {
   prune::CutMap steps_;                            ///< the same, put together from the steps' cuts
   ir::Graph reference_;                            ///< what reconstruction comes near to
   prune::CutMap reference_cuts_;                   ///< from it to what is left; empty with masks
-  double whole_ = 0;                               ///< of the budget's kind, before the first cut
-  std::string reason_;
+  std::string held_by_;
   std::vector<prune::GroupOutcome> outcomes_;
   std::map<std::string, std::int64_t, std::less<>> gone_;  ///< channels lost so far, by group
   Json facts_;

@@ -79,7 +79,25 @@ TEST(Cost, MatMulWithWeightAndWithActivations) {
 TEST(Cost, OtherOperatorsAreFree) {
   EXPECT_EQ(macs(OneNode("Relu", {std::nullopt}).node()), 0);
   EXPECT_EQ(macs(OneNode("Frobnicate", {std::nullopt}).node()), 0);
-  EXPECT_EQ(macs(OneNode("Einsum", {std::nullopt, std::nullopt}).node()), 0);
+}
+
+TEST(Cost, EinsumMultipliesTheSizesOfItsLetters) {
+  const auto einsum = [](const std::string& equation, const std::vector<std::int64_t>& left,
+                         const std::vector<std::int64_t>& right) {
+    OneNode one("Einsum", {std::nullopt, std::nullopt}, {{"equation", equation}});
+    one.type(0, make_shape(left)).type(1, make_shape(right));
+    return macs(one.node());
+  };
+  EXPECT_EQ(einsum("nchw,dc->ndhw", {1, 5, 4, 3}, {7, 5}), 5 * 4 * 3 * 7);
+  EXPECT_EQ(einsum("bhid, bhjd -> bhij", {2, 3, 5, 4}, {2, 3, 6, 4}), 2 * 3 * 5 * 4 * 6);
+  EXPECT_EQ(einsum("i,j->ij", {5}, {7}), 35);
+  EXPECT_EQ(einsum("...c,dc->...d", {2, 5}, {7, 5}), std::nullopt);
+  OneNode open("Einsum", {std::nullopt, at::ones({7, 5})},
+               {{"equation", std::string("nc,dc->nd")}});
+  open.type(0, {kUnknown, known(5)});
+  EXPECT_EQ(macs(open.node()), 35) << "for one sample";
+  OneNode sum("Einsum", {std::nullopt}, {{"equation", std::string("nc->n")}});
+  EXPECT_EQ(macs(sum.type(0, make_shape({2, 5})).node()), 0);
 }
 
 TEST(Cost, HugeSizesDoNotOverflow) {

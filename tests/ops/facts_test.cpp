@@ -29,7 +29,9 @@ TEST(Facts, AreConsistent) {
   for (const OpFacts& facts : all()) {
     const bool has_weight = facts.weight != kNoPort;
     EXPECT_EQ(has_weight, facts.weight_axis != WeightAxis::None) << facts.name;
-    EXPECT_EQ(has_weight, facts.cost != CostRule::None) << facts.name;
+    // The weight of an Einsum may be any of its operands, or none.
+    const bool any_weight = facts.cost == CostRule::Einsum;
+    EXPECT_EQ(has_weight || any_weight, facts.cost != CostRule::None) << facts.name;
     EXPECT_TRUE(has_weight || facts.bias == kNoPort) << facts.name;
     EXPECT_LE(facts.low, facts.high) << facts.name;
     EXPECT_EQ(facts.trainable & facts.running_statistics, kNoPorts) << facts.name;

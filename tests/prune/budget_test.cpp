@@ -78,7 +78,7 @@ TEST(Budget, AMissedBudgetNamesAlignmentAndCurvesWhereTheyBind) {
   EXPECT_FALSE(aligned.reached);
   EXPECT_THAT(aligned.reason,
               testing::EndsWith("callers expect); no group may lose more than 90 % of its "
-                                "channels, and widths stay multiples of 4"));
+                                "channels, and widths stay multiples of 4 (align)"));
   BudgetOptions options{.remaining = 0.05, .strategy = Strategy::Sensitivity};
   options.limits.align = 1;
   options.curves["c1"] = {.points = {{.removed = 0.5, .loss = 1}}};

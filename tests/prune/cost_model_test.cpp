@@ -41,6 +41,29 @@ TEST(CostModel, CountsAChainByHand) {
   EXPECT_EQ(after.filters, 5 + 4);
 }
 
+TEST(CostModel, AWeightOfSeveralUsesCountsOnce) {
+  const ir::Graph graph = named_graph_of(
+      "g (float[1,3,8,8] x, float[4,3,1,1] a, float[4,4,1,1] w, float[2,4,1,1] e) =>"
+      " (float[1,2,8,8] y) { f = Conv(x, a) g = Conv(f, w) h = Conv(g, w)"
+      " y = Conv(h, e) }");
+  const ChannelMap map(graph);
+  EXPECT_EQ(CostModel(graph, map).cost(Removal(map)).filters, 4 + 4);
+}
+
+TEST(CostModel, EinsumShrinksWithEachOfItsLetters) {
+  const ir::Graph graph = named_graph_of(
+      "g (float[1,3,8,8] x, float[4,3,1,1] a, float[6,4] w, float[2,6,1,1] e) => (float[1,2,8,8] y)"
+      " { f = Conv(x, a) g = Einsum<equation=\"nchw,dc->ndhw\">(f, w)"
+      " y = Conv(g, e) }");
+  const ChannelMap map(graph);
+  const CostModel model(graph, map);
+  Removal removal(map);
+  EXPECT_EQ(model.cost(removal).macs, 64 * (4 * 3 + 6 * 4 + 2 * 6));
+  remove_first(map, "f", 1, removal);
+  remove_first(map, "g", 4, removal);
+  EXPECT_EQ(model.cost(removal).macs, 64 * (3 * 3 + 2 * 3 + 2 * 2));
+}
+
 TEST(CostModel, GroupedLayersShrinkOnBothSides) {
   // Two groups of 4 -> 6 channels: every group loses the same places.
   const ir::Graph graph = named_graph_of(

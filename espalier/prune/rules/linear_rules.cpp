@@ -1,6 +1,7 @@
 // Convolutions and matrix products.
 #include <map>
 
+#include "espalier/ops/einsum.h"
 #include "espalier/ops/weight.h"
 #include "espalier/prune/rules/rules.h"
 
@@ -201,44 +202,46 @@ void relate_mat_mul(const RuleCall& call) {
 }
 
 void relate_einsum(const RuleCall& call) {
-  std::string equation = call.node.get_string("equation", "");
-  std::erase(equation, ' ');
-  const auto arrow = equation.find("->");
-  if (arrow == std::string::npos || equation.find('.') != std::string::npos) {
-    return call.relations.veto(call.node, "no rule for implicit outputs and ellipses");
+  const auto equation = ops::einsum_equation(call.node);
+  if (!equation) {
+    return call.relations.veto(call.node,
+                               "no rule for implicit outputs, ellipses, diagonals and other ranks");
   }
-  std::vector<std::string> terms{""};
-  for (const char letter : equation.substr(0, arrow)) {
-    if (letter == ',') {
-      terms.emplace_back();
-    } else {
-      terms.back() += letter;
-    }
-  }
-  const std::string result = equation.substr(arrow + 2);
+  const auto place_in = [](const std::string& letters, char letter) -> std::optional<std::size_t> {
+    const std::size_t place = letters.find(letter);
+    return place == std::string::npos ? std::nullopt : std::optional(place);
+  };
   std::map<char, Axis> places;
-  if (terms.size() != call.node.inputs().size() || result.size() != call.rank(call.output())) {
-    return call.relations.veto(call.node, kMisfit);
+  for (std::size_t axis = 0; axis < equation->output.size(); ++axis) {
+    places.emplace(equation->output[axis], Axis{call.output(), axis});
   }
-  for (std::size_t axis = 0; axis < result.size(); ++axis) {
-    if (!places.emplace(result[axis], Axis{call.output(), axis}).second) {
-      return call.relations.veto(call.node, "no rule for diagonals");
-    }
-  }
-  for (std::size_t port = 0; port < terms.size(); ++port) {
-    if (terms[port].size() != call.rank(call.input(port))) {
-      return call.relations.veto(call.node, kMisfit);
-    }
-    for (std::size_t axis = 0; axis < terms[port].size(); ++axis) {
-      const char letter = terms[port][axis];
-      if (terms[port].find(letter) != axis) {
-        return call.relations.veto(call.node, "no rule for diagonals");
+  for (std::size_t port = 0; port < equation->inputs.size(); ++port) {
+    const std::string& letters = equation->inputs[port];
+    for (std::size_t axis = 0; axis < letters.size(); ++axis) {
+      const Axis here{call.input(port), axis};
+      const auto [place, is_new] = places.emplace(letters[axis], here);
+      if (!is_new) call.same(here, place->second);
+      if (!place_in(equation->output, letters[axis])) {
+        call.relations.contract(call.node, port, axis);
       }
-      const auto [place, is_new] = places.emplace(letter, Axis{call.input(port), axis});
-      if (!is_new) call.same({call.input(port), axis}, place->second);
-      if (result.find(letter) == std::string::npos) call.relations.contract(call.node, port, axis);
     }
   }
+  const auto constant = constant_side(call);
+  if (!constant || equation->inputs.size() != 2) return;
+  // A layer: one letter of the weight is new in the output, one is summed with the other operand's.
+  const std::string& weight = equation->inputs[*constant];
+  const std::string& other = equation->inputs[1 - *constant];
+  std::string filters;
+  std::string summed;
+  for (const char letter : weight) {
+    if (!place_in(other, letter)) filters += letter;
+    if (place_in(other, letter) && !place_in(equation->output, letter)) summed += letter;
+  }
+  if (filters.size() != 1 || summed.size() != 1 || !place_in(equation->output, filters[0])) return;
+  call.relations.layer({.node = &call.node,
+                        .filters = {call.input(*constant), *place_in(weight, filters[0])},
+                        .output = {call.output(), *place_in(equation->output, filters[0])},
+                        .weight_inputs = {call.input(*constant), *place_in(weight, summed[0])}});
 }
 
 }  // namespace espalier::prune

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -90,7 +91,28 @@ TEST(LinearRules, EinsumTiesEqualLabels) {
             "0 1 2 | 0 1 2 | 3 4 5 6 | 3 4 5 6");
   const ir::Graph diagonal =
       graph_of("g (float[3,3] x) => (float[3] y) { y = Einsum<equation=\"ii->i\">(x) }");
-  EXPECT_THAT(vetoes(diagonal, "x", 0), HasSubstr("(Einsum): no rule for diagonals"));
+  EXPECT_THAT(vetoes(diagonal, "x", 0),
+              HasSubstr("(Einsum): no rule for implicit outputs, ellipses, diagonals"));
+}
+
+TEST(LinearRules, EinsumWithAWeightIsALayer) {
+  const auto layers = [](const std::string& equation, const std::string& weight,
+                         const std::string& output) {
+    const ir::Graph graph =
+        graph_of("g (float[2,3,4,4] x, float[" + weight + "] w) => (float[" + output +
+                 "] y) { [mix] m = Einsum<equation=\"" + equation + "\">(x, w) y = Relu(m) }");
+    const ChannelMap map(graph);
+    std::string text;
+    for (const LayerAxes& layer : map.layers()) {
+      text += fmt::format("{} filters {} output {} inputs {}", layer.node->name(),
+                          layer.filters.axis, layer.output.axis, layer.weight_inputs.axis);
+    }
+    return text;
+  };
+  EXPECT_EQ(layers("nchw,dc->ndhw", "6,3", "2,6,4,4"), "mix filters 0 output 1 inputs 1");
+  EXPECT_EQ(layers("nchw,cd->nhwd", "3,6", "2,4,4,6"), "mix filters 1 output 3 inputs 0");
+  EXPECT_EQ(layers("nchw,cde->ndehw", "3,6,5", "2,6,5,4,4"), "") << "two axes of filters";
+  EXPECT_EQ(layers("nchw,c->nchw", "3", "2,3,4,4"), "") << "factors";
 }
 
 }  // namespace
