@@ -33,6 +33,7 @@ struct Progress {
   ir::Graph graph;
   std::optional<TrainingOutcome> training = std::nullopt;
   std::optional<report::Json> pruning = std::nullopt;
+  std::optional<std::string> prune_plan = std::nullopt;
   std::optional<std::pair<analysis::CostTable, analysis::CostTable>> cut = std::nullopt;
   std::optional<QuantizationResult> quantization = std::nullopt;
   int opset = 17;
@@ -144,7 +145,6 @@ void prove_training(const StageTraining& training, const TrainQuantizeConfig& co
                      .threads = options.threads,
                      .progress = options.progress},
                     std::move(model)));
-  folder.write("plan.yaml", print_plan(progress.quantization->plan));
 }
 
 void run_train_stage(const StageTraining& training, Progress& progress) {
@@ -164,10 +164,13 @@ bool reuse_pruning(std::size_t index, const Recipe& recipe, const RunFolder& fol
                    Progress& progress) {
   const std::string facts = stage_facts({.stage = index});
   Left left = look_for({.stage = index}, recipe, folder);
-  if (!left.finished || left.reuse != Reuse::Finished || !folder.has(facts)) return false;
+  const std::string plan = stage_plan({.stage = index});
+  if (!left.finished || left.reuse != Reuse::Finished) return false;
+  if (!folder.has(facts) || !folder.has(plan)) return false;
   base::log_info("stage {} (prune) was finished before", index);
   progress.graph = std::move(left.finished->graph);
   progress.pruning = report::parse_json(folder.read(facts), facts);
+  progress.prune_plan = folder.read(plan);
   return true;
 }
 
@@ -191,8 +194,9 @@ void run_prune_stage(const PruneStage& stage, std::size_t index, const Recipe& r
                                       .opset = progress.opset,
                                       .threads = options.threads,
                                       .fine_tune = fine_tune});
-  folder.write("prune_plan.yaml", print_prune_plan(result.plan));
+  progress.prune_plan = print_prune_plan(result.plan);
   forget_from(folder.path(), {.stage = index + 1});
+  folder.write(stage_plan({.stage = index}), *progress.prune_plan);
   folder.write(stage_facts({.stage = index}), report::to_text(result.facts));
   train::TrainState state;
   state.config = recipe.resolved;
@@ -311,6 +315,7 @@ RunResult run_recipe(const Recipe& recipe, const RunOptions& options) {
         std::exchange(files["model.onnx"], progress.quantization->quantized_model);
     files["plan.yaml"] = print_plan(progress.quantization->plan);
   }
+  if (progress.prune_plan) files["prune_plan.yaml"] = *progress.prune_plan;
   RunResult result;
   result.report = report_json(make_facts(recipe, options, progress));
   result.passed = (!progress.quantization || progress.quantization->verification.passed()) &&
@@ -320,7 +325,7 @@ RunResult run_recipe(const Recipe& recipe, const RunOptions& options) {
   files["report.html"] = report::render_html(report_page(result.report));
   if (options.overwrite && !progress.training) forget_all(folder.path());
   folder.write_all(files);
-  for (const char* name : {"float.onnx", "plan.yaml"}) {
+  for (const char* name : {"float.onnx", "plan.yaml", "prune_plan.yaml"}) {
     if (!files.contains(name)) std::filesystem::remove(folder.path() / name);
   }
   return result;

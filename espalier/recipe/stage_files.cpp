@@ -18,8 +18,10 @@ constexpr std::string_view kFolder = "checkpoints";
 constexpr std::string_view kPrefix = "stage-";
 constexpr std::string_view kResult = ".espalier";
 constexpr std::string_view kFacts = ".json";
+constexpr std::string_view kPlan = ".yaml";
 
-/// An entry of `checkpoints`: the result of a stage or its facts, or the folder of its checkpoints.
+/// An entry of `checkpoints`: the result of a stage, its facts or plan, or the folder of its
+/// checkpoints.
 struct Entry {
   fs::path path;
   StagePart place = {};
@@ -38,7 +40,7 @@ std::optional<Entry> entry_of(const fs::path& path) {
   const std::string file = path.filename().string();
   std::string_view name = file;
   Entry entry{.path = path};
-  for (const std::string_view suffix : {kResult, kFacts}) {
+  for (const std::string_view suffix : {kResult, kFacts, kPlan}) {
     if (!name.ends_with(suffix)) continue;
     name.remove_suffix(suffix.size());
     entry.result = true;
@@ -88,6 +90,10 @@ fs::path stage_file(const fs::path& run, const StagePart& place) {
 
 std::string stage_facts(const StagePart& place) {
   return stage_folder(place) + std::string(kFacts);
+}
+
+std::string stage_plan(const StagePart& place) {
+  return stage_folder(place) + std::string(kPlan);
 }
 
 std::string stage_folder(const StagePart& place) {

@@ -21,6 +21,8 @@ struct StagePart {
                                                const StagePart& place);
 /// Facts for the report beside the result, relative to the run folder: `stage-2.json`.
 [[nodiscard]] std::string stage_facts(const StagePart& place);
+/// The plan of a finished `prune` beside them, relative to the run folder: `stage-2.yaml`.
+[[nodiscard]] std::string stage_plan(const StagePart& place);
 /// The folder of its checkpoints, relative to the run folder: `stage-2`.
 [[nodiscard]] std::string stage_folder(const StagePart& place);
 

@@ -286,11 +286,36 @@ TEST(Pruning, PrunesThenQuantizesInOneRunAndResumes) {
     EXPECT_GE(engine.at("integer_mac_share").as_number(), 0.98);
   }
   const std::string bytes = folder.read("run/model.onnx");
+  const std::string plan = folder.read("run/prune_plan.yaml");
+  std::filesystem::remove(folder.path() / "run/prune_plan.yaml");
   const RunResult again = run_recipe(recipe, quiet_pruning(folder.path() / "run", true));
   EXPECT_EQ(folder.read("run/model.onnx"), bytes);
+  EXPECT_EQ(folder.read("run/prune_plan.yaml"), plan);
   EXPECT_EQ(again.report.at("pruning").at("shares"), result.report.at("pruning").at("shares"));
   EXPECT_THAT(folder.read("run/log.txt"),
               testing::HasSubstr("stage 1 (prune) was finished before"));
+}
+
+TEST(Pruning, AFailedRunReplacesNoResult) {
+  const kit::TemporaryFolder folder;
+  const auto recipe = [](const std::string& stages) {
+    return parse_recipe(parse_yaml(recipe_text(stages), "r.yaml"), ".");
+  };
+  static_cast<void>(run_recipe(recipe(""), quiet_pruning(folder.path() / "run")));
+  const std::string plan = folder.read("run/prune_plan.yaml");
+  const std::string model = folder.read("run/model.onnx");
+  Recipe other = recipe("  - quantize: {skip: ['*'], verify: {engines: []}}\n");
+  std::get<PruneStage>(other.stages[1]).budget.remaining = 0.7;
+  RunOptions options = quiet_pruning(folder.path() / "run");
+  options.overwrite = true;
+  kit::expect_unsupported([&] { static_cast<void>(run_recipe(other, options)); },
+                          "can be quantized");
+  EXPECT_EQ(folder.read("run/prune_plan.yaml"), plan);
+  EXPECT_EQ(folder.read("run/model.onnx"), model);
+  other.stages.erase(other.stages.begin() + 1, other.stages.end());
+  static_cast<void>(run_recipe(other, options));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "run/prune_plan.yaml"))
+      << "of another model";
 }
 
 TEST(Pruning, PrunesThenTrainsWithQuantizers) {

@@ -33,9 +33,10 @@ TEST(StageFiles, LaterStagesAreForgotten) {
 
 TEST(StageFiles, APartTakesItsStageAndLaterPartsAlong) {
   const kit::TemporaryFolder folder;
-  for (const char* name : {"stage-0.espalier", "stage-1.espalier", "stage-1.json",
-                           "stage-1-1.espalier", "stage-1-2.espalier", "stage-1-1/best.espalier",
-                           "stage-1-2/best.espalier", "stage-1-3/best.espalier", "stage-2.json"}) {
+  for (const char* name :
+       {"stage-0.espalier", "stage-1.espalier", "stage-1.json", "stage-1-1.espalier",
+        "stage-1-2.espalier", "stage-1-1/best.espalier", "stage-1-2/best.espalier",
+        "stage-1-3/best.espalier", "stage-2.json", "stage-2.yaml"}) {
     folder.write(std::string("checkpoints/") + name, "x");
   }
   forget_from(folder.path(), {.stage = 1, .part = 2});
