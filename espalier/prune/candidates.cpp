@@ -52,10 +52,17 @@ std::vector<bool> skipped_layers(const ChannelMap& map, const std::vector<std::s
   return skipped;
 }
 
+/// Channels that hang together go together, and one has to stay.
+std::string why_single(const ChannelGroup& group) {
+  const std::int64_t filters = group.widths.empty() ? 1 : group.widths.front();
+  if (filters <= 1) return "it has a single channel";
+  return fmt::format("its {} filters hang together: they would all go", filters);
+}
+
 std::string why_untouched(const ChannelMap& map, const ChannelGroup& group,
                           const std::vector<bool>& skipped, const Limits& limits) {
   if (!group.can_be_cut()) {
-    if (group.vetoes.empty()) return "it has a single channel";
+    if (group.vetoes.empty()) return why_single(group);
     return fmt::format("{}: {}", group.vetoes[0].where, group.vetoes[0].reason);
   }
   for (const std::size_t index : group.layers) {

@@ -63,8 +63,13 @@ std::string vetoes_text(const Json& groups) {
   std::string text;
   for (const Json& group : groups.items()) {
     const std::int64_t channels = group.at("channels").as_integer();
-    if (channels == 1)
+    const std::int64_t filters = group.at("width").as_integer();
+    if (channels == 1 && filters == 1) {
       text += fmt::format("'{}' has a single channel\n", group.at("name").as_string());
+    } else if (channels == 1) {
+      text += fmt::format("'{}' has {} filters that hang together: they would all go\n",
+                          group.at("name").as_string(), filters);
+    }
     const auto& vetoes = group.at("vetoes").items();
     if (vetoes.empty()) continue;
     text += fmt::format(

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 
 #include <ATen/ops/concat.h>
 #include <fmt/format.h>
@@ -17,6 +18,7 @@
 #include "espalier/base/log.h"
 #include "espalier/deploy/batched_model.h"
 #include "espalier/onnx/codec.h"
+#include "espalier/ops/facts.h"
 #include "espalier/passes/cut_channels.h"
 #include "espalier/passes/mask_channels.h"
 #include "espalier/passes/pass.h"
@@ -87,6 +89,7 @@ class Pruning {
       sample_ = sample_of_size(original_, image_size());
     }
     note_sizes();
+    note_quantizers();
   }
 
   PruningResult run() {
@@ -110,6 +113,17 @@ class Pruning {
     if (!wanted || images) return;
     throw base::UserError({.what = fmt::format("{} needs images, and none are given", what),
                            .hint = "name a data file with --data, or 'data' in the recipe"});
+  }
+
+  void note_quantizers() {
+    const auto nodes = std::as_const(original_).nodes();
+    const auto quantizers = std::ranges::count_if(
+        nodes, [](const ir::Node* node) { return ops::kind_of(*node) == ops::OpKind::Quantize; });
+    if (quantizers == 0) return;
+    note(
+        fmt::format("the model is quantized already ({} quantizers, whose scales stay): prune the "
+                    "float model and quantize the result for scales that fit it",
+                    quantizers));
   }
 
   /// Says so where the model does not tell of which images its costs are.

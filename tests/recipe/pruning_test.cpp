@@ -3,6 +3,7 @@
 #include <map>
 
 #include <ATen/ops/allclose.h>
+#include <ATen/ops/full.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -294,6 +295,26 @@ TEST(Pruning, PrunesThenQuantizesInOneRunAndResumes) {
   EXPECT_EQ(again.report.at("pruning").at("shares"), result.report.at("pruning").at("shares"));
   EXPECT_THAT(folder.read("run/log.txt"),
               testing::HasSubstr("stage 1 (prune) was finished before"));
+}
+
+TEST(Pruning, AQuantizedModelIsNamed) {
+  ir::Graph graph = model();
+  ir::Value& image = *graph.inputs().front();
+  ir::Node& reader = *image.uses().front().node;
+  ir::Node& codes = graph.insert_before(
+      reader, {.op = "QuantizeLinear",
+               .inputs = {&image, &graph.add_initializer("s", at::full({}, 0.05F)),
+                          &graph.add_initializer("z", at::full({}, 128, at::kByte))},
+               .outputs = {"codes"},
+               .name = "q"});
+  ir::Node& values =
+      graph.insert_before(reader, {.op = "DequantizeLinear",
+                                   .inputs = {codes.output(), codes.input(1), codes.input(2)},
+                                   .outputs = {"values"},
+                                   .name = "dq"});
+  graph.set_input(reader, 0, values.output());
+  EXPECT_THAT(notes_of(prune_model({.graph = graph, .data = {}, .stage = half()})),
+              testing::HasSubstr("the model is quantized already (2 quantizers"));
 }
 
 TEST(Pruning, AFailedRunReplacesNoResult) {

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view kGroupWidth = "every group keeps its width";
 constexpr std::string_view kMisfit = "its shapes do not fit its attributes";
+constexpr std::string_view kUnknown = "the sizes of what it reads are not known";
 
 /// Channels on both sides of a grouped convolution: channel k * width + i belongs to group k.
 struct GroupedAxes {
@@ -77,6 +78,9 @@ void relate_convolution(const RuleCall& call) {
                          .output = {call.output(), 1},
                          .output_width = size_of({weight, 0}) /
                                          std::max<std::int64_t>(call.node.get_int("group", 1), 1)};
+  if (size_of(axes.input) == kUnknownSize || size_of(axes.output) == kUnknownSize) {
+    return call.relations.veto(call.node, kUnknown);
+  }
   if (axes.groups < 1 || axes.input_width < 1 || axes.output_width < 1 ||
       size_of(axes.input) != axes.groups * axes.input_width ||
       size_of(axes.output) != axes.groups * axes.output_width) {

@@ -31,6 +31,13 @@ bool sizes_are_known(const std::vector<ir::Value*>& values, std::size_t axis) {
   });
 }
 
+/// Why positions that a Gather picks cannot be followed.
+std::string_view why_unreadable(const ir::Value* indices, std::int64_t size) {
+  if (size == kUnknownSize) return "it picks from an axis of unknown size";
+  if (indices != nullptr && indices->is_initializer()) return "it picks by a table of several axes";
+  return "which positions it picks is known at run time only";
+}
+
 }  // namespace
 
 void relate_transpose(const RuleCall& call) {
@@ -149,10 +156,10 @@ void relate_gather(const RuleCall& call) {
     call.same({data, other}, {call.output(), other < *axis ? other : other + index_rank - 1});
   }
   if (!indices || index_rank > 1 || size == kUnknownSize) {
-    call.fix(from, "which positions it picks is known at run time only");
+    const std::string_view reason = why_unreadable(call.input(1), size);
+    call.fix(from, reason);
     for (std::size_t extra = 0; extra < index_rank; ++extra) {
-      call.fix({call.output(), *axis + extra},
-               "which positions it picks is known at run time only");
+      call.fix({call.output(), *axis + extra}, reason);
     }
     return;
   }
