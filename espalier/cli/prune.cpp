@@ -43,6 +43,7 @@ struct PruneArguments {
   std::string reduction = "mean";
   std::string scaling = "group_mean";
   std::string strategy = "uniform";
+  const CLI::Option* strategy_option = nullptr;  ///< owned by the command
   bool keep_first = false;
   bool keep_last = false;
   bool reestimate = false;
@@ -98,6 +99,13 @@ recipe::PruneStage make_stage(const PruneArguments& arguments, std::uint64_t see
   stage.scores.reduction = prune::parse_reduction(arguments.reduction);
   stage.scores.scaling = prune::parse_scaling(arguments.scaling);
   stage.budget.strategy = prune::parse_strategy(arguments.strategy);
+  const bool by_curves = stage.budget.strategy == prune::Strategy::Sensitivity;
+  if (stage.max_loss && !by_curves && arguments.strategy_option->count() > 0) {
+    throw base::UserError(
+        {.what = "a largest loss goes by sensitivity curves",
+         .got = fmt::format("--strategy {} beside --max-loss", arguments.strategy),
+         .hint = "leave --strategy out"});
+  }
   stage.scores.seed = stage.budget.annealing.seed = seed;
   stage.budget.limits.cut_first = !arguments.keep_first;
   stage.budget.limits.cut_last = !arguments.keep_last;
@@ -142,8 +150,9 @@ void add_choice_options(CLI::App& app, PruneArguments& arguments) {
   app.add_option("--criterion", stage.scores.criterion, "Which filters matter least")
       ->check(CLI::IsMember(prune::criterion_names()))
       ->capture_default_str();
-  app.add_option("--strategy", arguments.strategy, "uniform, global, sensitivity, annealing")
-      ->capture_default_str();
+  arguments.strategy_option =
+      app.add_option("--strategy", arguments.strategy, "uniform, global, sensitivity, annealing")
+          ->capture_default_str();
   app.add_option("--reduction", arguments.reduction, "mean, max, norm, first")
       ->capture_default_str();
   app.add_option("--scaling", arguments.scaling,
@@ -208,6 +217,7 @@ RunCommand add_prune(CLI::App& app) {
   add_mending_options(app, *arguments);
   app.add_option("--samples", arguments->calibration.samples, "Images that mending looks at")
       ->check(CLI::Range(1, 100'000'000))
+      ->needs(app.get_option("--data"))
       ->capture_default_str();
   app.add_option("--opset", arguments->opset, "ONNX operator set of the file")
       ->check(CLI::Range(13, 23))

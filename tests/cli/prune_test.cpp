@@ -164,6 +164,10 @@ TEST_F(Prune, RefusesNamesAndPatternsThatMatchNothing) {
   expect_refused(with({"--scaling", "group_men"}), 2, "did you mean 'group_mean'");
   expect_refused(with({"--mask", "--iterations", "2"}), 2, "masks are made in one go");
   expect_refused(with({"--strategy", "sensitivity"}), 2, "needs a file of sensitivities");
+  expect_refused(prune(model(), {"--target-macs", "0.5", "--samples", "8"}), 2, "--data");
+  expect_refused(prune(model(), {"--max-loss", "1", "--sensitivities", folder_.file("no.csv"),
+                                 "--strategy", "uniform"}),
+                 2, "a largest loss goes by sensitivity curves: got --strategy uniform");
   expect_refused(prune(model(), {"--max-loss", "1"}), 2, "a largest loss needs sensitivities");
   expect_refused(prune(model(), {"--max-loss", "1", "--sensitivities", folder_.file("no.csv")}), 2,
                  "no.csv");
