@@ -170,8 +170,8 @@ std::vector<IndexRuleRow> join_tables() {
 }  // namespace
 
 std::span<const IndexRuleRow> index_rules() {
-  static const std::vector<IndexRuleRow> kRows = join_tables();
-  return kRows;
+  static const std::vector<IndexRuleRow> joined = join_tables();
+  return joined;
 }
 
 const IndexRuleRow* find_index_rule(std::string_view op, std::string_view domain) {

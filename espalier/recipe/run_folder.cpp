@@ -38,6 +38,15 @@ void remove_leftovers(const std::filesystem::path& folder, const std::string& pr
   for (const std::filesystem::path& path : leftovers) std::filesystem::remove_all(path, error);
 }
 
+/// Results of stages, and what lies beside the checkpoints of one.
+void remove_leftovers_of_stages(const std::filesystem::path& checkpoints) {
+  remove_leftovers(checkpoints, "");
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(checkpoints, error)) {
+    if (entry.is_directory(error)) remove_leftovers(entry.path(), "");
+  }
+}
+
 }  // namespace
 
 class RunFolder::Lock {
@@ -91,6 +100,7 @@ RunFolder::RunFolder(std::filesystem::path path)
   const bool slash = whole.filename().empty();
   const std::filesystem::path plain = slash ? whole.parent_path() : whole;
   remove_leftovers(path_, "");
+  remove_leftovers_of_stages(path_ / "checkpoints");
   remove_leftovers(plain.parent_path(), plain.filename().string());
   base::set_log_file((path_ / "log.txt").string());
 }

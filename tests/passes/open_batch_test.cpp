@@ -1,5 +1,8 @@
 #include "espalier/passes/open_batch.h"
 
+#include <array>
+
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -43,34 +46,39 @@ void expect_opens(const std::string& text, std::int64_t batch, const std::string
   passes_test::expect_same_outputs(graph, original);
 }
 
+/// "{0}" in the parts is the batch, "{1}" its double.
+std::string fixed(std::int64_t batch, const std::string& output, const std::string& nodes) {
+  const std::string text =
+      "g (float[{0},4,6,6] x) => (float[{0}," + output + "] y) {{" + nodes + "}}";
+  return fmt::format(fmt::runtime(text), batch, 2 * batch);
+}
+
 TEST(OpenBatch, MendsWhatWasWrittenForOneBatch) {
+  const std::vector<std::array<std::string, 3>> rows{
+      {"4,6,6", "y = Relu(x)", ""},
+      {"4", "p = GlobalAveragePool(x) y = Flatten(p)", ""},
+      {"144", "s = Constant<value = int64[2] {{{0}, -1}}>() y = Reshape(x, s)", ""},
+      {"4,6,6",
+       "s = Constant<value = int64[5] {{{0}, 2, 2, 6, 6}}>() r = Reshape(x, s)"
+       " t = Transpose<perm=[0,2,1,3,4]>(r)"
+       " u = Constant<value = int64[4] {{{0}, 4, 6, 6}}>() y = Reshape(t, u)",
+       ""},
+      // Groups among the samples: the batch is in the middle of a size.
+      {"4,6,6",
+       "s = Constant<value = int64[4] {{{1}, 2, 6, 6}}>() r = Reshape(x, s) q = Relu(r)"
+       " u = Constant<value = int64[4] {{{0}, 4, 6, 6}}>() y = Reshape(q, u)",
+       ""},
+      {"4,12,12",
+       "s = Constant<value = int64[4] {{{0}, 4, 12, 12}}>() y = Resize<mode=\"nearest\">(x, , , s)",
+       "Concat"},
+      {"4,6,6",
+       "p = GlobalAveragePool(x) s = Constant<value = int64[4] {{{0}, 4, 6, 6}}>()"
+       " y = Expand(p, s)",
+       ""}};
   for (const std::int64_t batch : {1, 3}) {
-    const std::string n = std::to_string(batch);
-    const auto graph = [&](const std::string& output, const std::string& nodes) {
-      return "g (float[" + n + ",4,6,6] x) => (float[" + n + "," + output + "] y) {" + nodes + "}";
-    };
-    expect_opens(graph("4,6,6", "y = Relu(x)"), batch);
-    expect_opens(graph("4", "p = GlobalAveragePool(x) y = Flatten(p)"), batch);
-    expect_opens(graph("144", "s = Constant<value = int64[2] {" + n + ", -1}>() y = Reshape(x, s)"),
-                 batch);
-    expect_opens(graph("4,6,6", "s = Constant<value = int64[5] {" + n +
-                                    ", 2, 2, 6, 6}>() r = Reshape(x, s)"
-                                    " t = Transpose<perm=[0,2,1,3,4]>(r)"
-                                    " u = Constant<value = int64[4] {" +
-                                    n + ", 4, 6, 6}>() y = Reshape(t, u)"),
-                 batch);
-    // Groups among the samples: the batch is in the middle of a size.
-    expect_opens(graph("4,6,6", "s = Constant<value = int64[4] {" + std::to_string(2 * batch) +
-                                    ", 2, 6, 6}>() r = Reshape(x, s) q = Relu(r)"
-                                    " u = Constant<value = int64[4] {" +
-                                    n + ", 4, 6, 6}>() y = Reshape(q, u)"),
-                 batch);
-    expect_opens(graph("4,12,12", "s = Constant<value = int64[4] {" + n +
-                                      ", 4, 12, 12}>() y = Resize<mode=\"nearest\">(x, , , s)"),
-                 batch, "Concat");
-    expect_opens(graph("4,6,6", "p = GlobalAveragePool(x) s = Constant<value = int64[4] {" + n +
-                                    ", 4, 6, 6}>() y = Expand(p, s)"),
-                 batch);
+    for (const auto& [output, nodes, part] : rows) {
+      expect_opens(fixed(batch, output, nodes), batch, part);
+    }
   }
 }
 

@@ -91,10 +91,14 @@ TEST(RunFolder, RemovesWhatAKilledRunLeft) {
   const kit::TemporaryFolder folder;
   folder.write("run/model.onnx.partial-123", "x");
   folder.write("run/notes.partial-draft", "of the user");
+  folder.write("run/checkpoints/stage-0.espalier.partial-5", "x");
+  folder.write("run/checkpoints/stage-0/before-quantization.espalier.partial-6", "x");
   folder.write("run.partial-77/model.onnx", "x");
   folder.write("other.partial-77/model.onnx", "of another run");
   const RunFolder run(folder.path() / "run");
   EXPECT_FALSE(run.has("model.onnx.partial-123"));
+  EXPECT_FALSE(run.has("checkpoints/stage-0.espalier.partial-5"));
+  EXPECT_FALSE(run.has("checkpoints/stage-0/before-quantization.espalier.partial-6"));
   EXPECT_TRUE(run.has("notes.partial-draft"));
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "run.partial-77"));
   EXPECT_TRUE(std::filesystem::exists(folder.path() / "other.partial-77"));

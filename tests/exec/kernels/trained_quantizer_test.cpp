@@ -126,8 +126,9 @@ Learned learned_of(const Reference& reference, const GradientCase& row,
                    const QuantizerSettings& settings, const std::vector<simd::QuantizerForm>& forms,
                    std::int64_t count) {
   Learned learned;
+  const std::int64_t a_sample = count / row.sizes.front();
   const double shared = row.weight ? static_cast<double>(count) / static_cast<double>(forms.size())
-                                   : static_cast<double>(count / row.sizes.front());
+                                   : static_cast<double>(a_sample);
   for (std::size_t index = 0; index < forms.size(); ++index) {
     const double zero = forms[index].zero;
     const double low = settings.qmin;
