@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "espalier/prune/channel_map.h"
 #include "tests/prune/ties.h"
 
 namespace espalier::prune {
