@@ -71,7 +71,7 @@ class Prune final : public train::Strategy {
     const prune::BudgetResult chosen = choose(graph, first, sample, images.batches());
     if (config_.check) prove(graph, chosen.plan, first.map.choices(), sample);
     prune::CutMap cuts = passes::cut_channels(graph, chosen.plan, first.map.choices());
-    base::write_file_atomic(context_.folder / fmt::format("prune_plan-epoch-{}.yaml", span_.start),
+    base::write_file_atomic(context_.folder / epoch_plan_name(span_),
                             print_prune_plan(chosen.plan));
     tell(first.cost, Measured(graph, sample, first.map.choices()).cost, chosen);
     return train::Rewrite{
@@ -175,6 +175,10 @@ class Prune final : public train::Strategy {
 };
 
 }  // namespace
+
+std::string epoch_plan_name(const train::EpochSpan& span) {
+  return fmt::format("prune_plan-epoch-{}.yaml", span.start);
+}
 
 std::unique_ptr<train::Strategy> make_prune_strategy(const train::EpochSpan& span,
                                                      const TrainPruneConfig& config,

@@ -1,12 +1,16 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "espalier/recipe/recipe.h"
 #include "espalier/recipe/strategies.h"
 #include "espalier/train/strategy.h"
 
 namespace espalier::recipe {
+
+/// "prune_plan-epoch-<start>.yaml".
+[[nodiscard]] std::string epoch_plan_name(const train::EpochSpan& span);
 
 /// PaddleSlim's PruneStrategy: before the first step of its span channels are chosen by the weights
 /// of that moment and cut; momentum, averages and whatever else is shaped like a parameter lose the

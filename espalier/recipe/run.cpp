@@ -21,6 +21,7 @@
 #include "espalier/recipe/resuming.h"
 #include "espalier/recipe/run_folder.h"
 #include "espalier/recipe/stage_files.h"
+#include "espalier/recipe/strategies.h"
 #include "espalier/recipe/training.h"
 #include "espalier/train/checkpoint.h"
 #include "espalier/train/checkpoint_folder.h"
@@ -328,6 +329,7 @@ RunResult run_recipe(const Recipe& recipe, const RunOptions& options) {
   for (const char* name : {"float.onnx", "plan.yaml", "prune_plan.yaml"}) {
     if (!files.contains(name)) std::filesystem::remove(folder.path() / name);
   }
+  folder.forget_epoch_files(epoch_files(recipe));
   return result;
 }
 

@@ -142,6 +142,21 @@ void RunFolder::write_all(const std::map<std::string, std::string>& files) const
   folder.commit();
 }
 
+void RunFolder::forget_epoch_files(const std::set<std::string>& kept) const {
+  std::error_code error;
+  std::vector<std::filesystem::path> stale;
+  for (const auto& entry : std::filesystem::directory_iterator(path_, error)) {
+    const std::string name = entry.path().filename().string();
+    const bool ours = (name.starts_with("epoch-") && name.ends_with(".onnx")) ||
+                      (name.starts_with("prune_plan-epoch-") && name.ends_with(".yaml"));
+    if (ours && !kept.contains(name)) stale.push_back(entry.path());
+  }
+  for (const std::filesystem::path& path : stale) {
+    base::log_info("removed, of another recipe: {}", path.string());
+    std::filesystem::remove(path, error);
+  }
+}
+
 bool RunFolder::has(std::string_view name) const {
   return std::filesystem::exists(path_ / name);
 }

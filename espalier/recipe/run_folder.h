@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,9 @@ class RunFolder {
   void write(std::string_view name, std::string_view content) const;
   /// Writes files by name so that all of them appear, or none (a full disk).
   void write_all(const std::map<std::string, std::string>& files) const;
+  /// Removes models and plans that strategies of an earlier recipe wrote after epochs
+  /// ("epoch-2.onnx", "prune_plan-epoch-1.yaml") and that are not among `kept`.
+  void forget_epoch_files(const std::set<std::string>& kept) const;
   [[nodiscard]] bool has(std::string_view name) const;
   [[nodiscard]] std::string read(std::string_view name) const;
 

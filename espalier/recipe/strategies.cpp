@@ -154,4 +154,27 @@ std::vector<std::unique_ptr<train::Strategy>> make_strategies(const TrainStage& 
   return strategies;
 }
 
+std::set<std::string> epoch_files(const Recipe& recipe) {
+  std::set<std::string> files;
+  const auto add = [&](const TrainStage& stage) {
+    for (const StrategyConfig& strategy : stage.strategies) {
+      if (const auto* quantize = std::get_if<TrainQuantizeConfig>(&strategy.what)) {
+        files.insert(quantize->file);
+      } else if (const auto* exported = std::get_if<EpochExportConfig>(&strategy.what)) {
+        files.insert(exported->file);
+      } else if (std::holds_alternative<TrainPruneConfig>(strategy.what)) {
+        files.insert(epoch_plan_name(strategy.span));
+      }
+    }
+  };
+  for (const Stage& stage : recipe.stages) {
+    if (const auto* training = std::get_if<TrainStage>(&stage)) add(*training);
+    const auto* quantize = std::get_if<QuantizeStage>(&stage);
+    if (quantize != nullptr && quantize->qat) add(quantize->qat->train);
+    const auto* prune = std::get_if<PruneStage>(&stage);
+    if (prune != nullptr && prune->fine_tune) add(*prune->fine_tune);
+  }
+  return files;
+}
+
 }  // namespace espalier::recipe

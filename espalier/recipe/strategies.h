@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <memory>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "espalier/recipe/losses.h"
@@ -31,5 +33,8 @@ struct StrategyContext {
 /// and a row here that makes a train::Strategy.
 [[nodiscard]] std::vector<std::unique_ptr<train::Strategy>> make_strategies(
     const TrainStage& stage, const StrategyContext& context);
+
+/// Files that the strategies of a recipe write into the run folder after epochs.
+[[nodiscard]] std::set<std::string> epoch_files(const Recipe& recipe);
 
 }  // namespace espalier::recipe

@@ -295,6 +295,14 @@ TEST(Run, StrategiesActInTheirEpochs) {
   EXPECT_NE(log.find("epoch 2: freeze *.mean, epochs 1 to 1"), std::string::npos);
   EXPECT_NE(log.find("distil_kl: "), std::string::npos);
   EXPECT_EQ(folder.read("run/epoch-0.onnx").empty(), false);
+  folder.write("run/epoch-notes.txt", "of the user");
+  const Recipe edited = run_of(short_training(
+      "epochs: 2, clip: {global_norm: 1}, optimizer: {adamw: {weight_decay: 0.01}}, strategies: [\n"
+      "  {export: {end_epoch: 1}}]"));
+  static_cast<void>(run_recipe(edited, quiet_training(folder.path() / "run", true)));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "run/epoch-0.onnx"))
+      << "of the recipe before";
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "run/epoch-notes.txt"));
 }
 
 TEST(Run, RefusesStagesAfterQuantization) {
