@@ -86,10 +86,14 @@ Tone judged(bool reached, const Json& engine) {
   return engine.at("passed").as_bool() ? Tone::Warning : Tone::Bad;
 }
 
+Card unmeasured(std::string title) {
+  return {.title = std::move(title), .value = "–", .detail = "not measured"};
+}
+
 Card speed_card(const Json& engine) {
   const Json* speedup = engine.find("speedup");
   const std::string name = engine.at("name").as_string();
-  if (speedup == nullptr) return {.title = "Speed, " + name, .value = "not measured"};
+  if (speedup == nullptr) return unmeasured("Speed, " + name);
   const double ratio = speedup->at("ratio").as_number();
   const double low = number_or(speedup->find("low"), kGap);
   const double high = number_or(speedup->find("high"), kGap);
@@ -104,7 +108,7 @@ Card integer_card(const Json& json) {
   const auto share = [](const Json& engine) { return engine.at("integer_mac_share").as_number(); };
   const auto& engines = json.at("engines").items();
   const auto worst = std::ranges::min_element(engines, {}, share);
-  if (worst == engines.end()) return {.title = "Work done in integers", .value = "not measured"};
+  if (worst == engines.end()) return unmeasured("Work done in integers");
   const double smallest = share(*worst);
   return {.title = "Work done in integers",
           .value = percent(smallest),
@@ -226,7 +230,8 @@ Section layers_section(const Json& json) {
                               {.title = "SQNR dB", .kind = Kind::Number, .digits = 1},
                               {.title = "Weight SQNR", .kind = Kind::Number, .digits = 1},
                               {.title = "Input SQNR", .kind = Kind::Number, .digits = 1},
-                              {.title = "Method"},
+                              {.title = "Input by"},
+                              {.title = "Weight by"},
                               {.title = "Scale", .kind = Kind::Number, .digits = 6},
                               {.title = "Zero point", .kind = Kind::Number, .digits = 0},
                               {.title = "Low", .kind = Kind::Number, .digits = 3},
@@ -241,19 +246,25 @@ Section layers_section(const Json& json) {
     decibels.push_back(number_or(layer.find("sqnr_db"), kGap));
     kept.push_back(observed > 0 ? 100 * (high - low) / observed : kGap);
     const Json* method = layer.find("method");
+    const Json* weight_method = layer.find("weight_method");
     table.rows.push_back(
         {layer.at("name").as_string(), layer.at("op").as_string(), layer.at("bits").as_number(),
          layer.at("macs").as_number() / 1e6, number_or(layer.find("sqnr_db"), kGap),
          number_or(layer.find("weight_sqnr_db"), kGap),
          number_or(layer.find("input_sqnr_db"), kGap),
          method == nullptr ? std::string("float") : method->as_string(),
+         weight_method == nullptr ? std::string() : weight_method->as_string(),
          number_or(layer.find("scale"), kGap), number_or(layer.find("zero_point"), kGap), low, high,
          100 * number_or(layer.find("clipped"), kGap)});
   }
   ranges.labels = quality.labels;
   quality.series = {{.name = "SQNR", .values = decibels}};
   ranges.series = {{.name = "chosen / observed", .values = kept}};
-  section.blocks = {quality, ranges, table};
+  section.blocks = {quality};
+  // What a training learned has no observed range beside it.
+  const bool any = std::ranges::any_of(kept, [](double share) { return std::isfinite(share); });
+  if (any) section.blocks.emplace_back(ranges);
+  section.blocks.emplace_back(table);
   return section;
 }
 
