@@ -9,6 +9,7 @@
 
 #include "espalier/base/check.h"
 #include "espalier/base/file.h"
+#include "espalier/base/log.h"
 #include "espalier/recipe/csv_line.h"
 
 namespace espalier::recipe {
@@ -88,6 +89,8 @@ class Lines {
  public:
   Lines(std::string_view text, std::string source) : rest_(text), source_(std::move(source)) {}
 
+  /// True when what is left is the beginning of a line.
+  [[nodiscard]] bool torn() const { return !rest_.empty() && !more(); }
   [[nodiscard]] bool more() const { return rest_.find('\n') != std::string_view::npos; }
   /// The next line without its line feed.
   std::string_view next() {
@@ -125,6 +128,10 @@ SensitivityHeader parse_header(Lines& lines) {
   }
   if (lines.next() != kColumns.substr(0, kColumns.size() - 1)) {
     damaged(lines.where(), "other columns", "the columns of version 1");
+  }
+  if (header.metric != "top1" && header.metric != "divergence") {
+    damaged(lines.where(), fmt::format("metric '{}' in the header", header.metric),
+            "top1 or divergence");
   }
   if (header.images < 1) damaged(lines.where(), "no images", "at least 1 image in the header");
   return header;
@@ -219,6 +226,9 @@ SensitivityStore parse_sensitivities(std::string_view text, const std::string& s
               fmt::format("at most the header's {}", store.header.images));
     }
     store.add(std::move(point));
+  }
+  if (lines.torn()) {
+    base::log_warning("'{}': the last line is not whole and is left out", source);
   }
   return store;
 }

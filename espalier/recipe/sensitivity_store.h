@@ -67,8 +67,9 @@ struct SensitivityStore {
 [[nodiscard]] std::string to_line(const SensitivityPoint& point);
 /// Reads a line that to_line wrote. Throws UserError naming `where`.
 [[nodiscard]] SensitivityPoint parse_point(std::string_view line, const std::string& where);
-/// Reads the text of a file; a last line without line feed, which a kill has torn, is left out.
-/// Throws UserError naming `source` and line for anything else that to_text would not write.
+/// Reads the text of a file; a last line without line feed, which a kill has torn, is left out with
+/// a warning. Throws UserError naming `source` and line for anything else that to_text would not
+/// write.
 [[nodiscard]] SensitivityStore parse_sensitivities(std::string_view text,
                                                    const std::string& source);
 [[nodiscard]] SensitivityStore load_sensitivities(const std::filesystem::path& path);

@@ -51,7 +51,10 @@ TEST(SensitivityStore, LeavesOutATornLastLine) {
   const std::string text = to_text(store());
   const std::size_t last = text.rfind('\n', text.size() - 2) + 1;
   for (std::size_t size = last; size < text.size(); ++size) {
+    testing::internal::CaptureStderr();
     EXPECT_EQ(parse_sensitivities(text.substr(0, size), "s.csv").points.size(), 2U) << size;
+    EXPECT_EQ(testing::internal::GetCapturedStderr(),
+              size == last ? "" : "warning: 's.csv': the last line is not whole and is left out\n");
   }
 }
 
@@ -93,6 +96,8 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"NextVersion", "sensitivity 1\n", "sensitivity 2\n", "'# espalier sensitivity 1'"},
         Damage{"MissingKey", "# data_id", "# date_id", "expected '# data_id: ...'"},
         Damage{"NoImages", "images: 200", "images: 0", "at least 1 image in the header"},
+        Damage{"Metric", "# metric: top1", "# metric: foo",
+               "metric 'foo' in the header, expected top1 or divergence"},
         Damage{"Columns", "group,ratio", "group,share", "other columns"},
         Damage{"NoNumber", "a,0.25,", "a,x,", "'s.csv':13: got 'x', expected a number"},
         Damage{"NotFinite", "a,0.25,", "a,nan,", "expected a finite number"},

@@ -16,14 +16,14 @@ namespace {
 
 using kit::expect_user_error;
 
-ir::Graph network(std::string_view family) {
+ir::Graph unpruned(std::string_view family) {
   ir::Graph graph = zoo::build(family, {.classes = 5, .seed = 7});
   onnx::infer_shapes(graph);
   return graph;
 }
 
 TEST(SensitivityTrials, CoverEveryGroupAtEveryRatio) {
-  const ir::Graph graph = network("ResNet20");
+  const ir::Graph graph = unpruned("ResNet20");
   const TrialPlan plan = plan_trials(graph, {.ratios = {0.9, 0.1, 0.5}});
   ASSERT_EQ(plan.groups.size(), 12U) << "9 inner layers, 3 residual sums";
   EXPECT_EQ(plan.untouched.size(), 1U) << "the classes";
@@ -40,7 +40,7 @@ TEST(SensitivityTrials, CoverEveryGroupAtEveryRatio) {
 }
 
 TEST(SensitivityTrials, RemoveTheNearestNumberWhateverElseIsTried) {
-  const ir::Graph graph = network("FashionCNN");
+  const ir::Graph graph = unpruned("FashionCNN");
   const TrialPlan one = plan_trials(graph, {.ratios = {0.3}});
   const TrialPlan two = plan_trials(graph, {.ratios = {0.3, 0.99}});
   for (std::size_t index = 0; index < one.groups.size(); ++index) {
@@ -53,7 +53,7 @@ TEST(SensitivityTrials, RemoveTheNearestNumberWhateverElseIsTried) {
 }
 
 TEST(SensitivityTrials, ChooseGroupsByName) {
-  const ir::Graph graph = network("ResNet20");
+  const ir::Graph graph = unpruned("ResNet20");
   const std::string name = plan_trials(graph, {}).groups[4].group;
   const TrialPlan plan = plan_trials(graph, {.ratios = {0.5}, .groups = {name}});
   ASSERT_EQ(plan.groups.size(), 1U);
@@ -64,7 +64,7 @@ TEST(SensitivityTrials, ChooseGroupsByName) {
 }
 
 TEST(SensitivityTrials, RefuseBadRatios) {
-  const ir::Graph graph = network("FashionCNN");
+  const ir::Graph graph = unpruned("FashionCNN");
   expect_user_error(
       [&] {
         (void)plan_trials(graph, {.ratios = {0.5, 1}});

@@ -13,7 +13,8 @@ namespace {
 
 /// A script with the header line as "$0".
 std::vector<std::string> script(const std::string& text, std::uint64_t seed = 1) {
-  const SensitivityHeader header{.model = "m", .model_id = "id", .images = 50, .seed = seed};
+  const SensitivityHeader header{
+      .model = "m", .model_id = "id", .metric = "top1", .images = 50, .seed = seed};
   return {"/bin/sh", "-c", "printf '%s\\n' \"$0\"; " + text,
           "header " + escape_line(to_text({.header = header}))};
 }
@@ -72,7 +73,8 @@ TEST(SensitivityWorkers, SayWhenOneIsKilled) {
 
 TEST(SensitivityWorkers, MustMeasureTheSame) {
   // The process id as the seed: no two agree.
-  const std::string header = escape_line(to_text({.header = {.images = 1, .seed = 77}}));
+  const SensitivityHeader measured{.metric = "top1", .images = 1, .seed = 77};
+  const std::string header = escape_line(to_text({.header = measured}));
   const std::vector<std::string> command{
       "/bin/sh", "-c", "printf '%s\\n' \"$0\" | sed \"s/seed: 77/seed: $$/\"; read -r line",
       "header " + header};
