@@ -21,6 +21,7 @@
 #include "espalier/ops/facts.h"
 #include "espalier/passes/cut_channels.h"
 #include "espalier/passes/mask_channels.h"
+#include "espalier/passes/open_batch.h"
 #include "espalier/passes/pass.h"
 #include "espalier/passes/pipelines.h"
 #include "espalier/passes/reconstruct_weights.h"
@@ -28,6 +29,7 @@
 #include "espalier/recipe/counted_macs.h"
 #include "espalier/recipe/cut_proof.h"
 #include "espalier/recipe/evaluation.h"
+#include "espalier/recipe/open_for_training.h"
 #include "espalier/recipe/prune_plan_yaml.h"
 #include "espalier/recipe/pruned_engines.h"
 #include "espalier/recipe/pruning_images.h"
@@ -351,23 +353,25 @@ class Pruning {
     for (const std::vector<Tensor>& batch : inputs) all.push_back(batch.front());
     inputs.clear();
     for (const Tensor& batch : at::concat(all).split(kBatch)) inputs.push_back({batch});
-    ir::Graph free = graph_.clone();
-    const ir::TypeInfo type = free.inputs()[0]->type();
-    tensor::Shape open = *type.shape;
-    open.front() = {};
-    free.inputs()[0]->set_type({.dtype = type.dtype, .shape = open});
     try {
+      ir::Graph free = open_for_training(graph_);
       const train::ReestimateResult result = train::reestimate_norms(free, next_inputs);
-      free.inputs()[0]->set_type(type);
+      passes::run(free, {passes::close_batch()});
       graph_ = std::move(free);
       return result;
     } catch (const base::UserError& error) {
-      reason = fmt::format(
-          "normalizations were not re-estimated: the file fixes a batch of {}, whose statistics "
-          "are not those of a training, and larger ones do not run ({})",
-          *fixed, error.what());
-      return {};
+      reason = no_statistics(*fixed, error);
+    } catch (const base::UnsupportedError& error) {
+      reason = no_statistics(*fixed, error);
     }
+    return {};
+  }
+
+  static std::string no_statistics(std::int64_t fixed, const base::Error& error) {
+    return fmt::format(
+        "normalizations were not re-estimated: the file fixes a batch of {}, whose statistics are "
+        "not those of a training, and larger ones do not run ({})",
+        fixed, error.what());
   }
 
   void reestimate(std::int64_t iteration) {

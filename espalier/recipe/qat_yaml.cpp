@@ -105,9 +105,16 @@ void check_weight_method(const MapReader& stage, const passes::TrainingQuantizer
                          .expected = "a learned scale, such as channel_wise_lsq_weight"});
 }
 
+/// True when a map says which range activations are calibrated to.
+bool names_range_method(const YamlValue& map) {
+  const YamlValue* activations = map.find("activations");
+  return map.find("method") != nullptr ||
+         (activations != nullptr && activations->find("method") != nullptr);
+}
+
 }  // namespace
 
-QuantizerKeys read_quantizers(MapReader& reader_of_map, const quant::PlanOptions& plan) {
+QuantizerKeys read_quantizers(MapReader& reader_of_map, quant::PlanOptions& plan) {
   QuantizerKeys keys;
   const YamlValue* map = reader_of_map.find("quantizers");
   if (map == nullptr) {
@@ -121,6 +128,9 @@ QuantizerKeys read_quantizers(MapReader& reader_of_map, const quant::PlanOptions
   check_scales(reader, options.weights, plan);
   options.activations = read_choice(reader, "activations", quant::QuantizerRole::Activation)
                             .value_or(std::move(options.activations));
+  if (options.activations.estimator == "abs_max" && !names_range_method(reader_of_map.map())) {
+    plan.method = "min_max";
+  }
   options.rate = static_cast<float>(reader.number("moving_rate", static_cast<double>(options.rate),
                                                   {.low = 0, .high = 0.999999}));
   options.window = reader.integer("window_size", options.window, {.low = 1, .high = 1'000'000});
@@ -140,7 +150,7 @@ QuantizerKeys read_quantizers(MapReader& reader_of_map, const quant::PlanOptions
   return keys;
 }
 
-QatConfig parse_qat(MapReader& stage, const quant::PlanOptions& plan, const Recipe& recipe) {
+QatConfig parse_qat(MapReader& stage, quant::PlanOptions& plan, const Recipe& recipe) {
   QatConfig config;
   const YamlValue& training = stage.require("train");
   config.train = parse_train_stage(training, recipe);

@@ -23,6 +23,7 @@
 #include "espalier/passes/insert_fake_quantize.h"
 #include "espalier/passes/insert_training_quantizers.h"
 #include "espalier/passes/lower_to_qdq.h"
+#include "espalier/passes/open_batch.h"
 #include "espalier/passes/operands.h"
 #include "espalier/passes/pipelines.h"
 #include "espalier/quant/bias_correction.h"
@@ -384,14 +385,11 @@ ir::Graph training_graph(const ir::Graph& graph, const quant::QuantPlan& plan,
 void reestimate_batch_norm(ir::Graph& trained, const DataSplits& data,
                            const CalibrationConfig& calibration) {
   const QuantizationData opened = open_quantization_data(data, calibration, /*judging_samples=*/0);
-  const std::optional<std::int64_t> fixed = deploy::fixed_batch(trained);
-  const quant::BatchSource next = calibration_source(opened, fixed.value_or(kReestimationBatch));
-  const quant::BatchSource whole = [&]() -> std::vector<Tensor> {
-    std::vector<Tensor> inputs = next();
-    const bool is_short = fixed && !inputs.empty() && inputs.front().size(0) < *fixed;
-    return is_short ? std::vector<Tensor>{} : std::move(inputs);
-  };
-  const train::ReestimateResult done = train::reestimate_norms(trained, whole);
+  // Statistics of the few images that a file may fix are not those of a training.
+  passes::run(trained, {passes::open_batch()});
+  const train::ReestimateResult done =
+      train::reestimate_norms(trained, calibration_source(opened, kReestimationBatch));
+  passes::run(trained, {passes::close_batch()});
   base::log_info("statistics of {} BatchNormalization nodes computed anew on {} images", done.norms,
                  done.images);
 }

@@ -10,6 +10,7 @@
 #include "espalier/zoo/table.h"
 #include "tests/kit/expect_error.h"
 #include "tests/kit/temporary_folder.h"
+#include "tests/kit/tensors.h"
 #include "tests/recipe/small_job.h"
 #include "tests/recipe/strategy_run.h"
 
@@ -61,6 +62,34 @@ TEST(OpenForTraining, RunsGiveTheBatchBack) {
   const std::string before = folder.read("run/model.onnx");
   static_cast<void>(run_recipe(recipe, quiet_run(folder.file("run"), true)));
   EXPECT_EQ(folder.read("run/model.onnx"), before);
+}
+
+/// The shipped float weights of a training whose statistics are computed anew.
+ir::Graph trained_anew(const ModelConfig& model, const std::filesystem::path& output) {
+  Recipe recipe =
+      parse_recipe(parse_yaml(small_qat_recipe("{batch_norm: re_estimated}"), "r.yaml"), ".");
+  recipe.model = model;
+  static_cast<void>(run_recipe(recipe, quiet_run(output)));
+  return onnx::load(output / "float.onnx");
+}
+
+TEST(OpenForTraining, StatisticsAreNotThoseOfTheFixedBatch) {
+  const kit::TemporaryFolder folder;
+  const ir::Graph fixed =
+      trained_anew({.source = ModelFile{write_fixed_model(folder.path())}}, folder.file("fixed"));
+  const ir::Graph open =
+      trained_anew({.source = ModelFile{write_small_model(folder.path())}}, folder.file("open"));
+  ASSERT_EQ(batch_of(fixed), 2);
+  const kit::Tolerance kTolerance{.absolute = 1e-4, .relative = 1e-3};
+  std::size_t compared = 0;
+  for (const ir::Value* value : open.initializers()) {
+    if (!value->constant().is_floating_point()) continue;
+    const ir::Value* other = fixed.find_value(value->name());
+    ASSERT_NE(other, nullptr) << value->name();
+    EXPECT_THAT(other->constant(), kit::IsCloseTo(value->constant(), kTolerance)) << value->name();
+    ++compared;
+  }
+  EXPECT_GT(compared, 4U);
 }
 
 TEST(OpenForTraining, StrategiesWriteTheBatchToo) {

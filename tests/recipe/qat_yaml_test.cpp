@@ -79,6 +79,16 @@ TEST(QatYaml, ReadsReestimation) {
   EXPECT_TRUE(stage.qat->train.strategies.empty());
 }
 
+TEST(QatYaml, AbsMaxOfActivationsExportsTheCalibratedMaximum) {
+  const auto method = [](const std::string& keys) {
+    return stage_of("mode: qat\ntrain: {epochs: 1}\n" + keys).plan.method;
+  };
+  EXPECT_EQ(method("quantizers: {activations: abs_max}\n"), "min_max");
+  EXPECT_EQ(method("quantizers: {activations: moving_average_abs_max}\n"), "auto");
+  EXPECT_EQ(method("quantizers: {activations: abs_max}\nmethod: kl\n"), "kl");
+  EXPECT_EQ(method("quantizers: {activations: abs_max}\nactivations: {method: auto}\n"), "auto");
+}
+
 TEST(QatYaml, RefusesBadKeys) {
   const auto refused = [](const std::string& keys, std::string_view message) {
     kit::expect_user_error([&] { (void)stage_of("mode: qat\n" + keys); }, message);

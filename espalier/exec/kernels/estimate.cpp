@@ -2,9 +2,11 @@
 // "Inside", "above" and "below" are said of x/s + z before it is rounded, as in the papers.
 //
 // lsq       dL/ds = k (sum_inside g (round(x/s) - x/s) + (qmax - z) sum_above g
-//           + (qmin - z) sum_below g), k = 1 / sqrt(N max(qmax - z, z - qmin))
+//           + (qmin - z) sum_below g), k = 1 / sqrt(N Q), Q = max(qmax - z, z - qmin);
+//           above Q = 15 (kPaperLevels) k = 1 / sqrt(15 N) (15 / Q)^2
 // lsq_plus  dL/ds = k (sum_inside g (round(x/s) - x/s) + qmax sum_above g + qmin sum_below g)
-//           dL/db = k (sum_above g + sum_below g); 0 where z is at an end and would pass it
+//           dL/db = (sum_above g + sum_below g) / sqrt(N Q); 0 where z is at an end and would pass
+//           it
 // pact      dL/da = sum_above g + (qmin - z) / (qmax - z) sum_below g
 #include "espalier/exec/kernels/estimate.h"
 
@@ -139,9 +141,27 @@ void widen_range(const QuantizerSettings& settings, std::span<const simd::Extrem
 
 // --- learned
 
-double gradient_scale(const QuantizerSettings& settings, double zero, double elements) {
-  const double levels = std::max(double{settings.qmax} - zero, zero - double{settings.qmin});
-  return 1.0 / std::sqrt(std::max(elements, 1.0) * std::max(levels, 1.0));
+/// Codes on the larger side of zero up to which LSQ's own gradient scale is taken: 4 bits.
+constexpr double kPaperLevels = 15;
+
+double levels_of(const QuantizerSettings& settings, double zero) {
+  return std::max({double{settings.qmax} - zero, zero - double{settings.qmin}, 1.0});
+}
+
+/// 1 / sqrt(N Q): what LSQ gives scales, and here the offset of lsq_plus too.
+double paper_gradient_scale(double elements, double levels) {
+  return 1.0 / std::sqrt(std::max(elements, 1.0) * levels);
+}
+
+/// LSQ's gradient scale makes relative steps of a scale as large as those of the weights where it
+/// starts at 2 mean|v| / sqrt(Q). Calibration starts at max|v| / Q: about as large at 4 bits, and
+/// sqrt(Q) smaller with more, where a clipped value alone, whose gradient grows with Q, would halve
+/// the scale in a step. So from there on the end of the range, s Q, is what takes steps, and they
+/// are those of 4 bits.
+double scale_gradient_scale(double elements, double levels) {
+  if (levels <= kPaperLevels) return paper_gradient_scale(elements, levels);
+  const double ratio = kPaperLevels / levels;
+  return paper_gradient_scale(elements, kPaperLevels) * ratio * ratio;
 }
 
 /// True when a step against this gradient widens a range that reaches the bound of what comes
@@ -159,7 +179,7 @@ QuantizerGradients differentiate_lsq(const QuantizerSettings& settings,
   QuantizerGradients gradients;
   for (std::size_t index = 0; index < sums.size(); ++index) {
     const double zero = double{zero_at(tensors, static_cast<std::int64_t>(index))};
-    const double factor = gradient_scale(settings, zero, elements);
+    const double factor = scale_gradient_scale(elements, levels_of(settings, zero));
     const double gradient =
         factor * (sums[index].rounding + (double{settings.qmax} - zero) * sums[index].above +
                   (double{settings.qmin} - zero) * sums[index].below);
@@ -191,11 +211,12 @@ QuantizerGradients differentiate_lsq_plus(const QuantizerSettings& settings,
                                           const QuantizerTensors& tensors,
                                           std::span<const QuantizerSums> sums, double elements) {
   const auto zero = double{zero_at(tensors, 0)};
-  const double factor = gradient_scale(settings, zero, elements);
+  const double levels = levels_of(settings, zero);
   const QuantizerSums& sum = sums.front();
-  const double offset = factor * (sum.above + sum.below);
-  const double scale = factor * (sum.rounding + double{settings.qmax} * sum.above +
-                                 double{settings.qmin} * sum.below);
+  const double offset = paper_gradient_scale(elements, levels) * (sum.above + sum.below);
+  const double scale =
+      scale_gradient_scale(elements, levels) *
+      (sum.rounding + double{settings.qmax} * sum.above + double{settings.qmin} * sum.below);
   const bool stays = widens_beyond_bound(settings, read(tensors.scale, 0), zero, scale);
   return {.scale = {stays ? 0.0 : scale},
           .state = {leaves_codes(settings, tensors, offset) ? 0.0 : offset}};

@@ -21,6 +21,7 @@
 
 #include "espalier/exec/kernels/factories.h"
 #include "espalier/exec/kernels/host_input.h"
+#include "espalier/exec/kernels/root.h"
 #include "espalier/exec/kernels/window.h"
 
 namespace espalier::exec {
@@ -178,7 +179,7 @@ Kernel make_mean_variance_normalization(const KernelRequest& request) {
     const Tensor& input = call.inputs[0];
     const bool keep = true;
     const Tensor centred = input - at::mean(input, axes, keep);
-    const Tensor deviation = at::mean(centred * centred, axes, keep).sqrt();
+    const Tensor deviation = root_of(at::mean(centred * centred, axes, keep));
     call.outputs[0] = centred / (deviation + kEpsilon);
   };
 }

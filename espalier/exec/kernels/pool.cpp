@@ -25,6 +25,7 @@
 #include "espalier/base/error.h"
 #include "espalier/exec/kernels/factories.h"
 #include "espalier/exec/kernels/host_input.h"
+#include "espalier/exec/kernels/root.h"
 #include "espalier/exec/kernels/size_limit.h"
 #include "espalier/exec/kernels/window.h"
 
@@ -220,7 +221,7 @@ Kernel make_lp_pool(const KernelRequest& request) {
     const WindowPlan plan = plan_window(window, input.sizes().slice(2));
     const Tensor powers = at::pow(at::abs(input), order);
     const Tensor padded = pad_spatial(powers, plan.begin, plan.reach, 0);
-    call.outputs[0] = at::pow(sum_windows(padded, window, plan.output), 1 / order);
+    call.outputs[0] = root_of(sum_windows(padded, window, plan.output), order);
   };
 }
 

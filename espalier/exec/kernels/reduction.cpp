@@ -12,11 +12,11 @@
 #include <ATen/ops/logsumexp.h>
 #include <ATen/ops/mean.h>
 #include <ATen/ops/prod.h>
-#include <ATen/ops/sqrt.h>
 #include <ATen/ops/sum.h>
 
 #include "espalier/exec/kernels/factories.h"
 #include "espalier/exec/kernels/host_input.h"
+#include "espalier/exec/kernels/root.h"
 #include "espalier/exec/kernels/wide.h"
 
 namespace espalier::exec {
@@ -72,7 +72,7 @@ Tensor sum_square(const Tensor& x, at::IntArrayRef axes, bool keep) {
 }
 
 Tensor norm(const Tensor& x, at::IntArrayRef axes, bool keep) {
-  return at::sqrt(sum_square(x, axes, keep)).to(x.scalar_type());
+  return root_of(sum_square(x, axes, keep)).to(x.scalar_type());
 }
 
 Tensor log_sum(const Tensor& x, at::IntArrayRef axes, bool keep) {

@@ -134,13 +134,16 @@ Learned learned_of(const Reference& reference, const GradientCase& row,
     const double low = settings.qmin;
     const double high = settings.qmax;
     const QuantizerSums& sum = reference.sums[index];
-    const double factor = 1 / std::sqrt(shared * std::max(high - zero, zero - low));
+    const double levels = std::max(high - zero, zero - low);
+    const double of_offset = 1 / std::sqrt(shared * levels);
+    const double factor =
+        levels <= 15 ? of_offset : std::pow(15, 1.5) / (levels * levels * std::sqrt(shared));
     if (row.estimator == "lsq") {
       learned.scale.push_back(
           factor * (sum.rounding + (high - zero) * sum.above + (low - zero) * sum.below));
     } else if (row.estimator == "lsq_plus") {
       learned.scale.push_back(factor * (sum.rounding + high * sum.above + low * sum.below));
-      const double offset = factor * (sum.above + sum.below);
+      const double offset = of_offset * (sum.above + sum.below);
       // Offsets here lie exactly at their zero points: at an end, no step leads out of the codes.
       const bool leaves = (zero == low && offset < 0) || (zero == high && offset > 0);
       learned.state.push_back(leaves ? 0 : offset);
