@@ -52,8 +52,9 @@ std::size_t convert_to_int8_in(ir::Graph& graph) {
   if (changes == 0) {
     throw base::UserError({.what = "cannot store weights as int8",
                            .where = fmt::format("graph '{}'", graph.name),
-                           .got = "no frozen weight of at most 8 bits",
-                           .expected = "a graph that freeze_weights has changed"});
+                           .got = "no frozen weight whose integers fit in a byte",
+                           .expected = "weights of at most 8 bits behind freeze_weights",
+                           .hint = "the frozen form holds integers of more bits"});
   }
   graph.erase_dead();
   return changes;

@@ -113,13 +113,17 @@ class Trainer {
     for (ir::Node* node : graph_.nodes()) {
       if (!is_fake_quantize(*node)) continue;
       const bool constant = node->input(ops::kQuantizedValue)->is_initializer();
+      for (const ir::Use& use : node->output()->uses()) {
+        if (ops::weight_port(*use.node)) layers_.push_back(use.node->name());
+      }
       constant ? train_weight(*node) : train_activation(*node);
       ++changes;
     }
     for (std::size_t index = 0; index < matched_.size(); ++index) {
       if (matched_[index]) continue;
       throw base::UserError({.what = "a rule for quantizers matches no quantized layer",
-                             .got = fmt::format("'{}'", options_.rules[index].pattern)});
+                             .got = fmt::format("'{}'", options_.rules[index].pattern),
+                             .hint = base::suggest_name(options_.rules[index].pattern, layers_)});
     }
     return changes;
   }
@@ -242,6 +246,7 @@ class Trainer {
   ir::Graph& graph_;
   const TrainingQuantizers& options_;
   std::vector<bool> matched_;
+  std::vector<std::string> layers_ = {};  ///< names of those that read quantized values
 };
 
 std::size_t insert_training_quantizers_in(ir::Graph& graph, const quant::QuantPlan& plan,

@@ -13,6 +13,7 @@
 
 #include "espalier/analysis/model_id.h"
 #include "espalier/base/check.h"
+#include "espalier/base/error.h"
 #include "espalier/base/name_match.h"
 #include "espalier/quant/clusters.h"
 #include "espalier/quant/distribution.h"
@@ -192,8 +193,12 @@ class LayerBits {
       if (const ir::Node* node = graph.find_node(name)) (void)rule_for(*node);
     }
     for (const BitsRule& rule : rules) {
-      base::check(used.contains(rule.pattern),
-                  "a rule for bits matches no quantized layer: got '{}'", rule.pattern);
+      if (used.contains(rule.pattern)) continue;
+      std::vector<std::string> known;
+      for (const QuantizedLayer& layer : placement.layers) known.push_back(layer.node);
+      throw base::UserError({.what = "a rule for bits matches no quantized layer",
+                             .got = fmt::format("'{}'", rule.pattern),
+                             .hint = base::suggest_name(rule.pattern, known)});
     }
   }
 

@@ -151,10 +151,16 @@ class Run {
     }
     restore(*checkpoint);
     announce_start();
+    if (state_.epoch == options_.epochs) {
+      base::log_info("resumed behind the last epoch, step {}: nothing is left to train",
+                     state_.step);
+      return state_.step;
+    }
+    const bool has_best = state_.best_epoch > 0;
     base::log_info(
-        "resumed at epoch {}, step {}: weights, optimizer state, data position, best "
-        "{} restored",
-        state_.epoch + 1, state_.step, state_.best_metric.empty() ? "metric" : state_.best_metric);
+        "resumed at epoch {}, step {}: weights, optimizer state, data position{} restored",
+        state_.epoch + 1, state_.step,
+        has_best ? fmt::format(", best {}", state_.best_metric) : "");
     return state_.step;
   }
 
@@ -222,8 +228,11 @@ class Run {
       optimizer_->load_slots(own);
     } else {
       const std::size_t taken = optimizer_->adopt_slots(own);
-      base::log_warning("another optimizer takes {} of its {} state tensors from the checkpoint",
-                        taken, optimizer_->slots().size());
+      const std::size_t all = optimizer_->slots().size();
+      if (taken < all) {
+        base::log_warning("the optimizer finds {} of its {} state tensors in the checkpoint", taken,
+                          all);
+      }
     }
     if (!average_) return;
     // Those without a saved one start with the restored weights.

@@ -38,7 +38,7 @@ TEST(ConvertToInt8, StoresFrozenWeightsAsBytes) {
 TEST(ConvertToInt8, RefusesGraphsThatAreNotFrozen) {
   ir::Graph graph = passes_test::graph_of(kConvertToInt8Text);
   kit::expect_user_error([&] { apply(convert_to_int8(), graph); },
-                         "got no frozen weight of at most 8 bits");
+                         "got no frozen weight whose integers fit in a byte");
 }
 
 }  // namespace

@@ -8,8 +8,8 @@
 
 namespace espalier::exec {
 
-/// Parameters of quantizers as a tensor [n, 4] of scale, zero point, qmin and qmax: steps of a
-/// program hand each other tensors only.
+/// The members of quantizers' forms, in their order, as a tensor [n, 6]: steps of a program hand
+/// each other tensors only.
 [[nodiscard]] Tensor forms_tensor(std::span<const simd::QuantizerForm> forms);
 [[nodiscard]] std::vector<simd::QuantizerForm> forms_from(const Tensor& tensor);
 
