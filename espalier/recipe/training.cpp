@@ -147,6 +147,22 @@ ir::Graph read_best(const std::filesystem::path& path, const train::TrainState& 
   }
 }
 
+/// Why the best value so far does not count for the epochs that are left; empty when it does.
+std::string why_best_is_lost(const TrainingRequest& request, const train::TrainState& state) {
+  if (!judges_alike(state.config, request.config, request.stage.options.best_metric)) {
+    return "was measured otherwise";
+  }
+  if (state.best_epoch == 0 || state.epoch >= request.stage.options.epochs) return "";
+  const train::CheckpointFolder folder(request.folder / request.checkpoint_folder,
+                                       request.stage.options.checkpoints.keep);
+  try {
+    static_cast<void>(train::read_checkpoint(folder.best_path()));
+    return "";
+  } catch (const base::UserError& error) {
+    return fmt::format("is lost ({})", error.what());
+  }
+}
+
 data::Loader make_training_loader(const TrainingRequest& request) {
   data::Loader loader = data::make_loader(request.data.for_training(), request.seed);
   if (loader.batches_per_epoch() != 0) return loader;
@@ -166,8 +182,7 @@ TrainingOutcome run_training(const TrainingRequest& request) {
   options.checkpoints.resume = request.resume;
   options.checkpoints.config = request.config;
   const std::optional<train::TrainState> resumed = state_to_resume(options.checkpoints);
-  options.checkpoints.keep_best =
-      !resumed || judges_alike(resumed->config, request.config, options.best_metric);
+  options.checkpoints.forget_best = resumed ? why_best_is_lost(request, *resumed) : "";
   data::Loader training_loader = make_training_loader(request);
   train::LoaderSource training(training_loader);
   std::optional<data::Loader> evaluation_loader;

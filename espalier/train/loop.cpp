@@ -195,11 +195,9 @@ class Run {
   void restore(const Checkpoint& checkpoint) {
     const std::string optimizer_before = checkpoint.state->optimizer;
     take_over(*checkpoint.state, state_);
-    if (!options_.checkpoints.keep_best && state_.best_epoch > 0) {
-      base::log_warning(
-          "the best {} of epoch {} was measured otherwise: the best model is looked for from here "
-          "on",
-          state_.best_metric, state_.best_epoch);
+    if (!options_.checkpoints.forget_best.empty() && state_.best_epoch > 0) {
+      base::log_warning("the best {} of epoch {} {}: the best model is looked for from here on",
+                        state_.best_metric, state_.best_epoch, options_.checkpoints.forget_best);
       forget_best();
     }
     const bool rewritten = std::ranges::any_of(job_.strategies, [&](const Strategy* strategy) {

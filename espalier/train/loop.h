@@ -29,7 +29,7 @@ struct CheckpointOptions {
   int keep = 2;                       ///< newest step files that stay
   std::int64_t every_steps = 0;       ///< beside the one at the end of each epoch; 0: no others
   bool resume = false;                ///< continue from the newest good one, when there is one
-  bool keep_best = true;              ///< its best value counts: it was measured as this run's are
+  std::string forget_best = {};       ///< why its best value does not count; empty: it does
   std::string config = {};            ///< resolved recipe text to store
 };
 

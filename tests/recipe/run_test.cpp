@@ -4,6 +4,7 @@
 #include <set>
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "espalier/base/file.h"
@@ -246,6 +247,22 @@ TEST(Run, AMissingBestModelIsNotReplacedByAnother) {
   kit::expect_user_error(
       [&] { (void)run_recipe(recipe, quiet_training(folder.path() / "run", true)); },
       "the best model, of epoch 1, cannot be read");
+}
+
+TEST(Run, ADamagedBestModelIsLookedForAnew) {
+  const kit::TemporaryFolder folder;
+  static_cast<void>(
+      run_recipe(run_of(short_training("epochs: 1")), quiet_training(folder.path() / "run")));
+  const std::filesystem::path best = folder.path() / "run/checkpoints/stage-0/best.espalier";
+  std::filesystem::resize_file(best, std::filesystem::file_size(best) / 2);
+  std::filesystem::remove(folder.path() / "run/model.onnx");
+  const Recipe longer = run_of(short_training("epochs: 2"));
+  static_cast<void>(run_recipe(longer, quiet_training(folder.path() / "run", true)));
+  EXPECT_THAT(folder.read("run/log.txt"),
+              testing::AllOf(testing::HasSubstr("of epoch 1 is lost ("),
+                             testing::HasSubstr("looked for from here on"),
+                             testing::HasSubstr("of epoch 2]")));
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "run/model.onnx"));
 }
 
 TEST(Run, LayersOfAFileThatSharesEqualVectorsAreTrainedApart) {
