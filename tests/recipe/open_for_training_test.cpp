@@ -80,13 +80,13 @@ TEST(OpenForTraining, StatisticsAreNotThoseOfTheFixedBatch) {
   const ir::Graph open =
       trained_anew({.source = ModelFile{write_small_model(folder.path())}}, folder.file("open"));
   ASSERT_EQ(batch_of(fixed), 2);
-  const kit::Tolerance kTolerance{.absolute = 1e-4, .relative = 1e-3};
+  const kit::Tolerance tolerance{.absolute = 1e-4, .relative = 1e-3};
   std::size_t compared = 0;
   for (const ir::Value* value : open.initializers()) {
     if (!value->constant().is_floating_point()) continue;
     const ir::Value* other = fixed.find_value(value->name());
     ASSERT_NE(other, nullptr) << value->name();
-    EXPECT_THAT(other->constant(), kit::IsCloseTo(value->constant(), kTolerance)) << value->name();
+    EXPECT_THAT(other->constant(), kit::IsCloseTo(value->constant(), tolerance)) << value->name();
     ++compared;
   }
   EXPECT_GT(compared, 4U);
