@@ -209,7 +209,7 @@ void relate_einsum(const RuleCall& call) {
   const auto equation = ops::einsum_equation(call.node);
   if (!equation) {
     return call.relations.veto(call.node,
-                               "no rule for implicit outputs, ellipses, diagonals and other ranks");
+                               "no rule for diagonals, ellipses of unknown rank and other ranks");
   }
   const auto place_in = [](const std::string& letters, char letter) -> std::optional<std::size_t> {
     const std::size_t place = letters.find(letter);

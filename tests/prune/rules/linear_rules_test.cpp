@@ -93,7 +93,11 @@ TEST(LinearRules, EinsumTiesEqualLabels) {
   const ir::Graph diagonal =
       graph_of("g (float[3,3] x) => (float[3] y) { y = Einsum<equation=\"ii->i\">(x) }");
   EXPECT_THAT(vetoes(diagonal, "x", 0),
-              HasSubstr("(Einsum): no rule for implicit outputs, ellipses, diagonals"));
+              HasSubstr("(Einsum): no rule for diagonals, ellipses of unknown rank"));
+  const ir::Graph open = graph_of(
+      "g (float[1,3,4,4] x1, float[3,2] x2) => (float[1,2,4,4] y)"
+      " { y = Einsum<equation=\"nc...,cd->nd...\">(x1, x2) }");
+  EXPECT_EQ(ties(open, {{"x1", 1}, {"x2", 0}, {"x2", 1}, {"y", 1}}), "0 1 2 | 0 1 2 | 3 4 | 3 4");
 }
 
 TEST(LinearRules, EinsumWithAWeightIsALayer) {
