@@ -11,6 +11,7 @@
 
 #include "espalier/base/error.h"
 #include "espalier/base/log.h"
+#include "espalier/data/loader.h"
 #include "espalier/deploy/batched_model.h"
 #include "espalier/deploy/cpu.h"
 #include "espalier/deploy/verdict.h"
@@ -45,9 +46,6 @@ constexpr std::int64_t kJudgingBatch = 64;
 constexpr std::int64_t kCheckedImages = 16;
 /// Calibration images on which whole plans are compared.
 constexpr std::int64_t kErrorImages = 64;
-
-/// Images a batch where statistics are computed anew: as many as trainings usually take.
-constexpr std::int64_t kReestimationBatch = 64;
 
 /// Adds the time of a scope to a named entry.
 class Stopwatch {
@@ -384,14 +382,21 @@ ir::Graph training_graph(const ir::Graph& graph, const quant::QuantPlan& plan,
 
 void reestimate_batch_norm(ir::Graph& trained, const DataSplits& data,
                            const CalibrationConfig& calibration) {
-  const QuantizationData opened = open_quantization_data(data, calibration, /*judging_samples=*/0);
-  // Statistics of the few images that a file may fix are not those of a training.
+  data::Loader loader = data::make_loader(data.for_training(), calibration.seed);
+  loader.start({});
+  std::size_t taken = 0;
+  const train::NextInputs next = [&]() -> std::vector<Tensor> {
+    if (taken >= calibration.samples) return {};
+    const std::optional<data::Batch> batch = loader.next();
+    if (!batch) return {};
+    taken += static_cast<std::size_t>(batch->images.size(0));
+    return {batch->images};
+  };
   passes::run(trained, {passes::open_batch()});
-  const train::ReestimateResult done =
-      train::reestimate_norms(trained, calibration_source(opened, kReestimationBatch));
+  const train::ReestimateResult done = train::reestimate_norms(trained, next);
   passes::run(trained, {passes::close_batch()});
-  base::log_info("statistics of {} BatchNormalization nodes computed anew on {} images", done.norms,
-                 done.images);
+  base::log_info("statistics of {} BatchNormalization nodes computed anew on {} training images",
+                 done.norms, done.images);
 }
 
 TrainedModel take_trained(const ir::Graph& trained, const quant::QuantPlan& before) {
