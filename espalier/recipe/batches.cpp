@@ -18,8 +18,9 @@ std::shared_ptr<const data::TransformChain> make_chain(const data::DataConfig& c
 std::shared_ptr<data::Loader> make_ordered_loader(const data::DatasetPtr& dataset,
                                                   std::shared_ptr<const data::TransformChain> chain,
                                                   const data::LoaderConfig& loader,
-                                                  std::int64_t batch_size) {
-  const data::LoaderOptions options{.sampler = {.batch_size = batch_size}, .loader = loader};
+                                                  std::int64_t batch_size, std::uint64_t seed = 0) {
+  const data::LoaderOptions options{
+      .sampler = {.batch_size = batch_size}, .loader = loader, .seed = seed};
   auto result = std::make_shared<data::Loader>(dataset, std::move(chain), options);
   result->start();
   return result;
@@ -75,6 +76,9 @@ QuantizationData open_quantization_data(const DataSplits& splits,
       result.transforms = result.judging_transforms;
     }
   }
+  result.training_transforms =
+      is_random(training.dataset.transforms) ? make_chain(training) : result.transforms;
+  result.seed = calibration.seed;
   result.description = fmt::format("{} of {} images, seed {}", result.calibration->size(),
                                    all->size(), calibration.seed);
   if (judging_samples > 0) {
@@ -87,6 +91,12 @@ QuantizationData open_quantization_data(const DataSplits& splits,
 deploy::NextBatch labelled_calibration_source(const QuantizationData& data,
                                               std::int64_t batch_size) {
   auto loader = make_ordered_loader(data.calibration, data.transforms, data.loader, batch_size);
+  return [loader]() { return loader->next(); };
+}
+
+deploy::NextBatch training_source(const QuantizationData& data, std::int64_t batch_size) {
+  auto loader = make_ordered_loader(data.calibration, data.training_transforms, data.loader,
+                                    batch_size, data.seed);
   return [loader]() { return loader->next(); };
 }
 

@@ -16,8 +16,11 @@ struct QuantizationData {
   data::DatasetPtr judging;
   std::shared_ptr<const data::TransformChain> transforms;  ///< of calibration
   std::shared_ptr<const data::TransformChain> judging_transforms;
+  /// Of the training split, where they are random; else those of calibration.
+  std::shared_ptr<const data::TransformChain> training_transforms;
   data::LoaderConfig loader;  ///< of calibration
   data::LoaderConfig judging_loader;
+  std::uint64_t seed = 0;   ///< of the calibration
   std::string description;  ///< "512 of 50000 training images, seed 1"
 };
 
@@ -37,6 +40,10 @@ struct QuantizationData {
 /// The same with labels.
 [[nodiscard]] deploy::NextBatch labelled_calibration_source(const QuantizationData& data,
                                                             std::int64_t batch_size);
+/// The calibration images as training sees them. Running statistics are of such images: weights
+/// that were trained with random crops and flips fit theirs, and lose points with others.
+[[nodiscard]] deploy::NextBatch training_source(const QuantizationData& data,
+                                                std::int64_t batch_size);
 /// Passes over the judging images.
 [[nodiscard]] std::function<deploy::NextBatch()> judging_source(const QuantizationData& data,
                                                                 std::int64_t batch_size);

@@ -342,7 +342,7 @@ class Pruning {
   train::ReestimateResult reestimate_norms(std::string& reason) {
     constexpr std::int64_t kLeastBatch = 16;
     constexpr std::int64_t kBatch = 128;
-    std::vector<std::vector<Tensor>> inputs = images_->inputs();
+    std::vector<std::vector<Tensor>> inputs = images_->training_inputs();
     std::size_t next = 0;
     const auto next_inputs = [&] {
       return next < inputs.size() ? inputs[next++] : std::vector<Tensor>{};

@@ -56,6 +56,21 @@ std::vector<std::vector<Tensor>> PruningImages::inputs() const {
   return inputs;
 }
 
+std::vector<std::vector<Tensor>> PruningImages::training_inputs() const {
+  if (data_.training_transforms == data_.transforms) return inputs();
+  std::vector<std::vector<Tensor>> inputs;
+  const auto next = training_source(data_, batches_.front().images.size(0));
+  while (inputs.size() < batches_.size()) {
+    base::stop_if_interrupted();
+    const std::optional<data::Batch> batch = next();
+    if (!batch) break;
+    // What training crops to another size, the model may not take.
+    if (batch->images.sizes() != batches_[inputs.size()].images.sizes()) return this->inputs();
+    inputs.push_back({batch->images});
+  }
+  return inputs;
+}
+
 std::int64_t PruningImages::count() const {
   std::int64_t count = 0;
   for (const data::Batch& batch : batches_) count += batch.images.size(0);

@@ -27,6 +27,9 @@ class PruningImages {
   [[nodiscard]] const std::vector<data::Batch>& batches() const { return batches_; }
   /// Inputs by position for each batch.
   [[nodiscard]] std::vector<std::vector<Tensor>> inputs() const;
+  /// The same images as training sees them (training_source), for running statistics; as inputs()
+  /// where training takes them in another size.
+  [[nodiscard]] std::vector<std::vector<Tensor>> training_inputs() const;
   [[nodiscard]] std::int64_t count() const;
   [[nodiscard]] const std::string& description() const { return data_.description; }
 

@@ -11,7 +11,6 @@
 
 #include "espalier/base/error.h"
 #include "espalier/base/log.h"
-#include "espalier/data/loader.h"
 #include "espalier/deploy/batched_model.h"
 #include "espalier/deploy/cpu.h"
 #include "espalier/deploy/verdict.h"
@@ -382,21 +381,18 @@ ir::Graph training_graph(const ir::Graph& graph, const quant::QuantPlan& plan,
 
 void reestimate_batch_norm(ir::Graph& trained, const DataSplits& data,
                            const CalibrationConfig& calibration) {
-  data::Loader loader = data::make_loader(data.for_training(), calibration.seed);
-  loader.start({});
-  std::size_t taken = 0;
-  const train::NextInputs next = [&]() -> std::vector<Tensor> {
-    if (taken >= calibration.samples) return {};
-    const std::optional<data::Batch> batch = loader.next();
-    if (!batch) return {};
-    taken += static_cast<std::size_t>(batch->images.size(0));
-    return {batch->images};
+  const QuantizationData opened = open_quantization_data(data, calibration, /*judging_samples=*/0);
+  const auto next = training_source(opened, data.for_training().sampler.batch_size);
+  const train::NextInputs inputs = [&]() -> std::vector<Tensor> {
+    const std::optional<data::Batch> batch = next();
+    return batch ? std::vector<Tensor>{batch->images} : std::vector<Tensor>{};
   };
+  // Statistics of the few images that a file may fix are not those of a training.
   passes::run(trained, {passes::open_batch()});
-  const train::ReestimateResult done = train::reestimate_norms(trained, next);
+  const train::ReestimateResult done = train::reestimate_norms(trained, inputs);
   passes::run(trained, {passes::close_batch()});
-  base::log_info("statistics of {} BatchNormalization nodes computed anew on {} training images",
-                 done.norms, done.images);
+  base::log_info("statistics of {} BatchNormalization nodes computed anew on {} images", done.norms,
+                 done.images);
 }
 
 TrainedModel take_trained(const ir::Graph& trained, const quant::QuantPlan& before) {

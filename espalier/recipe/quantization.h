@@ -70,9 +70,9 @@ struct TrainedModel {
 /// The graph that is trained.
 [[nodiscard]] ir::Graph training_graph(const ir::Graph& graph, const quant::QuantPlan& plan,
                                        const passes::TrainingQuantizers& quantizers);
-/// Computes the running statistics of its BatchNormalization anew, with what was trained, on as
-/// many images as calibration takes: those that a training begins with, in its batches and with its
-/// transforms, for which the weights were trained. Quantizers stay as they are.
+/// Computes the running statistics of its BatchNormalization anew, with what was trained, from the
+/// calibration images as training sees them (training_source), in its batches. Quantizers stay as
+/// they are.
 void reestimate_batch_norm(ir::Graph& trained, const DataSplits& data,
                            const CalibrationConfig& calibration);
 /// What became of it; `before` is the plan that it started from.

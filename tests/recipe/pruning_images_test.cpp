@@ -2,11 +2,15 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/allclose.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "espalier/onnx/shapes.h"
+#include "espalier/recipe/data_yaml.h"
 #include "espalier/zoo/table.h"
 #include "tests/kit/expect_error.h"
+#include "tests/kit/tensors.h"
 #include "tests/recipe/small_job.h"
 
 namespace espalier::recipe {
@@ -25,6 +29,33 @@ TEST(PruningImages, HoldsWholeBatchesAndJudgesOnOtherImages) {
   ASSERT_EQ(accuracy.size(), 1U) << "top5 of 4 classes says nothing";
   EXPECT_GE(accuracy.at("top1"), 0);
   EXPECT_LE(accuracy.at("top1"), 100);
+}
+
+TEST(PruningImages, AreForStatisticsAsTrainingSeesThem) {
+  const auto with = [&](const std::string& transform) {
+    const auto split = [](const std::string& first, int seed) {
+      return fmt::format(
+          "{{dataset: {{name: Synthetic, size: 28, channels: 1, classes: 4, count: 200, seed: {}, "
+          "transform_ops: [{}{{ToCHWImage: }}]}}, sampler: {{batch_size: 16}}}}\n",
+          seed, first);
+    };
+    const std::string text = "train: " + split(transform, 1) + "eval: " + split("", 2);
+    return PruningImages(model(), parse_data(parse_yaml(text, "d.yaml"), "."), {.samples = 150}, 0);
+  };
+  const PruningImages plain = with("");
+  ASSERT_EQ(plain.training_inputs().size(), 1U);
+  EXPECT_THAT(plain.training_inputs()[0][0], kit::HasSameBits(plain.inputs()[0][0]));
+
+  const PruningImages flipped = with("{RandFlipImage: {flip_code: 1}}, ");
+  EXPECT_THAT(flipped.inputs()[0][0], kit::HasSameBits(plain.inputs()[0][0]));
+  const std::vector<std::vector<Tensor>> seen = flipped.training_inputs();
+  ASSERT_EQ(seen.size(), 1U);
+  EXPECT_EQ(seen[0][0].sizes(), plain.inputs()[0][0].sizes());
+  EXPECT_NE(kit::bit_difference(seen[0][0], plain.inputs()[0][0]), "");
+  EXPECT_THAT(flipped.training_inputs()[0][0], kit::HasSameBits(seen[0][0])) << "drawn by the seed";
+
+  const PruningImages smaller = with("{RandCropImage: {size: 20}}, ");
+  EXPECT_THAT(smaller.training_inputs()[0][0], kit::HasSameBits(plain.inputs()[0][0]));
 }
 
 TEST(PruningImages, KeepsASingleShortBatch) {
