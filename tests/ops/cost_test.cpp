@@ -91,7 +91,8 @@ TEST(Cost, EinsumMultipliesTheSizesOfItsLetters) {
   EXPECT_EQ(einsum("nchw,dc->ndhw", {1, 5, 4, 3}, {7, 5}), 5 * 4 * 3 * 7);
   EXPECT_EQ(einsum("bhid, bhjd -> bhij", {2, 3, 5, 4}, {2, 3, 6, 4}), 2 * 3 * 5 * 4 * 6);
   EXPECT_EQ(einsum("i,j->ij", {5}, {7}), 35);
-  EXPECT_EQ(einsum("...c,dc->...d", {2, 5}, {7, 5}), std::nullopt);
+  EXPECT_EQ(einsum("...c,dc->...d", {2, 5}, {7, 5}), 2 * 5 * 7);
+  EXPECT_EQ(einsum("cc,dc->cd", {5, 5}, {7, 5}), std::nullopt) << "a diagonal";
   OneNode open("Einsum", {std::nullopt, at::ones({7, 5})},
                {{"equation", std::string("nc,dc->nd")}});
   open.type(0, {kUnknown, known(5)});
