@@ -65,31 +65,60 @@ class Reading {
         splits_(splits),
         graph_(graph),
         all_(data::open_dataset(source.config->dataset, source.config->loader.bad_samples)),
-        chain_(
-            std::make_shared<const data::TransformChain>(source.transforms->dataset.transforms)) {}
+        chain_(chain_of(*source.transforms)),
+        training_chain_(chain_of(is_random(splits.for_training().dataset.transforms)
+                                     ? splits.for_training()
+                                     : *source.transforms)) {}
 
   [[nodiscard]] std::size_t size() const { return all_->size(); }
 
-  [[nodiscard]] std::vector<data::Batch> read(std::vector<std::size_t> order,
+  [[nodiscard]] std::vector<data::Batch> read(const std::vector<std::size_t>& order,
                                               std::int64_t batch) const {
-    const auto part = std::make_shared<const data::Subset>(all_, std::move(order));
-    data::Loader loader(part, chain_,
-                        {.sampler = {.batch_size = batch}, .loader = source_.config->loader});
+    const std::vector<data::Batch> first = read_by(chain_, {order.front()}, 1, /*seed=*/0);
+    if (!first.empty()) check_images(graph_, first.front().images, splits_.source);
+    return read_by(chain_, order, batch, /*seed=*/0);
+  }
+
+  /// As training sees them, with random transforms drawn by the seed; as `read` where training
+  /// takes them in another size.
+  [[nodiscard]] std::vector<data::Batch> read_for_statistics(const std::vector<std::size_t>& order,
+                                                             std::int64_t batch,
+                                                             std::uint64_t seed) const {
+    const std::vector<data::Batch> usual = read_by(chain_, {order.front()}, 1, seed);
+    const std::vector<data::Batch> first = read_by(training_chain_, {order.front()}, 1, seed);
+    const bool same_size = !usual.empty() && !first.empty() &&
+                           first.front().images.sizes() == usual.front().images.sizes();
+    return read_by(same_size ? training_chain_ : chain_, order, batch, seed);
+  }
+
+ private:
+  using Chain = std::shared_ptr<const data::TransformChain>;
+
+  static Chain chain_of(const data::DataConfig& config) {
+    return std::make_shared<const data::TransformChain>(config.dataset.transforms);
+  }
+
+  [[nodiscard]] std::vector<data::Batch> read_by(const Chain& chain,
+                                                 const std::vector<std::size_t>& order,
+                                                 std::int64_t batch, std::uint64_t seed) const {
+    const auto part = std::make_shared<const data::Subset>(all_, order);
+    data::Loader loader(
+        part, chain,
+        {.sampler = {.batch_size = batch}, .loader = source_.config->loader, .seed = seed});
     loader.start();
     std::vector<data::Batch> batches;
     while (std::optional<data::Batch> next = loader.next()) {
-      if (batches.empty()) check_images(graph_, next->images, splits_.source);
       batches.push_back(std::move(*next));
     }
     return batches;
   }
 
- private:
   const Source& source_;
   const DataSplits& splits_;
   const ir::Graph& graph_;
   data::DatasetPtr all_;
-  std::shared_ptr<const data::TransformChain> chain_;
+  Chain chain_;
+  Chain training_chain_;
 };
 
 void count_and_name(MeasuringImages& result) {
@@ -154,7 +183,8 @@ MeasuringImages read_measuring_images(const DataSplits& splits, const ir::Graph&
            .expected = fmt::format("at least {}, the batch that the model fixes", size),
            .hint = "raise --reestimate-bn"});
     }
-    for (data::Batch& part : reading.read({start, start + images}, size)) {
+    for (data::Batch& part :
+         reading.read_for_statistics({start, start + images}, size, options.seed)) {
       result.further.push_back(std::move(part.images));
     }
   }

@@ -20,7 +20,8 @@ struct MeasuringImages {
   std::int64_t labelled = 0;
   std::string description = {};  ///< "2000 of 45000 images of the training split, seed 0"
   std::string id = {};           ///< content id of images and labels
-  /// Further images of the same split, disjoint from the others, for re-estimation.
+  /// Further images of the same split, disjoint from the others, for re-estimation: as training
+  /// sees them, with its random transforms, unless they change the size.
   std::vector<Tensor> further = {};
 };
 

@@ -22,10 +22,10 @@ DataSplits splits(const std::string& train, const std::string& more) {
   return parse_data(parse_yaml("DataLoader:\n  Train: " + train + "\n" + more, "d.yaml"), ".");
 }
 
-std::string block(int count, int seed) {
+std::string block(int count, int seed, const std::string& transform = "") {
   return "{dataset: {name: Synthetic, size: 28, channels: 1, classes: 4, count: " +
-         std::to_string(count) + ", seed: " + std::to_string(seed) +
-         ", transform_ops: [{ToCHWImage: }]}, loader: {num_workers: 0}}";
+         std::to_string(count) + ", seed: " + std::to_string(seed) + ", transform_ops: [" +
+         transform + "{ToCHWImage: }]}, loader: {num_workers: 0}}";
 }
 
 TEST(MeasuringImages, ComeInBatchesOfOneSize) {
@@ -60,6 +60,20 @@ TEST(MeasuringImages, FurtherOnesAreOthers) {
       EXPECT_FALSE(measured[left].equal(further[right])) << left << ' ' << right;
     }
   }
+}
+
+TEST(MeasuringImages, FurtherOnesAreAsTrainingSeesThem) {
+  const auto read = [](const std::string& transform) {
+    return read_measuring_images(splits(block(60, 1, transform), "  Eval: " + block(30, 2) + "\n"),
+                                 model(), {.samples = 20, .seed = 4, .batch = 20, .further = 40});
+  };
+  const MeasuringImages plain = read("");
+  const MeasuringImages flipped = read("{RandFlipImage: {flip_code: 1}}, ");
+  EXPECT_EQ(flipped.id, plain.id) << "what is measured stays as it is";
+  ASSERT_EQ(flipped.further.size(), plain.further.size());
+  EXPECT_FALSE(at::concat(flipped.further).equal(at::concat(plain.further)));
+  const MeasuringImages smaller = read("{RandCropImage: {size: 20}}, ");
+  EXPECT_TRUE(at::concat(smaller.further).equal(at::concat(plain.further)));
 }
 
 TEST(MeasuringImages, NeverJudgeTheResult) {
