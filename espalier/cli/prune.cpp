@@ -28,6 +28,7 @@ struct Target {
 
 struct PruneArguments {
   bool overwrite = false;
+  bool resume = false;
   std::filesystem::path model;
   std::filesystem::path output;
   DataArguments data;
@@ -131,6 +132,7 @@ Outcome run_prune(const PruneArguments& arguments, const CommonOptions& common) 
   job.stages = {make_stage(arguments, common.seed), recipe::ExportStage{.opset = arguments.opset}};
   job.resolved = "# " + common.line + "\n" + recipe::print_job(job, arguments.data.data);
   const recipe::RunResult result = recipe::run_recipe(job, {.output = arguments.output,
+                                                            .resume = arguments.resume,
                                                             .overwrite = arguments.overwrite,
                                                             .threads = common.threads,
                                                             .command = common.line,
@@ -212,7 +214,10 @@ RunCommand add_prune(CLI::App& app) {
       ->required();
   arguments->data.add_to(app, false);
   app.add_option("-o,--output", arguments->output, "Run folder")->required();
-  app.add_flag("--overwrite", arguments->overwrite, "Replace what the folder holds");
+  CLI::Option* resume =
+      app.add_flag("--resume", arguments->resume, "Go on with an interrupted fine-tuning");
+  app.add_flag("--overwrite", arguments->overwrite, "Replace what the folder holds")
+      ->excludes(resume);
   add_choice_options(app, *arguments);
   add_mending_options(app, *arguments);
   app.add_option("--samples", arguments->calibration.samples, "Images that mending looks at")

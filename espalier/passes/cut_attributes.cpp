@@ -60,22 +60,26 @@ struct Cut {
   }
 };
 
-/// Channels of all groups over those of one: right whether groups or places inside them went.
+/// New number of groups: channels of all of them over those of one, which is right whether groups
+/// or places inside them went. An axis of unknown size is not cut, and so are no groups.
+void set_groups(const Cut& cut, std::string_view attribute, const Axis& all, std::int64_t width) {
+  if (prune::size_of(all) == prune::kUnknownSize) return;
+  cut.node.set(std::string(attribute), cut.removal.num_kept(all) / width);
+}
+
 void cut_convolution(const Cut& cut) {
   if (cut.node.get_int("group", 1) == 1) return;
-  const std::int64_t width = cut.removal.num_kept({cut.node.input(1), 1});
-  cut.node.set("group", cut.removal.num_kept({cut.data(), 1}) / width);
+  set_groups(cut, "group", {cut.data(), 1}, cut.removal.num_kept({cut.node.input(1), 1}));
 }
 
 void cut_conv_transpose(const Cut& cut) {
   if (cut.node.get_int("group", 1) == 1) return;
-  const std::int64_t width = cut.removal.num_kept({cut.node.input(1), 1});
-  cut.node.set("group", cut.removal.num_kept({cut.output(), 1}) / width);
+  set_groups(cut, "group", {cut.output(), 1}, cut.removal.num_kept({cut.node.input(1), 1}));
 }
 
 void cut_channel_groups(const Cut& cut) {
-  const std::int64_t width = prune::size_of({cut.data(), 1}) / cut.node.get_int("num_groups", 1);
-  cut.node.set("num_groups", cut.removal.num_kept({cut.data(), 1}) / width);
+  const Axis all{cut.data(), 1};
+  set_groups(cut, "num_groups", all, prune::size_of(all) / cut.node.get_int("num_groups", 1));
 }
 
 /// True when one of the numbers at a port is computed from the size of an axis that is cut.

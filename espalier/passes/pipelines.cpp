@@ -9,6 +9,7 @@
 #include "espalier/base/name_match.h"
 #include "espalier/passes/add_bias.h"
 #include "espalier/passes/clip_to_relu.h"
+#include "espalier/passes/close_channels.h"
 #include "espalier/passes/convert_to_int8.h"
 #include "espalier/passes/correct_folded_weights.h"
 #include "espalier/passes/drop_clip_bounds.h"
@@ -46,6 +47,7 @@ constexpr std::array kPasses{
     PassRow{"add_bias", "gives layers without a bias one of zeros", add_bias},
     PassRow{"clip_to_relu", "Clip from 0 without upper limit is Relu", clip_to_relu},
     PassRow{"close_batch", "the batch that open_batch opened", close_batch},
+    PassRow{"close_channels", "channels of inputs as weights ask for", close_channels},
     PassRow{"convert_to_int8", "frozen weights as bytes", convert_to_int8},
     PassRow{"correct_folded_weights", "quantizes folded weights in training",
             correct_folded_weights},
@@ -86,8 +88,8 @@ constexpr std::array<std::string_view, 5> kSimplify{"infer_shapes", "fold_consta
                                                     "infer_shapes"};
 
 // Equal constants that the exporter stored once would tie unrelated layers together.
-constexpr std::array<std::string_view, 6> kPrepareForPruning{
-    "infer_shapes",       "fold_constants",       "fold_shape_arithmetic",
+constexpr std::array<std::string_view, 7> kPrepareForPruning{
+    "close_channels",     "infer_shapes",         "fold_constants", "fold_shape_arithmetic",
     "eliminate_identity", "split_shared_vectors", "infer_shapes"};
 
 constexpr std::array<std::string_view, 21> kPrepareForQuantization{

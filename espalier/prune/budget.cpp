@@ -81,6 +81,7 @@ std::string untouched_text(const std::vector<GroupOutcome>& groups) {
           fmt::format("{}'{}' ({})", listed.empty() ? "" : ", ", group.group, group.untouched);
     }
   }
+  if (groups.empty()) return "no layer with weights was found";
   if (count == 0) return "no group could be left out";
   return fmt::format("{} of {} groups lose nothing: {}{}", count, groups.size(), listed,
                      count > kListed ? ", ..." : "");
@@ -174,7 +175,10 @@ double share_after(double remaining, std::int64_t step, std::int64_t steps) {
 
 std::string missed_text(BudgetKind kind, double wanted, double remaining,
                         std::string_view held_by) {
-  return fmt::format("asked to keep at most {:.1f} % of the {}, reached {:.1f} %: {}", 100 * wanted,
+  // One digit, or what is needed to tell a share from none.
+  const std::string asked =
+      wanted < 0.001 ? fmt::format("{:.1g}", 100 * wanted) : fmt::format("{:.1f}", 100 * wanted);
+  return fmt::format("asked to keep at most {} % of the {}, reached {:.1f} %: {}", asked,
                      to_string(kind), 100 * remaining, held_by);
 }
 

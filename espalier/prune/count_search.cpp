@@ -185,8 +185,8 @@ bool CountSearch::leaves_the_others(const Counts& counts, std::size_t index) con
   return largest - static_cast<double>(counts[index]) / channels > step + 1e-9;
 }
 
-/// Single groups step back by one more width, those first that gain most by it, where the budget
-/// allows it: widths come in steps, and together they take more than was asked for.
+/// Single groups step back by further widths, those first that gain most by it, as long as the
+/// budget allows it: widths come in steps, and together they take more than was asked for.
 CountSearch::Counts CountSearch::give_back(Counts counts) const {
   std::vector<bool> done(counts.size(), false);
   while (true) {
@@ -196,13 +196,15 @@ CountSearch::Counts CountSearch::give_back(Counts counts) const {
       if (!next || worth(index, counts[index]) > worth(*next, counts[*next])) next = index;
     }
     if (!next) return counts;
-    done[*next] = true;
     const Candidate& candidate = candidates_[*next];
     const std::int64_t taken = counts[*next];
     const std::size_t place = place_of(candidate, taken);
-    if (place == 0) continue;
-    counts[*next] = candidate.counts[place - 1];
-    if (!fits(counts) || leaves_the_others(counts, *next)) counts[*next] = taken;
+    if (place > 0) {
+      counts[*next] = candidate.counts[place - 1];
+      if (fits(counts) && !leaves_the_others(counts, *next)) continue;
+      counts[*next] = taken;
+    }
+    done[*next] = true;
   }
 }
 

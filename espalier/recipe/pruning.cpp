@@ -44,6 +44,8 @@ using report::Json;
 /// Rounding of shares: a budget of one half is reached by 0.5 + 1e-12.
 constexpr double kLeastShare = 1e-6;  ///< that a step may be asked to leave
 constexpr double kShareTolerance = 1e-9;
+/// A budget that is missed downwards by more is worth a word.
+constexpr double kNotableShare = 0.02;
 
 /// How sensitivities are measured: channels of several layers go by the mean of their scores.
 constexpr prune::Reduction kMeasuredReduction = prune::Reduction::Mean;
@@ -177,6 +179,24 @@ class Pruning {
         fmt::format("top1 fell by {:.2f} points: max_loss, {} points, bounds what each group costs "
                     "alone; train behind the cut, or ask for less",
                     lost, *stage_.max_loss));
+  }
+
+  /// Says so where nothing went, and where clearly more went than was asked for.
+  void note_distance(const prune::NetworkCost& before, const prune::NetworkCost& after) {
+    if (std::ranges::all_of(plan_.cuts, [](const auto& cut) { return cut.removed.empty(); })) {
+      return note(stage_.plan.empty()
+                      ? "nothing is removed: what was asked for leaves all channels in place"
+                      : "nothing is removed: the plan names no channels");
+    }
+    if (!stage_.plan.empty() || stage_.max_loss) return;
+    const prune::BudgetKind kind = stage_.budget.kind;
+    const double share = static_cast<double>(prune::amount(after, kind)) /
+                         static_cast<double>(prune::amount(before, kind));
+    if (stage_.budget.remaining - share < kNotableShare) return;
+    note(fmt::format(
+        "{:.1f} % of the {} remain where {:.1f} % were asked for: channels go in steps, "
+        "and with one step less more would remain than that",
+        100 * share, prune::to_string(kind), 100 * stage_.budget.remaining));
   }
 
   void note(std::string text) {
@@ -398,6 +418,7 @@ class Pruning {
     facts_["after"] = cost_json(after);
     facts_["shares"] = shares_json(before, after);
     facts_["budget"] = budget_json(before, after);
+    note_distance(before, after);
     facts_["groups"] = groups_json(map, removal);
     if (images_) {
       accuracy_["after"] = metrics_json(images_->accuracy(graph_));

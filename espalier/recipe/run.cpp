@@ -261,7 +261,8 @@ void check_start(const Recipe& recipe, const RunOptions& options, const ir::Grap
   if (options.resume || options.overwrite || !holds_training(options.output)) return;
   throw base::UserError(
       {.what = fmt::format("the folder '{}' holds a training", options.output.string()),
-       .hint = "--resume goes on with it, --overwrite replaces it, -o names another folder"});
+       .hint = "--resume of the command that began it goes on with it, --overwrite replaces it, -o "
+               "names another folder"});
 }
 
 RunFacts make_facts(const Recipe& recipe, const RunOptions& options, const Progress& progress) {

@@ -53,8 +53,10 @@ TrialOptions with_gradients(const SensitivityRequest& request, const ir::Graph& 
   return options;
 }
 
-bool is_settled(const SensitivityPoint& point, const MeterOptions& options) {
-  return !point.stopped || (options.max_loss && point.low > *options.max_loss);
+/// Whether a point that has run on some of `images` is what these options would measure.
+bool is_settled(const SensitivityPoint& point, std::int64_t images, const MeterOptions& options) {
+  if (point.images == images) return true;
+  return options.max_loss && (!point.stopped || point.low > *options.max_loss);
 }
 
 /// Shows how many points are known.
@@ -101,18 +103,19 @@ SensitivityJob::SensitivityJob(const SensitivityRequest& request) : request_(req
 }
 
 void SensitivityJob::prepare() {
-  images_ = read_measuring_images(request_.data, graph_, measuring_options(request_));
-  meter_ = std::make_unique<SensitivityMeter>(graph_, images_, plan_.groups, request_.meter);
+  meter_ = std::make_unique<SensitivityMeter>(
+      graph_, read_measuring_images(request_.data, graph_, measuring_options(request_)),
+      plan_.groups, request_.meter);
 }
 
 SensitivityHeader SensitivityJob::header() const {
   return {.model = request_.model.stem().string(),
           .model_id = analysis::model_id(graph_),
-          .data = images_.description,
-          .data_id = images_.id,
+          .data = meter_->images().description,
+          .data_id = meter_->images().id,
           .criterion = request_.trials.scores.criterion,
           .metric = std::string(to_string(request_.meter.metric)),
-          .images = images_.images,
+          .images = meter_->images().images,
           .seed = request_.seed,
           .reestimated = request_.reestimate_bn,
           .baseline = meter_->baseline()};
@@ -126,7 +129,8 @@ std::vector<OpenTrials> open_trials(const TrialPlan& plan, const SensitivityStor
     OpenTrials open{.group = index};
     for (std::size_t trial = 0; trial < group.trials.size(); ++trial) {
       const SensitivityPoint* point = store.find(group.group, group.trials[trial].ratio);
-      if (point == nullptr || !is_settled(*point, options)) open.trials.push_back(trial);
+      if (point == nullptr || !is_settled(*point, store.header.images, options))
+        open.trials.push_back(trial);
     }
     if (!open.trials.empty()) result.push_back(std::move(open));
   }

@@ -60,7 +60,6 @@ class SensitivityJob {
   const SensitivityRequest& request_;
   ir::Graph graph_;
   TrialPlan plan_;
-  MeasuringImages images_;
   std::unique_ptr<SensitivityMeter> meter_;
 };
 

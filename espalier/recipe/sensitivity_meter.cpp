@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -14,6 +15,8 @@
 #include "espalier/data/labels.h"
 #include "espalier/exec/program.h"
 #include "espalier/passes/cut_channels.h"
+#include "espalier/recipe/row_order.h"
+#include "espalier/recipe/safe_gap.h"
 #include "espalier/tensor/worker_threads.h"
 #include "espalier/train/class_scores.h"
 #include "espalier/train/reestimate_norms.h"
@@ -74,26 +77,29 @@ std::string_view to_string(SensitivityMetric metric) {
 struct SensitivityMeter::Running {
   std::size_t trial = 0;
   std::vector<std::vector<std::int8_t>> correct = {};  ///< of the cut graph, by batch
-  std::vector<std::vector<double>> divergence = {};
-  std::size_t done = 0;       ///< batches taken in
-  std::size_t next_look = 0;  ///< position in looks_
-  PairedMean loss = {};       ///< points, or divergence
-  PairedMean total_divergence = {};
+  std::vector<std::vector<double>> divergence = {};    ///< empty for a batch that is left out
+  std::vector<std::vector<double>> gaps = {};          ///< of the cut graph, by batch and image
+  SafeGap safe = {};
+  double safe_gap = std::numeric_limits<double>::infinity();  ///< as of the last look
+  std::size_t done = 0;                                       ///< batches taken in
+  std::size_t next_look = 0;                                  ///< position in looks_
+  PairedMean loss = {};                                       ///< points, or divergence
   std::int64_t num_correct = 0;
+  std::int64_t images = 0;  ///< that were run
   bool stopped = false;
 };
 
-SensitivityMeter::SensitivityMeter(const ir::Graph& graph, const MeasuringImages& images,
+SensitivityMeter::SensitivityMeter(const ir::Graph& graph, MeasuringImages images,
                                    const std::vector<GroupTrials>& groups,
                                    const MeterOptions& options)
     : graph_(graph),
-      images_(images),
+      images_(std::move(images)),
       options_(options),
       output_(graph.outputs().at(0)->name()),
       probabilities_(train::gives_probabilities(graph)),
-      cache_bytes_(images.further.empty() ? options.cache_bytes : options.cache_bytes / 2),
-      cache_(graph, images.batches, all_boundaries(groups), cache_bytes_),
-      looks_(options.max_loss ? looks(images.images) : std::vector<std::int64_t>{}),
+      cache_bytes_(images_.further.empty() ? options.cache_bytes : options.cache_bytes / 2),
+      cache_(graph, images_.batches, all_boundaries(groups), cache_bytes_),
+      looks_(options.max_loss ? looks(images_.images) : std::vector<std::int64_t>{}),
       look_quantile_(quantile_over(looks_.size())) {
   if (options_.metric == SensitivityMetric::Top1 && images_.labelled < 2) {
     throw base::UserError({.what = "cannot measure the loss of top-1",
@@ -107,6 +113,31 @@ SensitivityMeter::SensitivityMeter(const ir::Graph& graph, const MeasuringImages
   judge_baseline();
 }
 
+bool SensitivityMeter::leaves_out() const {
+  return options_.metric == SensitivityMetric::Top1 && !looks_.empty();
+}
+
+/// Between two looks, sorts the images by how far the unpruned graph's class is ahead.
+void SensitivityMeter::order_images() {
+  std::vector<double> gaps;
+  for (const Tensor& scores : reference_) {
+    const std::vector<double> batch = class_gaps(scores, best_classes(scores));
+    gaps.insert(gaps.end(), batch.begin(), batch.end());
+  }
+  auto first = std::ranges::lower_bound(ends_, SafeGap::kLeastImages);
+  while (first != ends_.end()) {
+    const auto look = std::ranges::upper_bound(looks_, *first);
+    const auto last =
+        look == looks_.end() ? std::prev(ends_.end()) : std::lower_bound(first, ends_.end(), *look);
+    const auto start = static_cast<std::size_t>(*first);
+    const auto order = ascending(gaps, start, static_cast<std::size_t>(*last));
+    for (std::vector<Tensor>* rows : {&images_.batches, &images_.labels, &reference_}) {
+      move_rows(*rows, start, order);
+    }
+    first = last == first ? ends_.end() : last;
+  }
+}
+
 void SensitivityMeter::judge_baseline() {
   const tensor::OneIntraThread caller;
   const std::size_t count = images_.batches.size();
@@ -118,14 +149,18 @@ void SensitivityMeter::judge_baseline() {
   baseline_cpu_seconds_ = cpu_seconds() - start;
   check_output(reference_.at(0), *graph_.outputs()[0], options_.metric);
   std::int64_t total = 0;
+  for (const Tensor& batch : images_.batches) ends_.push_back(total += batch.size(0));
+  if (leaves_out()) order_images();
   std::int64_t num_correct = 0;
   for (std::size_t batch = 0; batch < count; ++batch) {
-    ends_.push_back(total += images_.batches[batch].size(0));
-    if (options_.metric != SensitivityMetric::Top1) continue;
+    if (options_.metric != SensitivityMetric::Top1) break;
     const data::Batch labels{.images = {}, .labels = images_.labels[batch], .indices = {}};
     data::check_labels(labels, reference_[batch].size(1));
     correct_.push_back(judge_top1(reference_[batch], images_.labels[batch]));
     num_correct += std::ranges::count(correct_.back(), 1);
+    if (!leaves_out()) continue;
+    classes_.push_back(best_classes(reference_[batch]));
+    gaps_.push_back(class_gaps(reference_[batch], classes_.back()));
   }
   if (options_.metric == SensitivityMetric::Top1) {
     baseline_ = 100.0 * static_cast<double>(num_correct) / static_cast<double>(images_.labelled);
@@ -164,12 +199,14 @@ void SensitivityMeter::run_part(Running& running, const GroupTrials& group, std:
       end = std::clamp(static_cast<std::size_t>(place) + 1, first + 1, last);
     }
     tensor::for_each_index(first, end, options_.threads, [&](std::size_t batch) {
+      if (leaves_out() && std::ranges::min(gaps_[batch]) >= running.safe_gap) return;
       const Tensor output =
           train::class_logits(program.run(cache_.at(batch, group.frontier)).at(0), probabilities_);
       running.divergence[batch] = divergences(output, reference_[batch]);
       if (options_.metric == SensitivityMetric::Top1) {
         running.correct[batch] = judge_top1(output, images_.labels[batch]);
       }
+      if (leaves_out()) running.gaps[batch] = class_gaps(output, classes_[batch]);
     });
     take_in(running, first, end);
     first = end;
@@ -179,28 +216,60 @@ void SensitivityMeter::run_part(Running& running, const GroupTrials& group, std:
 /// Adds up what batches gave, in the order of the images, and looks whether that is enough.
 void SensitivityMeter::take_in(Running& running, std::size_t first, std::size_t last) {
   for (std::size_t batch = first; batch < last; ++batch) {
-    for (const double value : running.divergence[batch]) running.total_divergence.add(value);
+    const bool ran = !running.divergence[batch].empty();
+    if (ran) running.images += images_.batches[batch].size(0);
     if (options_.metric == SensitivityMetric::Divergence) {
       for (const double value : running.divergence[batch]) running.loss.add(value);
       continue;
     }
+    if (!ran) running.correct[batch] = correct_[batch];
     for (std::size_t image = 0; image < correct_[batch].size(); ++image) {
+      if (ran && leaves_out()) running.safe.add(gaps_[batch][image], running.gaps[batch][image]);
       if (correct_[batch][image] < 0) continue;
       running.loss.add(100.0 * (correct_[batch][image] - running.correct[batch][image]));
       running.num_correct += running.correct[batch][image];
     }
   }
   running.done = last;
-  if (last == ends_.size() || running.next_look == looks_.size() ||
-      ends_[last - 1] < looks_[running.next_look]) {
-    return;
-  }
-  while (running.next_look < looks_.size() && ends_[last - 1] >= looks_[running.next_look]) {
+  if (last < ends_.size()) look(running);
+}
+
+/// Where a look is due: stops the trial or goes on with what is safe by now.
+void SensitivityMeter::look(Running& running) const {
+  const std::int64_t seen = ends_[running.done - 1];
+  if (running.next_look == looks_.size() || seen < looks_[running.next_look]) return;
+  while (running.next_look < looks_.size() && seen >= looks_[running.next_look]) {
     ++running.next_look;
   }
+  running.safe_gap = running.safe.value();
   if (running.loss.count() < kLeastLabelled) return;
   running.stopped =
       running.loss.mean() - running.loss.half_width(look_quantile_) > *options_.max_loss;
+}
+
+/// Over all images so far. Those that were left out count as the mean of those that ran with a gap
+/// as large.
+double SensitivityMeter::mean_divergence(const Running& running) const {
+  PairedMean ran;
+  double least_left_out = std::numeric_limits<double>::infinity();
+  std::int64_t left_out = 0;
+  for (std::size_t batch = 0; batch < running.done; ++batch) {
+    for (const double value : running.divergence[batch]) ran.add(value);
+    if (!running.divergence[batch].empty()) continue;
+    left_out += static_cast<std::int64_t>(gaps_[batch].size());
+    least_left_out = std::min(least_left_out, std::ranges::min(gaps_[batch]));
+  }
+  if (left_out == 0) return ran.mean();
+  PairedMean alike;
+  for (std::size_t batch = 0; batch < running.done; ++batch) {
+    for (std::size_t image = 0; image < running.divergence[batch].size(); ++image) {
+      if (gaps_[batch][image] >= least_left_out) alike.add(running.divergence[batch][image]);
+    }
+  }
+  const double other = alike.count() > 0 ? alike.mean() : ran.mean();
+  const auto count = static_cast<double>(ran.count());
+  const auto others = static_cast<double>(left_out);
+  return (count * ran.mean() + others * other) / (count + others);
 }
 
 SensitivityPoint SensitivityMeter::to_point(const GroupTrials& group,
@@ -219,8 +288,8 @@ SensitivityPoint SensitivityMeter::to_point(const GroupTrials& group,
           .loss = mean,
           .low = mean - half,
           .high = mean + half,
-          .divergence = running.total_divergence.mean(),
-          .images = ends_[running.done - 1],
+          .divergence = mean_divergence(running),
+          .images = running.images,
           .stopped = running.stopped};
 }
 
@@ -250,6 +319,7 @@ void SensitivityMeter::measure(const GroupTrials& group, const std::vector<std::
     running.trial = trial;
     running.correct.resize(ends_.size());
     running.divergence.resize(ends_.size());
+    running.gaps.resize(ends_.size());
   }
   for (std::size_t first = 0; first < ends_.size() && !by_count.empty();) {
     const std::size_t last = cache_.fill(first, group.frontier, options_.threads);

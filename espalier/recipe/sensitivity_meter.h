@@ -35,13 +35,22 @@ struct MeterOptions {
 /// Measures what groups of channels are worth: cuts them, and runs what lies behind the cut on the
 /// activations before it. Results depend on the graph and the images alone, not on threads, cache,
 /// or the order of the groups.
+///
+/// With a largest loss of top-1 (MeterOptions::max_loss) images are left out, too, whose class a
+/// cut will not change: those that the unpruned network is surer of than SafeGap asks for, judged
+/// by the images that the same point has run before. They count as unchanged, in whole batches:
+/// between two looks at the loss images come in the order of that sureness.
 class SensitivityMeter {
  public:
-  /// Runs the unpruned graph on all images. `groups` are those that may be measured. Graph, images
-  /// and groups must outlive the meter. Throws UserError when the output has no classes or the
-  /// metric needs labels and there are none.
-  SensitivityMeter(const ir::Graph& graph, const MeasuringImages& images,
+  /// Runs the unpruned graph on all images. `groups` are those that may be measured. Graph and
+  /// groups must outlive the meter. Throws UserError when the output has no classes or the metric
+  /// needs labels and there are none.
+  SensitivityMeter(const ir::Graph& graph, MeasuringImages images,
                    const std::vector<GroupTrials>& groups, const MeterOptions& options);
+  SensitivityMeter(const SensitivityMeter&) = delete;
+  SensitivityMeter& operator=(const SensitivityMeter&) = delete;
+
+  [[nodiscard]] const MeasuringImages& images() const { return images_; }
 
   /// Metric of the unpruned graph: percent, or 0 for the divergence.
   [[nodiscard]] double baseline() const { return baseline_; }
@@ -57,25 +66,31 @@ class SensitivityMeter {
   struct Running;
 
   void judge_baseline();
+  [[nodiscard]] bool leaves_out() const;
+  void order_images();
   [[nodiscard]] ir::Graph cut_behind(const GroupTrials& group, std::size_t trial);
   void reestimate(ir::Graph& suffix, const GroupTrials& group);
   void run_part(Running& running, const GroupTrials& group, std::size_t first, std::size_t last);
   void take_in(Running& running, std::size_t first, std::size_t last);
+  void look(Running& running) const;
+  [[nodiscard]] double mean_divergence(const Running& running) const;
   [[nodiscard]] SensitivityPoint to_point(const GroupTrials& group, const Running& running) const;
   [[nodiscard]] SensitivityPoint unchanged_point(const GroupTrials& group,
                                                  const Trial& trial) const;
 
   const ir::Graph& graph_;
-  const MeasuringImages& images_;
+  MeasuringImages images_;
   MeterOptions options_;
   std::string output_;
   bool probabilities_;         ///< the output is a Softmax
   std::uint64_t cache_bytes_;  ///< of each cache
   PrefixCache cache_;
-  std::optional<PrefixCache> further_cache_;       ///< of the images for re-estimation
-  std::vector<Tensor> reference_;                  ///< outputs by batch
-  std::vector<std::vector<std::int8_t>> correct_;  ///< by batch and image; -1: no label
-  std::vector<std::int64_t> ends_;                 ///< number of images up to and with each batch
+  std::optional<PrefixCache> further_cache_;        ///< of the images for re-estimation
+  std::vector<Tensor> reference_;                   ///< outputs by batch
+  std::vector<std::vector<std::int8_t>> correct_;   ///< by batch and image; -1: no label
+  std::vector<std::int64_t> ends_;                  ///< number of images up to and with each batch
+  std::vector<std::vector<std::int64_t>> classes_;  ///< of the unpruned graph, where leaves_out()
+  std::vector<std::vector<double>> gaps_;           ///< how far it is ahead, by batch and image
   std::vector<std::int64_t> looks_;
   double look_quantile_ = kQuantile95;
   double baseline_ = 0;

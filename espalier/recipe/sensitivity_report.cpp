@@ -98,7 +98,8 @@ report::Section curves_section(const SensitivityResult& result) {
                  .x_title = "channels removed, %",
                  .y_title = loss_title(result)};
   if (num_stopped(result.store) > 0) {
-    loss.note = "Points above the bound stopped early: their loss is that of the images seen.";
+    loss.note =
+        "Points above the bound stopped early: their loss is that of the images seen until then.";
   }
   for (LineChart& chart : charts(groups, loss, &SensitivityPoint::loss)) {
     section.blocks.emplace_back(std::move(chart));

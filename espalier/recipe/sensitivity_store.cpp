@@ -238,7 +238,7 @@ SensitivityStore load_sensitivities(const fs::path& path) {
 }
 
 void check_same_measurement(const SensitivityHeader& found, const SensitivityHeader& expected,
-                            const std::string& source) {
+                            const std::string& source, std::string_view hint) {
   for (const HeaderField& field : kFields) {
     if (!field.compared || field.get(found) == field.get(expected)) continue;
     const bool model = field.key == "model_id";
@@ -250,7 +250,7 @@ void check_same_measurement(const SensitivityHeader& found, const SensitivityHea
                       : fmt::format("{} {}", field.key, field.get(found)),
          .expected = model ? fmt::format("'{}' ({})", expected.model, expected.model_id)
                            : field.get(expected),
-         .hint = "choose another file with -o"});
+         .hint = std::string(hint)});
   }
 }
 
@@ -309,7 +309,7 @@ SensitivityStore start_file(const fs::path& path, const SensitivityHeader& heade
                            .hint = "go on with it by --resume, or choose another file with -o"});
   }
   SensitivityStore store = load_sensitivities(path);
-  check_same_measurement(store.header, header, path.string());
+  check_same_measurement(store.header, header, path.string(), "choose another file with -o");
   return store;
 }
 

@@ -40,8 +40,8 @@ struct SensitivityPoint {
   double loss = 0;           ///< against the unpruned model over the same images
   double low = 0;            ///< 95 % interval of the loss, paired over images
   double high = 0;
-  double divergence = 0;  ///< mean of KL(unpruned || pruned) of the softened outputs
-  std::int64_t images = 0;
+  double divergence = 0;    ///< mean of KL(unpruned || pruned) of the softened outputs
+  std::int64_t images = 0;  ///< that were run
   bool stopped = false;  ///< not all images were seen: the loss is surely above the bound asked for
   bool operator==(const SensitivityPoint&) const = default;
 
@@ -74,10 +74,10 @@ struct SensitivityStore {
                                                    const std::string& source);
 [[nodiscard]] SensitivityStore load_sensitivities(const std::filesystem::path& path);
 
-/// Throws UserError naming `source` and the first field that differs when the two were measured on
-/// different models, data or settings.
+/// Throws UserError naming `source`, the first field that differs and what to do (`hint`) when the
+/// two were measured on different models, data or settings.
 void check_same_measurement(const SensitivityHeader& found, const SensitivityHeader& expected,
-                            const std::string& source);
+                            const std::string& source, std::string_view hint = {});
 
 /// All points of several files of one measurement. Throws UserError for files that do not belong
 /// together.

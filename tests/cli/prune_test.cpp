@@ -115,6 +115,22 @@ TEST_F(Prune, CanBeRepeatedFromItsFolder) {
   EXPECT_EQ(folder_.read("again/prune_plan.yaml"), folder_.read("run/prune_plan.yaml"));
 }
 
+TEST_F(Prune, GoesOnWithAFineTuning) {
+  const std::vector<std::string> words{
+      "prune", model(),           "-o",  folder_.file("run"), "-q", "--latency-rounds",
+      "0",     "--filters-ratio", "0.4", "--align",           "1",  "--data",
+      data(),  "--epochs",        "2"};
+  ASSERT_EQ(run(words).code, 0);
+  const std::string expected = folder_.read("run/model.onnx");
+  expect_refused(run(words), 2, "holds a training (--resume of the command that began it");
+  std::filesystem::remove(folder_.path() / "run/model.onnx");
+  std::vector<std::string> resumed = words;
+  resumed.emplace_back("--resume");
+  const Finished result = run(resumed);
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(folder_.read("run/model.onnx"), expected);
+}
+
 TEST_F(Prune, MasksKeepAllSizes) {
   const Finished result = prune(model(), {"--target-macs", "0.5", "--align", "1", "--mask"});
   EXPECT_EQ(result.code, 0) << result.err;

@@ -52,6 +52,16 @@ TEST(CutChannels, NumbersInOperandsAndAttributesFollow) {
   EXPECT_THAT(sizes_of(graph, "u"), ElementsAre(2, 3, 4, 4));
 }
 
+TEST(CutChannels, GroupsStayWhereTheSizeOfTheirAxisIsOpen) {
+  ir::Graph graph = passes_test::graph_of(
+      "g (float[2,C,4,4] x, float[4,1,1,1] d, float[8,4,1,1] v,"
+      " float[2,8,1,1] w) => (float[2,2,4,4] y)"
+      " { a = Conv<group=4>(x, d) b = Conv(a, v) y = Conv(b, w) }");
+  cut_channels(graph, plan_of("v", {1, 5}));
+  EXPECT_EQ(graph.find_value("a")->producer()->get_int("group", 1), 4);
+  EXPECT_THAT(sizes_of(graph, "w"), ElementsAre(2, 6, 1, 1));
+}
+
 TEST(CutChannels, AGraphWithComputedSizesCanBeCutAgain) {
   const std::string front =
       "g (float[N,3,H,W] x, float[4,3,1,1] v, float[6,4,1,1] w, float[5,10,1,1] u)"

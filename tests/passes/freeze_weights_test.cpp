@@ -22,12 +22,12 @@ ir::Graph simulated(std::string_view text) {
   return graph;
 }
 
-constexpr std::string_view kConv =
+constexpr std::string_view kConvAndRelu =
     "g (float[N,3,6,6] x, float[4,3,3,3] w, float[4] b) => (float[N,4,4,4] y)"
     " { [conv] a = Conv(x, w, b) [relu] y = Relu(a) }";
 
 TEST(FreezeWeights, MovesTheScaleBehindTheLayer) {
-  ir::Graph graph = simulated(kConv);
+  ir::Graph graph = simulated(kConvAndRelu);
   const ir::Graph before = graph.clone();
   EXPECT_EQ(apply(freeze_weights(), graph), 1U);
   EXPECT_EQ(kit::to_text(graph),
@@ -62,7 +62,7 @@ TEST(FreezeWeights, KnowsTheOtherLayers) {
 }
 
 TEST(FreezeWeights, LeavesFloatLayersAlone) {
-  passes_test::expect_unchanged(freeze_weights(), kConv);
+  passes_test::expect_unchanged(freeze_weights(), kConvAndRelu);
 }
 
 TEST(FreezeWeights, RefusesFormsItDoesNotKnow) {

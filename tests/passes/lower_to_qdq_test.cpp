@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include <ATen/TensorOperators.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

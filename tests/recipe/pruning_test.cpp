@@ -106,6 +106,18 @@ TEST(Pruning, SaysWhenTheWholeCostsMoreThanEachGroupMay) {
   EXPECT_THAT(notes_of(pruned(100)), testing::Not(testing::HasSubstr("top1 fell")));
 }
 
+TEST(Pruning, SaysWhenNothingGoesAndWhenMoreThanWasAskedFor) {
+  PruneStage stage = half();
+  const auto notes = [&](double remaining, std::int64_t align) {
+    stage.budget.remaining = remaining;
+    stage.budget.limits.align = align;
+    return notes_of(prune_model({.graph = model(), .data = {}, .stage = stage}));
+  };
+  EXPECT_THAT(notes(1, 1), testing::HasSubstr("nothing is removed"));
+  EXPECT_THAT(notes(0.95, 16), testing::ContainsRegex("remain where 95.0 % were asked for"));
+  EXPECT_EQ(notes(0.9, 1), "") << "as near as single channels come";
+}
+
 /// FashionCNN with height and width of its input left open.
 ir::Graph open_model() {
   ir::Graph graph = model();

@@ -166,7 +166,8 @@ TEST(Run, AFinishedTrainingIsReplacedOnlyOnRequest) {
   const auto before = contents(options.output);
   kit::expect_user_error(
       [&] { (void)run_recipe(recipe, options); },
-      "run' holds a training (--resume goes on with it, --overwrite replaces it");
+      "run' holds a training (--resume of the command that began it goes on with it, --overwrite "
+      "replaces it");
   EXPECT_EQ(contents(options.output), before);
   options.overwrite = true;
   static_cast<void>(run_recipe(recipe, options));

@@ -70,7 +70,7 @@ TEST(Sensitivity, MeasuresStoppedPointsAgainWhereTheyNoLongerStop) {
                                    .trials = {{.ratio = 0.1, .removed = 1},
                                               {.ratio = 0.5, .removed = 5},
                                               {.ratio = 0.9, .removed = 9}}}}};
-  SensitivityStore store;
+  SensitivityStore store{.header = {.images = 200}};
   store.points = {{.group = "a", .ratio = 0.1, .images = 200},
                   {.group = "a", .ratio = 0.5, .low = 7, .images = 100, .stopped = true}};
   const auto open = [&](std::optional<double> max_loss) {
@@ -82,6 +82,9 @@ TEST(Sensitivity, MeasuresStoppedPointsAgainWhereTheyNoLongerStop) {
   EXPECT_EQ(open(std::nullopt), (std::vector<std::size_t>{1, 2}));
   store.points.push_back({.group = "a", .ratio = 0.9, .images = 200});
   EXPECT_TRUE(open(5).empty());
+  store.points[0].images = 150;
+  EXPECT_TRUE(open(5).empty()) << "images were left out";
+  EXPECT_EQ(open(std::nullopt), (std::vector<std::size_t>{0, 1}));
 }
 
 TEST(Sensitivity, WorkersAnswerWithTheSamePoints) {
