@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <set>
 #include <span>
 
 #include <ATen/ops/abs.h>
@@ -57,10 +58,12 @@ const ir::Node* layer_of(const ir::Value& weight) {
 bool must_keep_its_scale(const ir::Node& layer, const quant::WeightPlan& weight,
                          const quant::Target* target) {
   const quant::OpRule* rule = target == nullptr ? nullptr : quant::find_rule(*target, layer.op());
-  if (rule == nullptr || !rule->one_scale || weight.params.scale.size() != 1) return false;
-  // A channel that is scaled by zero cannot be scaled back (correct_folded_weights).
-  const ir::Node* bn = joined_batch_norm(layer);
-  return bn != nullptr && batch_norm_affine(*bn)->scale.all().item<bool>();
+  return rule != nullptr && rule->one_scale && weight.params.scale.size() == 1;
+}
+
+/// A channel that is scaled by zero cannot be scaled back (correct_folded_weights).
+bool has_zero_gamma(const ir::Node& layer) {
+  return !batch_norm_affine(*joined_batch_norm(layer))->scale.all().item<bool>();
 }
 
 /// Layers whose weights are folded in training too (correct_folded_weights).
@@ -72,7 +75,13 @@ std::vector<std::string> layers_to_fold(const ir::Graph& graph, const quant::Qua
     const ir::Value* value = graph.find_value(name);
     const ir::Node* layer = value == nullptr ? nullptr : layer_of(*value);
     if (layer == nullptr || value->uses().size() != 1 || !has_correctable_norm(*layer)) continue;
-    if (form == BatchNormForm::Folded || must_keep_its_scale(*layer, weight, target)) {
+    if (form != BatchNormForm::Folded && !must_keep_its_scale(*layer, weight, target)) continue;
+    if (has_zero_gamma(*layer)) {
+      base::log_warning(
+          "'{}' is trained with the unfolded weight: BatchNormalization behind it has a gamma of "
+          "zero, whose channel could not be scaled back",
+          layer->name());
+    } else {
       names.push_back(layer->name());
     }
   }
@@ -102,6 +111,18 @@ void unfold_scales(const ir::Graph& graph, quant::QuantPlan& plan,
   }
 }
 
+[[noreturn]] void refuse_rule(const std::string& pattern, const std::set<std::string>& layers) {
+  const std::vector<std::string> names(layers.begin(), layers.end());
+  throw base::UserError({.what = "a rule for quantizers matches no quantized layer",
+                         .got = fmt::format("'{}'", pattern),
+                         .hint = base::suggest_name(pattern, names)});
+}
+
+bool applies_to(const EstimatorRule& rule, const ir::Node& node) {
+  return base::matches_glob(rule.pattern, node.name()) ||
+         base::matches_glob(rule.pattern, node.op());
+}
+
 /// The quantizers of a graph after the plan has been applied.
 class Trainer {
  public:
@@ -114,16 +135,14 @@ class Trainer {
       if (!is_fake_quantize(*node)) continue;
       const bool constant = node->input(ops::kQuantizedValue)->is_initializer();
       for (const ir::Use& use : node->output()->uses()) {
-        if (ops::weight_port(*use.node)) layers_.push_back(use.node->name());
+        if (ops::weight_port(*use.node)) layers_.insert(use.node->name());
       }
       constant ? train_weight(*node) : train_activation(*node);
       ++changes;
     }
     for (std::size_t index = 0; index < matched_.size(); ++index) {
       if (matched_[index]) continue;
-      throw base::UserError({.what = "a rule for quantizers matches no quantized layer",
-                             .got = fmt::format("'{}'", options_.rules[index].pattern),
-                             .hint = base::suggest_name(options_.rules[index].pattern, layers_)});
+      refuse_rule(options_.rules[index].pattern, layers_);
     }
     return changes;
   }
@@ -139,8 +158,7 @@ class Trainer {
     for (std::size_t index = 0; index < options_.rules.size(); ++index) {
       const EstimatorRule& rule = options_.rules[index];
       const bool matches = std::ranges::any_of(quantizer.output()->uses(), [&](const ir::Use& use) {
-        return base::matches_glob(rule.pattern, use.node->name()) ||
-               base::matches_glob(rule.pattern, use.node->op());
+        return applies_to(rule, *use.node);
       });
       if (!matches) continue;
       matched_[index] = true;
@@ -246,7 +264,7 @@ class Trainer {
   ir::Graph& graph_;
   const TrainingQuantizers& options_;
   std::vector<bool> matched_;
-  std::vector<std::string> layers_ = {};  ///< names of those that read quantized values
+  std::set<std::string> layers_ = {};  ///< names of those that read quantized values
 };
 
 std::size_t insert_training_quantizers_in(ir::Graph& graph, const quant::QuantPlan& plan,
@@ -273,6 +291,18 @@ std::size_t insert_training_quantizers_in(ir::Graph& graph, const quant::QuantPl
 }
 
 }  // namespace
+
+void check_estimator_rules(const ir::Graph& graph, const std::vector<EstimatorRule>& rules) {
+  for (const EstimatorRule& rule : rules) {
+    const auto applies = [&](const ir::Node* node) { return applies_to(rule, *node); };
+    if (std::ranges::any_of(graph.nodes(), applies)) continue;
+    std::set<std::string> layers;
+    for (const ir::Node* node : graph.nodes()) {
+      if (ops::weight_port(*node)) layers.insert(node->name());
+    }
+    refuse_rule(rule.pattern, layers);
+  }
+}
 
 Pass insert_training_quantizers(const quant::QuantPlan& plan, const TrainingQuantizers& options) {
   return {.name = "insert_training_quantizers", .apply = [plan, options](ir::Graph& graph) {

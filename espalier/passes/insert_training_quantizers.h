@@ -54,7 +54,8 @@ struct TrainingQuantizers {
 ///          W' = FakeQuantize(W * f, scale, 0)
 ///          z = BatchNormalization(Conv(x', W') / f)
 ///
-/// A layer for which the plan's target wants one scale (ConvTranspose) is folded in either form.
+/// A layer for which the plan's target wants one scale (ConvTranspose) is folded in either form;
+/// one with a gamma of zero, whose channel could not be scaled back, in neither.
 ///
 /// Values that share one scale have one quantizer (merge_shared_quantizers.h).
 ///
@@ -62,9 +63,13 @@ struct TrainingQuantizers {
 /// The plan chooses bits, sign and zero point. Estimators of magnitudes take the zero point qmin
 /// where the calibrated range is not negative, else the middle code; on signed grids moving minimum
 /// and maximum and learned offsets keep the zero point 0 (lsq_plus is lsq there). Constants that
-/// are no layer's weight keep fixed parameters. Throws UserError when the plan is of another model,
-/// a rule matches nothing, or a gamma is zero with the folded form.
+/// are no layer's weight keep fixed parameters. Throws UserError when the plan is of another model
+/// or a rule matches nothing; warns of a gamma of zero with the folded form.
 [[nodiscard]] Pass insert_training_quantizers(const quant::QuantPlan& plan,
                                               const TrainingQuantizers& options);
+
+/// What can be said of rules before there is a plan: throws UserError for one that matches no node
+/// of the graph.
+void check_estimator_rules(const ir::Graph& graph, const std::vector<EstimatorRule>& rules);
 
 }  // namespace espalier::passes

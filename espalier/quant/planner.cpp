@@ -436,7 +436,21 @@ int most_bits(const PlanOptions& options) {
 }
 
 void check_layer_rules(const ir::Graph& prepared, const PlanOptions& options) {
-  static_cast<void>(LayerBits(prepared, place_for(prepared, options, {}), {}, options.bits));
+  const Placement placement = place_for(prepared, options, {});
+  static_cast<void>(LayerBits(prepared, placement, {}, options.bits));
+  if (placement.layers.empty()) refuse_empty(prepared.name, placement.float_nodes);
+}
+
+void refuse_empty(const std::string& model, const std::vector<FloatNode>& reasons) {
+  std::vector<std::string> first;
+  for (const FloatNode& node : reasons) {
+    if (first.size() == 3) break;
+    first.push_back(fmt::format("'{}' ({}): {}", node.node, node.op, node.reason));
+  }
+  throw base::UnsupportedError(
+      {.what = fmt::format("nothing of the model '{}' can be quantized", model),
+       .got = first.empty() ? "no convolution or matrix product with constant weights"
+                            : fmt::format("{}", fmt::join(first, "; "))});
 }
 
 std::vector<std::string> values_to_observe(const ir::Graph& prepared, const PlanOptions& options) {

@@ -63,8 +63,12 @@ void check_options(const PlanOptions& options);
 [[nodiscard]] int most_bits(const PlanOptions& options);
 
 /// Throws UserError for a skip pattern or a rule for bits that matches nothing: before statistics
-/// are collected, or the graph is trained. `prepared`: as below.
+/// are collected, or the graph is trained. Throws what refuse_empty does where the patterns leave
+/// nothing to quantize. `prepared`: as below.
 void check_layer_rules(const ir::Graph& prepared, const PlanOptions& options);
+
+/// Throws UnsupportedError: of the model, nothing can be quantized, with the first reasons.
+[[noreturn]] void refuse_empty(const std::string& model, const std::vector<FloatNode>& reasons);
 
 /// Values whose statistics make_plan needs. `prepared`: BatchNormalization folded,
 /// constants folded, Identity and Dropout removed.

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "espalier/base/check.h"
+#include "espalier/deploy/batched_model.h"
 #include "espalier/recipe/model_input.h"
 #include "espalier/tensor/worker_threads.h"
 
@@ -16,17 +17,15 @@ std::uint64_t bytes_of(const exec::TensorMap& tensors) {
   return bytes;
 }
 
-exec::Program compile_with(const ir::Graph& graph, std::vector<std::string> boundaries) {
-  return exec::Program::compile(graph, {.taps = std::move(boundaries)});
-}
-
 }  // namespace
 
 PrefixCache::PrefixCache(const ir::Graph& graph, const std::vector<Tensor>& batches,
                          std::vector<std::string> boundaries, std::uint64_t limit_bytes)
     : batches_(batches),
       input_(image_input(graph).name()),
-      program_(compile_with(graph, std::move(boundaries))),
+      boundaries_(std::move(boundaries)),
+      open_batch_(!deploy::fixed_batch(graph)),
+      program_(exec::Program::compile(graph, {.taps = boundaries_})),
       limit_bytes_(limit_bytes),
       held_(batches.size()) {}
 
@@ -49,7 +48,7 @@ exec::TensorMap PrefixCache::advance(std::size_t batch,
 }
 
 std::size_t PrefixCache::fill(std::size_t first, const std::vector<std::string>& values,
-                              int threads) {
+                              int threads, const std::vector<char>& needed) {
   base::invariant(first < batches_.size(), "no batch {}", first);
   if (first > 0) {  // what was held did not fit: the next chunk starts from the images
     std::ranges::fill(held_, exec::TensorMap{});
@@ -62,8 +61,9 @@ std::size_t PrefixCache::fill(std::size_t first, const std::vector<std::string>&
       first + static_cast<std::size_t>(std::min<std::uint64_t>(fitting, batches_.size() - first));
   for (std::size_t batch = last; batch < batches_.size(); ++batch) held_[batch].clear();
   // Each thread touches the entry of its own batch alone.
-  tensor::for_each_index(first + 1, last, threads,
-                         [&](std::size_t batch) { held_[batch] = advance(batch, values); });
+  tensor::for_each_index(first + 1, last, threads, [&](std::size_t batch) {
+    if (needed.empty() || needed[batch] != 0) held_[batch] = advance(batch, values);
+  });
   return last;
 }
 
@@ -74,6 +74,18 @@ std::vector<Tensor> PrefixCache::at(std::size_t batch,
     result.push_back(value == input_ ? batches_[batch] : held_[batch].at(value));
   }
   return result;
+}
+
+bool PrefixCache::holds_images_by_row() const {
+  if (!open_batch_ || batches_.at(0).size(0) < 3) return false;
+  for (const std::int64_t images : {2, 3}) {
+    const exec::TensorMap values =
+        program_.run({{input_, batches_[0].narrow(0, 0, images)}}, boundaries_);
+    for (const auto& [name, value] : values) {
+      if (value.dim() == 0 || value.size(0) != images) return false;
+    }
+  }
+  return true;
 }
 
 Tensor PrefixCache::run_whole(std::size_t batch, const std::string& name) const {

@@ -22,11 +22,16 @@ class PrefixCache {
               std::vector<std::string> boundaries, std::uint64_t limit_bytes);
 
   /// Makes ready the values for batches from `first` on, as many as the limit allows (at least
-  /// `threads`, as far as there are); the number of the one behind the last.
-  std::size_t fill(std::size_t first, const std::vector<std::string>& values, int threads);
+  /// `threads`, as far as there are), without those that are not `needed` (empty: all are); the
+  /// number of the one behind the last.
+  std::size_t fill(std::size_t first, const std::vector<std::string>& values, int threads,
+                   const std::vector<char>& needed = {});
   /// The values of a batch that fill() has made ready, in the order asked for.
   [[nodiscard]] std::vector<Tensor> at(std::size_t batch,
                                        const std::vector<std::string>& values) const;
+  /// Whether every boundary has one image a row, whatever the number of images: images of several
+  /// batches may then be put together. False where the model's file fixes the number.
+  [[nodiscard]] bool holds_images_by_row() const;
   /// Runs the whole graph on a batch: output `name`.
   [[nodiscard]] Tensor run_whole(std::size_t batch, const std::string& name) const;
 
@@ -36,6 +41,8 @@ class PrefixCache {
 
   const std::vector<Tensor>& batches_;
   std::string input_;
+  std::vector<std::string> boundaries_;
+  bool open_batch_;
   exec::Program program_;
   std::uint64_t limit_bytes_;
   std::vector<exec::TensorMap> held_;  ///< by batch; empty: only the image

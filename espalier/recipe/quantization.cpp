@@ -246,17 +246,7 @@ std::vector<Tensor> some_images(const QuantizationData& data, std::optional<std:
 
 /// A plan without weights would ship the float model as a quantized one.
 void refuse_empty(const quant::QuantPlan& plan, const ir::Graph& prepared) {
-  if (!plan.weights.empty()) return;
-  std::vector<std::string> reasons;
-  for (const quant::FloatNode& node : plan.float_nodes) {
-    if (reasons.size() < 3) {
-      reasons.push_back(fmt::format("'{}' ({}): {}", node.node, node.op, node.reason));
-    }
-  }
-  throw base::UnsupportedError(
-      {.what = fmt::format("nothing of the model '{}' can be quantized", prepared.name),
-       .got = reasons.empty() ? "no convolution or matrix product with constant weights"
-                              : fmt::format("{}", fmt::join(reasons, "; "))});
+  if (plan.weights.empty()) quant::refuse_empty(prepared.name, plan.float_nodes);
 }
 
 void warn_about_processor(const quant::PlanOptions& plan, std::vector<std::string>& notes) {
@@ -356,12 +346,14 @@ std::string apply_plan(const ir::Graph& graph, const quant::QuantPlan& plan, int
   return encode_qdq(std::move(prepared), plan, opset);
 }
 
-void check_plan_options(const ir::Graph& graph, const quant::PlanOptions& options) {
-  if (options.skip.empty() && options.bits.empty()) return;
+void check_plan_options(const ir::Graph& graph, const quant::PlanOptions& options,
+                        const std::vector<passes::EstimatorRule>& rules) {
+  if (options.skip.empty() && options.bits.empty() && rules.empty()) return;
   ir::Graph prepared = graph.clone();
   std::vector<passes::PassRecord> records;
   prepare(prepared, records);
   quant::check_layer_rules(prepared, options);
+  passes::check_estimator_rules(prepared, rules);
 }
 
 quant::QuantPlan calibrated_plan(const QuantizationRequest& request) {

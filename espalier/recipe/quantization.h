@@ -86,8 +86,9 @@ void reestimate_batch_norm(ir::Graph& trained, const DataSplits& data,
 /// @}
 
 /// What can be said before the first training of a run that quantizes: throws UserError for
-/// patterns that match nothing in the model.
-void check_plan_options(const ir::Graph& graph, const quant::PlanOptions& options);
+/// patterns that match nothing in the model, UnsupportedError where nothing would be quantized.
+void check_plan_options(const ir::Graph& graph, const quant::PlanOptions& options,
+                        const std::vector<passes::EstimatorRule>& rules);
 
 /// The whole way: prepare, calibrate, plan, refine or train, simulate, export, verify.
 /// The result is returned whether or not verification passed. Throws UserError and UnsupportedError

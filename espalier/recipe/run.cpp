@@ -248,11 +248,13 @@ void check_start(const Recipe& recipe, const RunOptions& options, const ir::Grap
     const auto* training = std::get_if<TrainStage>(&stage);
     const TrainQuantizeConfig* midway =
         training == nullptr ? nullptr : quantize_strategy(*training);
-    if (midway != nullptr) check_plan_options(graph, midway->plan);
+    if (midway != nullptr) check_plan_options(graph, midway->plan, midway->quantizers.rules);
     const auto* quantize = std::get_if<QuantizeStage>(&stage);
     if (quantize == nullptr) continue;
     check_quantizable(graph);
-    check_plan_options(graph, quantize->plan);
+    check_plan_options(
+        graph, quantize->plan,
+        quantize->qat ? quantize->qat->quantizers.rules : std::vector<passes::EstimatorRule>{});
   }
   if (options.resume && !std::filesystem::exists(options.output)) {
     base::log_warning("nothing to resume: there is no folder '{}'; the run starts anew",

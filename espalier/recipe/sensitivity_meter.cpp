@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
-#include <limits>
 #include <map>
+#include <numeric>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -15,8 +16,9 @@
 #include "espalier/data/labels.h"
 #include "espalier/exec/program.h"
 #include "espalier/passes/cut_channels.h"
-#include "espalier/recipe/row_order.h"
-#include "espalier/recipe/safe_gap.h"
+#include "espalier/recipe/model_input.h"
+#include "espalier/recipe/safe_images.h"
+#include "espalier/recipe/trial_run.h"
 #include "espalier/tensor/worker_threads.h"
 #include "espalier/train/class_scores.h"
 #include "espalier/train/reestimate_norms.h"
@@ -73,19 +75,18 @@ std::string_view to_string(SensitivityMetric metric) {
   return kMetrics[static_cast<std::size_t>(metric)].first;
 }
 
-/// A trial whose images are being run.
+/// A trial whose images are being run, in one round over the batches or several.
 struct SensitivityMeter::Running {
-  std::size_t trial = 0;
-  std::vector<std::vector<std::int8_t>> correct = {};  ///< of the cut graph, by batch
-  std::vector<std::vector<double>> divergence = {};    ///< empty for a batch that is left out
-  std::vector<std::vector<double>> gaps = {};          ///< of the cut graph, by batch and image
-  SafeGap safe = {};
-  double safe_gap = std::numeric_limits<double>::infinity();  ///< as of the last look
-  std::size_t done = 0;                                       ///< batches taken in
-  std::size_t next_look = 0;                                  ///< position in looks_
-  PairedMean loss = {};                                       ///< points, or divergence
-  std::int64_t num_correct = 0;
-  std::int64_t images = 0;  ///< that were run
+  Running(std::size_t first_trial, const UnprunedResults& unpruned)
+      : trial(first_trial), results(unpruned) {}
+
+  std::size_t trial;
+  TrialRun results;
+  std::optional<ir::Graph> suffix = {};       ///< the cut graph behind the frontier
+  std::optional<exec::Program> program = {};  ///< of the suffix
+  ImageUnit open = {};                        ///< waits for images of further batches
+  std::size_t seen = 0;                       ///< first images, gone through at least once
+  std::size_t next_look = 0;                  ///< position in looks_
   bool stopped = false;
 };
 
@@ -117,54 +118,36 @@ bool SensitivityMeter::leaves_out() const {
   return options_.metric == SensitivityMetric::Top1 && !looks_.empty();
 }
 
-/// Between two looks, sorts the images by how far the unpruned graph's class is ahead.
-void SensitivityMeter::order_images() {
-  std::vector<double> gaps;
-  for (const Tensor& scores : reference_) {
-    const std::vector<double> batch = class_gaps(scores, best_classes(scores));
-    gaps.insert(gaps.end(), batch.begin(), batch.end());
-  }
-  auto first = std::ranges::lower_bound(ends_, SafeGap::kLeastImages);
-  while (first != ends_.end()) {
-    const auto look = std::ranges::upper_bound(looks_, *first);
-    const auto last =
-        look == looks_.end() ? std::prev(ends_.end()) : std::lower_bound(first, ends_.end(), *look);
-    const auto start = static_cast<std::size_t>(*first);
-    const auto order = ascending(gaps, start, static_cast<std::size_t>(*last));
-    for (std::vector<Tensor>* rows : {&images_.batches, &images_.labels, &reference_}) {
-      move_rows(*rows, start, order);
-    }
-    first = last == first ? ends_.end() : last;
-  }
-}
-
 void SensitivityMeter::judge_baseline() {
   const tensor::OneIntraThread caller;
   const std::size_t count = images_.batches.size();
-  reference_.resize(count);
+  std::vector<Tensor>& outputs = unpruned_.outputs;
+  outputs.resize(count);
   const double start = cpu_seconds();
   tensor::for_each_index(0, count, options_.threads, [&](std::size_t batch) {
-    reference_[batch] = train::class_logits(cache_.run_whole(batch, output_), probabilities_);
+    outputs[batch] = train::class_logits(cache_.run_whole(batch, output_), probabilities_);
   });
   baseline_cpu_seconds_ = cpu_seconds() - start;
-  check_output(reference_.at(0), *graph_.outputs()[0], options_.metric);
-  std::int64_t total = 0;
-  for (const Tensor& batch : images_.batches) ends_.push_back(total += batch.size(0));
-  if (leaves_out()) order_images();
-  std::int64_t num_correct = 0;
+  check_output(outputs.at(0), *graph_.outputs()[0], options_.metric);
+  for (const Tensor& batch : images_.batches) {
+    ends_.push_back(unpruned_.images += static_cast<std::size_t>(batch.size(0)));
+  }
+  unpruned_.batch_size = ends_.at(0);
+  if (options_.metric != SensitivityMetric::Top1) return;
   for (std::size_t batch = 0; batch < count; ++batch) {
-    if (options_.metric != SensitivityMetric::Top1) break;
     const data::Batch labels{.images = {}, .labels = images_.labels[batch], .indices = {}};
-    data::check_labels(labels, reference_[batch].size(1));
-    correct_.push_back(judge_top1(reference_[batch], images_.labels[batch]));
-    num_correct += std::ranges::count(correct_.back(), 1);
-    if (!leaves_out()) continue;
-    classes_.push_back(best_classes(reference_[batch]));
-    gaps_.push_back(class_gaps(reference_[batch], classes_.back()));
+    data::check_labels(labels, outputs[batch].size(1));
   }
-  if (options_.metric == SensitivityMetric::Top1) {
-    baseline_ = 100.0 * static_cast<double>(num_correct) / static_cast<double>(images_.labelled);
-  }
+  unpruned_.labels = join_rows(images_.labels);
+  const Tensor scores = join_rows(outputs);
+  unpruned_.correct = judge_top1(scores, unpruned_.labels);
+  baseline_ = 100.0 * static_cast<double>(std::ranges::count(unpruned_.correct, 1)) /
+              static_cast<double>(images_.labelled);
+  if (!leaves_out()) return;
+  unpruned_.scores = scores;
+  unpruned_.classes = best_classes(scores);
+  unpruned_.leads = class_leads(scores, unpruned_.classes);
+  gathers_ = cache_.holds_images_by_row();
 }
 
 /// What lies behind the frontier in the cut graph.
@@ -187,109 +170,87 @@ void SensitivityMeter::reestimate(ir::Graph& suffix, const GroupTrials& group) {
   train::reestimate_norms(suffix, inputs);
 }
 
-/// Runs batches of the trial, looking at the loss in between, until it stops.
+/// Runs what the trial wants of batches, looking at the loss in between, until it stops.
 void SensitivityMeter::run_part(Running& running, const GroupTrials& group, std::size_t first,
                                 std::size_t last) {
-  const exec::Program program = exec::Program::compile(cut_behind(group, running.trial), {});
+  if (!running.suffix) running.suffix = cut_behind(group, running.trial);
+  if (!running.program) running.program = exec::Program::compile(*running.suffix, {});
+  const auto values = [&](std::size_t batch) { return cache_.at(batch, group.frontier); };
   while (first < last && !running.stopped) {
-    std::size_t end = last;
+    std::size_t due = ends_.size();
     if (running.next_look < looks_.size()) {
-      const std::int64_t wanted = looks_[running.next_look];
-      const auto place = std::ranges::lower_bound(ends_, wanted) - ends_.begin();
-      end = std::clamp(static_cast<std::size_t>(place) + 1, first + 1, last);
+      const auto wanted = static_cast<std::size_t>(looks_[running.next_look]);
+      due = static_cast<std::size_t>(std::ranges::lower_bound(ends_, wanted) - ends_.begin()) + 1;
     }
-    tensor::for_each_index(first, end, options_.threads, [&](std::size_t batch) {
-      if (leaves_out() && std::ranges::min(gaps_[batch]) >= running.safe_gap) return;
-      const Tensor output =
-          train::class_logits(program.run(cache_.at(batch, group.frontier)).at(0), probabilities_);
-      running.divergence[batch] = divergences(output, reference_[batch]);
-      if (options_.metric == SensitivityMetric::Top1) {
-        running.correct[batch] = judge_top1(output, images_.labels[batch]);
-      }
-      if (leaves_out()) running.gaps[batch] = class_gaps(output, classes_[batch]);
+    const std::size_t end = std::min(due, last);
+    const std::vector<ImageUnit> units = take_units(running, first, end);
+    tensor::for_each_index(0, units.size(), options_.threads, [&](std::size_t index) {
+      const std::vector<Tensor> inputs = gather_images(units[index], unpruned_.batch_size, values);
+      const Tensor output = running.program->run(inputs).at(0);
+      running.results.record(units[index], train::class_logits(output, probabilities_));
     });
-    take_in(running, first, end);
+    running.seen = std::max(running.seen, ends_[end - 1]);
+    if (end == due && end < ends_.size()) look(running);
     first = end;
   }
+  if (running.open.images.empty()) return;
+  running.open.kept = gather_images(running.open, unpruned_.batch_size, values);
+  running.open.num_kept = running.open.images.size();
 }
 
-/// Adds up what batches gave, in the order of the images, and looks whether that is enough.
-void SensitivityMeter::take_in(Running& running, std::size_t first, std::size_t last) {
+/// Puts the images that a trial wants of batches together, as many as a batch has. What is left
+/// over waits for further batches: so units do not depend on how many are held at a time.
+std::vector<ImageUnit> SensitivityMeter::take_units(Running& running, std::size_t first,
+                                                    std::size_t last) const {
+  std::vector<ImageUnit> units;
+  ImageUnit& open = running.open;
   for (std::size_t batch = first; batch < last; ++batch) {
-    const bool ran = !running.divergence[batch].empty();
-    if (ran) running.images += images_.batches[batch].size(0);
-    if (options_.metric == SensitivityMetric::Divergence) {
-      for (const double value : running.divergence[batch]) running.loss.add(value);
-      continue;
+    const std::size_t start = batch == 0 ? 0 : ends_[batch - 1];
+    for (std::size_t image = start; image < ends_[batch]; ++image) {
+      if (!running.results.wants(image)) continue;
+      open.images.push_back(image);
+      if (open.images.size() == unpruned_.batch_size) units.push_back(std::exchange(open, {}));
     }
-    if (!ran) running.correct[batch] = correct_[batch];
-    for (std::size_t image = 0; image < correct_[batch].size(); ++image) {
-      if (ran && leaves_out()) running.safe.add(gaps_[batch][image], running.gaps[batch][image]);
-      if (correct_[batch][image] < 0) continue;
-      running.loss.add(100.0 * (correct_[batch][image] - running.correct[batch][image]));
-      running.num_correct += running.correct[batch][image];
+    if (open.images.empty() || (gathers_ && batch + 1 < ends_.size())) continue;
+    if (!gathers_) {
+      open.images.resize(ends_[batch] - start);
+      std::iota(open.images.begin(), open.images.end(), start);
     }
+    units.push_back(std::exchange(open, {}));
   }
-  running.done = last;
-  if (last < ends_.size()) look(running);
+  return units;
 }
 
-/// Where a look is due: stops the trial or goes on with what is safe by now.
+/// Where a look is due: stops the trial or goes on without the images that are safe by now.
 void SensitivityMeter::look(Running& running) const {
-  const std::int64_t seen = ends_[running.done - 1];
-  if (running.next_look == looks_.size() || seen < looks_[running.next_look]) return;
-  while (running.next_look < looks_.size() && seen >= looks_[running.next_look]) {
+  while (running.next_look < looks_.size() &&
+         running.seen >= static_cast<std::size_t>(looks_[running.next_look])) {
     ++running.next_look;
   }
-  running.safe_gap = running.safe.value();
-  if (running.loss.count() < kLeastLabelled) return;
-  running.stopped =
-      running.loss.mean() - running.loss.half_width(look_quantile_) > *options_.max_loss;
-}
-
-/// Over all images so far. Those that were left out count as the mean of those that ran with a gap
-/// as large.
-double SensitivityMeter::mean_divergence(const Running& running) const {
-  PairedMean ran;
-  double least_left_out = std::numeric_limits<double>::infinity();
-  std::int64_t left_out = 0;
-  for (std::size_t batch = 0; batch < running.done; ++batch) {
-    for (const double value : running.divergence[batch]) ran.add(value);
-    if (!running.divergence[batch].empty()) continue;
-    left_out += static_cast<std::int64_t>(gaps_[batch].size());
-    least_left_out = std::min(least_left_out, std::ranges::min(gaps_[batch]));
-  }
-  if (left_out == 0) return ran.mean();
-  PairedMean alike;
-  for (std::size_t batch = 0; batch < running.done; ++batch) {
-    for (std::size_t image = 0; image < running.divergence[batch].size(); ++image) {
-      if (gaps_[batch][image] >= least_left_out) alike.add(running.divergence[batch][image]);
-    }
-  }
-  const double other = alike.count() > 0 ? alike.mean() : ran.mean();
-  const auto count = static_cast<double>(ran.count());
-  const auto others = static_cast<double>(left_out);
-  return (count * ran.mean() + others * other) / (count + others);
+  const PairedMean loss = running.results.loss(running.seen);
+  running.stopped = loss.count() >= kLeastLabelled &&
+                    loss.mean() - loss.half_width(look_quantile_) > *options_.max_loss;
+  if (!running.stopped && leaves_out()) running.results.leave_out_safe(running.seen);
 }
 
 SensitivityPoint SensitivityMeter::to_point(const GroupTrials& group,
                                             const Running& running) const {
   const Trial& trial = group.trials[running.trial];
-  const double half = running.loss.half_width(running.stopped ? look_quantile_ : kQuantile95);
-  const double mean = running.loss.mean();
+  const PairedMean loss = running.results.loss(running.seen);
+  const double half = loss.half_width(running.stopped ? look_quantile_ : kQuantile95);
   const bool top1 = options_.metric == SensitivityMetric::Top1;
+  const double right = 100.0 * static_cast<double>(running.results.num_correct(running.seen)) /
+                       static_cast<double>(std::max<std::int64_t>(loss.count(), 1));
   return {.group = group.group,
           .ratio = trial.ratio,
           .channels = group.channels,
           .removed = trial.removed,
-          .metric = top1 ? 100.0 * static_cast<double>(running.num_correct) /
-                               static_cast<double>(std::max<std::int64_t>(running.loss.count(), 1))
-                         : mean,
-          .loss = mean,
-          .low = mean - half,
-          .high = mean + half,
-          .divergence = mean_divergence(running),
-          .images = running.images,
+          .metric = top1 ? right : loss.mean(),
+          .loss = loss.mean(),
+          .low = loss.mean() - half,
+          .high = loss.mean() + half,
+          .divergence = running.results.mean_divergence(running.seen),
+          .images = running.results.num_ran(),
           .stopped = running.stopped};
 }
 
@@ -306,7 +267,7 @@ SensitivityPoint SensitivityMeter::unchanged_point(const GroupTrials& group,
 void SensitivityMeter::measure(const GroupTrials& group, const std::vector<std::size_t>& trials,
                                const std::function<void(const SensitivityPoint&)>& found) {
   const tensor::OneIntraThread caller;
-  std::map<std::int64_t, Running> by_count;  // ratios that remove the same number run once
+  RunningByCount by_count;
   std::multimap<std::int64_t, std::size_t> waiting;
   for (const std::size_t trial : trials) {
     const std::int64_t removed = group.trials.at(trial).removed;
@@ -315,30 +276,54 @@ void SensitivityMeter::measure(const GroupTrials& group, const std::vector<std::
       continue;
     }
     waiting.emplace(removed, trial);
-    Running& running = by_count[removed];
-    running.trial = trial;
-    running.correct.resize(ends_.size());
-    running.divergence.resize(ends_.size());
-    running.gaps.resize(ends_.size());
+    by_count.try_emplace(removed, trial, unpruned_);
   }
+  const auto ended = [&](std::int64_t removed, Running& running) {
+    const auto [begin, end] = waiting.equal_range(removed);
+    for (auto same = begin; same != end; ++same) {
+      running.trial = same->second;
+      found(to_point(group, running));
+    }
+  };
+  while (!by_count.empty()) run_round(by_count, group, ended);
+}
+
+/// Goes once over the batches, as many at a time as can be held. Trials that want no image more
+/// are given to `ended` and dropped.
+void SensitivityMeter::run_round(RunningByCount& by_count, const GroupTrials& group,
+                                 const std::function<void(std::int64_t removed, Running&)>& ended) {
+  const std::vector<char> needed = needed_batches(by_count);
+  const auto wants_more = [&](Running& running) {
+    return !running.stopped && leaves_out() && running.results.leave_out_safe(0);
+  };
   for (std::size_t first = 0; first < ends_.size() && !by_count.empty();) {
-    const std::size_t last = cache_.fill(first, group.frontier, options_.threads);
+    const std::size_t last = cache_.fill(first, group.frontier, options_.threads, needed);
+    const bool holds_all = first == 0 && last == ends_.size();
     for (auto place = by_count.begin(); place != by_count.end();) {
       Running& running = place->second;
       run_part(running, group, first, last);
-      if (!running.stopped && last < ends_.size()) {
+      bool more = last < ends_.size() ? !running.stopped : wants_more(running);
+      for (; more && holds_all; more = wants_more(running)) run_part(running, group, first, last);
+      if (more) {
+        running.program.reset();  // the programs of all trials would take much memory
         ++place;
         continue;
       }
-      const auto [begin, end] = waiting.equal_range(place->first);
-      for (auto same = begin; same != end; ++same) {
-        running.trial = same->second;
-        found(to_point(group, running));
-      }
+      ended(place->first, running);
       place = by_count.erase(place);
     }
     first = last;
   }
+}
+
+std::vector<char> SensitivityMeter::needed_batches(const RunningByCount& by_count) const {
+  std::vector<char> needed(ends_.size(), 0);
+  for (const auto& [removed, running] : by_count) {
+    for (std::size_t image = 0; image < unpruned_.images; ++image) {
+      if (running.results.wants(image)) needed[image / unpruned_.batch_size] = 1;
+    }
+  }
+  return needed;
 }
 
 }  // namespace espalier::recipe

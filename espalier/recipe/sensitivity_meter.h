@@ -2,16 +2,19 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "espalier/ir/graph.h"
+#include "espalier/recipe/image_rows.h"
 #include "espalier/recipe/measuring_images.h"
 #include "espalier/recipe/paired_loss.h"
 #include "espalier/recipe/prefix_cache.h"
 #include "espalier/recipe/sensitivity_store.h"
 #include "espalier/recipe/sensitivity_trials.h"
+#include "espalier/recipe/trial_run.h"
 
 namespace espalier::recipe {
 
@@ -37,9 +40,9 @@ struct MeterOptions {
 /// or the order of the groups.
 ///
 /// With a largest loss of top-1 (MeterOptions::max_loss) images are left out, too, whose class a
-/// cut will not change: those that the unpruned network is surer of than SafeGap asks for, judged
-/// by the images that the same point has run before. They count as unchanged, in whole batches:
-/// between two looks at the loss images come in the order of that sureness.
+/// cut cannot be expected to change (find_safe_images), judged by the images that the same point
+/// has run: at each look for the images that follow, and in the end once more for all, until those
+/// that are left out are safe by everything that has run. They count as unchanged.
 class SensitivityMeter {
  public:
   /// Runs the unpruned graph on all images. `groups` are those that may be measured. Graph and
@@ -64,16 +67,19 @@ class SensitivityMeter {
 
  private:
   struct Running;
+  using RunningByCount = std::map<std::int64_t, Running>;  ///< by channels: equal numbers run once
 
   void judge_baseline();
   [[nodiscard]] bool leaves_out() const;
-  void order_images();
   [[nodiscard]] ir::Graph cut_behind(const GroupTrials& group, std::size_t trial);
   void reestimate(ir::Graph& suffix, const GroupTrials& group);
+  void run_round(RunningByCount& by_count, const GroupTrials& group,
+                 const std::function<void(std::int64_t removed, Running&)>& ended);
+  [[nodiscard]] std::vector<char> needed_batches(const RunningByCount& by_count) const;
   void run_part(Running& running, const GroupTrials& group, std::size_t first, std::size_t last);
-  void take_in(Running& running, std::size_t first, std::size_t last);
+  [[nodiscard]] std::vector<ImageUnit> take_units(Running& running, std::size_t first,
+                                                  std::size_t last) const;
   void look(Running& running) const;
-  [[nodiscard]] double mean_divergence(const Running& running) const;
   [[nodiscard]] SensitivityPoint to_point(const GroupTrials& group, const Running& running) const;
   [[nodiscard]] SensitivityPoint unchanged_point(const GroupTrials& group,
                                                  const Trial& trial) const;
@@ -85,12 +91,10 @@ class SensitivityMeter {
   bool probabilities_;         ///< the output is a Softmax
   std::uint64_t cache_bytes_;  ///< of each cache
   PrefixCache cache_;
-  std::optional<PrefixCache> further_cache_;        ///< of the images for re-estimation
-  std::vector<Tensor> reference_;                   ///< outputs by batch
-  std::vector<std::vector<std::int8_t>> correct_;   ///< by batch and image; -1: no label
-  std::vector<std::int64_t> ends_;                  ///< number of images up to and with each batch
-  std::vector<std::vector<std::int64_t>> classes_;  ///< of the unpruned graph, where leaves_out()
-  std::vector<std::vector<double>> gaps_;           ///< how far it is ahead, by batch and image
+  std::optional<PrefixCache> further_cache_;  ///< of the images for re-estimation
+  UnprunedResults unpruned_;
+  std::vector<std::size_t> ends_;  ///< number of images up to and with each batch
+  bool gathers_ = false;           ///< images of different batches may run together
   std::vector<std::int64_t> looks_;
   double look_quantile_ = kQuantile95;
   double baseline_ = 0;

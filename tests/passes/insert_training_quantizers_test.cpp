@@ -1,6 +1,9 @@
 #include "espalier/passes/insert_training_quantizers.h"
 
+#include <algorithm>
+
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/randn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -158,6 +161,50 @@ TEST(InsertTrainingQuantizers, FoldedTrainingUnfoldsScalesThatStayUnfolded) {
   const Tensor folded = prepared.find_value("w")->constant();
   const Tensor scale = quantizer_of(model, "w").input(ops::kScale)->constant();
   EXPECT_NEAR(scale.max().item<double>() * 127 * factor, folded.abs().max().item<double>(), 1e-5);
+}
+
+/// A channel that is scaled by zero could not be scaled back behind the layer.
+TEST(InsertTrainingQuantizers, AGammaOfZeroKeepsItsLayerUnfolded) {
+  const std::string layer =
+      "a = Conv<kernel_shape=[1,1]>(x, w) y = BatchNormalization(a, g, b, m, variance) ";
+  for (const bool zero : {false, true}) {
+    ir::Graph model = passes_test::graph_of(
+        "g (float[N,4,8,8] x, float[4,4,1,1] w, float[4] g, float[4] b, float[4] m, float[4] "
+        "variance)"
+        " => (float[N,4,8,8] y) { [conv] " +
+        layer + "}");
+    if (zero) {
+      Tensor gamma = model.find_value("g")->constant().clone();
+      gamma[2] = 0;
+      model.set_constant(*model.find_value("g"), gamma);
+    }
+    const ir::Graph before = model.clone();
+    ir::Graph prepared = model.clone();
+    run(prepared, prepare_for_quantization());
+    quant::QuantPlan plan = passes_test::plan_for(prepared, {.values = {"x"}});
+    plan.target = "x86";
+    run(model, prepare_for_training());
+    testing::internal::CaptureStderr();
+    run(model, {insert_training_quantizers(plan, {.batch_norm = BatchNormForm::Folded})});
+    const std::string log = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(log.find("'conv' is trained with the unfolded weight") != std::string::npos, zero);
+    std::vector<std::string> ops;
+    for (const ir::Node* node : model.nodes()) ops.emplace_back(node->op());
+    EXPECT_EQ(std::ranges::count(ops, "Div"), zero ? 0 : 2);
+    const Tensor image = at::randn({2, 4, 8, 8});
+    const Tensor expected = exec::Program::compile(before, {}).run(std::vector{image})[0];
+    const Tensor trained = exec::Program::compile(model, {}).run(std::vector{image})[0];
+    EXPECT_TRUE(trained.isfinite().all().item<bool>());
+    EXPECT_LT((trained - expected).abs().max().item<double>(), 0.2);
+  }
+}
+
+TEST(InsertTrainingQuantizers, RulesAreCheckedWithoutAPlan) {
+  const TrainingCase made = training_case({});
+  check_estimator_rules(made.model, {{.pattern = "conv1"}, {.pattern = "Add"}});
+  kit::expect_user_error([&] { check_estimator_rules(made.model, {{.pattern = "comv1"}}); },
+                         "a rule for quantizers matches no quantized layer: got 'comv1' (did you "
+                         "mean 'conv1'");
 }
 
 TEST(InsertTrainingQuantizers, RefusesThePlanOfAnotherModel) {

@@ -64,5 +64,43 @@ TEST(PrefixCache, HoldsWhatFitsAndOneBatchAThread) {
   EXPECT_EQ(tiny.fill(2, {graph.inputs()[0]->name()}, 2), 4U) << "images alone: the least counts";
 }
 
+TEST(PrefixCache, LeavesOutBatchesThatAreNotNeeded) {
+  const ir::Graph graph = zoo::build("ResNet20", {.seed = 3});
+  const Names names = activations(graph);
+  const std::vector<Tensor> batches = images(4);
+  PrefixCache cache(graph, batches, {names[0], names[4]}, 1 << 30);
+  EXPECT_EQ(cache.fill(0, {names[0]}, 2), 4U);
+  EXPECT_EQ(cache.fill(0, {names[4]}, 2, {0, 0, 1, 0}), 4U);
+  EXPECT_EQ(cache.at(2, {names[4]}).size(), 1U);
+  EXPECT_THROW((void)cache.at(1, {names[4]}), std::out_of_range);
+  EXPECT_EQ(cache.at(1, {names[0]}).size(), 1U) << "what it held is still there";
+}
+
+/// Y and the value behind the Relu, with the batch on axis 0 or on axis 1.
+ir::Graph transposed(const std::string& batch, const std::string& perm) {
+  ir::Graph graph = onnx::parse(R"(<ir_version: 10, opset_import: ["" : 21]>
+    test (float[)" + batch + R"(, 4] X) => (float[)" +
+                                batch + R"(, 4] Y) {
+      R = Relu (X)
+      T = Transpose <perm = )" + perm +
+                                R"(> (R)
+      S = Sigmoid (T)
+      Y = Transpose <perm = )" + perm +
+                                R"(> (S)
+    })");
+  onnx::infer_shapes(graph);
+  return graph;
+}
+
+TEST(PrefixCache, KnowsWhetherImagesAreRows) {
+  const auto by_row = [](const std::string& batch, const std::string& perm) {
+    const ir::Graph graph = transposed(batch, perm);
+    return PrefixCache(graph, {at::randn({3, 4})}, {"T"}, 1 << 20).holds_images_by_row();
+  };
+  EXPECT_TRUE(by_row("N", "[0, 1]"));
+  EXPECT_FALSE(by_row("N", "[1, 0]"));
+  EXPECT_FALSE(by_row("3", "[0, 1]")) << "the file fixes the batch";
+}
+
 }  // namespace
 }  // namespace espalier::recipe

@@ -349,6 +349,15 @@ TEST(Run, LayerRulesThatMatchNothingAreRefusedBeforeTheTraining) {
       "operator type (did you mean 'conv");
   expect_refusal("bits: [{match: 'block*', weights: 4}]",
                  "a rule for bits matches no quantized layer: got 'block*'");
+  expect_refusal(
+      "mode: qat, train: {epochs: 1}, quantizers: {rules: [{match: 'blok*', weights: abs_max}]}",
+      "a rule for quantizers matches no quantized layer: got 'blok*'");
+  const Recipe nothing = run_of(
+      "version: 1\nmodel: {zoo: FashionCNN}\nstages:\n  - train: {}\n"
+      "  - quantize: {skip: ['*']}\n");
+  kit::expect_unsupported([&] { (void)run_recipe(nothing, quiet_training(folder.path() / "run")); },
+                          "can be quantized");
+  EXPECT_TRUE(folder.files().empty()) << "no partial output";
 }
 
 TEST(Run, AMissingModelLeavesNoFolder) {

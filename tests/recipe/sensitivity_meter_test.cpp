@@ -173,6 +173,27 @@ TEST(SensitivityMeter, LeavesOutImagesWhoseClassIsSafe) {
   EXPECT_EQ(measure_all(small, plan), some) << "whatever the threads and the cache";
 }
 
+/// Images of different batches cannot run together then: batches run whole.
+TEST(SensitivityMeter, LeavesOutBatchesOfAFixedSize) {
+  ir::Graph graph = sure_network();
+  ir::Value& input = *graph.inputs()[0];
+  input.set_type({.dtype = tensor::DType::Float32, .shape = tensor::make_shape({5, 1, 28, 28})});
+  onnx::infer_shapes(graph);
+  const MeasuringImages images = images_for(graph, {5, 1, 28, 28}, 100);
+  const TrialPlan plan = plan_trials(graph, {.ratios = {0.05}});
+  SensitivityMeter exact(graph, images, plan.groups, {.threads = 2});
+  SensitivityMeter lean(graph, images, plan.groups, {.max_loss = 100, .threads = 2});
+  const std::vector<SensitivityPoint> all = measure_all(exact, plan);
+  const std::vector<SensitivityPoint> some = measure_all(lean, plan);
+  std::size_t num_leaner = 0;
+  for (std::size_t index = 0; index < all.size(); ++index) {
+    num_leaner += some[index].images < all[index].images ? 1 : 0;
+    EXPECT_EQ(some[index].images % 5, 0);
+    EXPECT_NEAR(some[index].loss, all[index].loss, 0.2);
+  }
+  EXPECT_GT(num_leaner, 0U);
+}
+
 TEST(SensitivityMeter, RunsEqualCountsOnceAndNothingForNothing) {
   const ir::Graph graph = network("FashionCNN");
   const MeasuringImages images = images_for(graph, {10, 1, 28, 28}, 2);
