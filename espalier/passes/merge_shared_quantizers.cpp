@@ -79,7 +79,14 @@ class Merger {
     names.push_back(quantizer.input(0)->name());
     stays.set(std::string(kSharedBy), std::move(names));
     graph_.replace_all_uses(*quantizer.output(), *quantizer.input(0));
+    std::vector<ir::Value*> parameters;
+    for (ir::Value* input : quantizer.inputs()) {
+      if (input != nullptr && input != quantizer.input(0)) parameters.push_back(input);
+    }
     graph_.erase(quantizer);
+    for (ir::Value* parameter : parameters) {
+      if (parameter->is_initializer() && parameter->uses().empty()) graph_.erase(*parameter);
+    }
     gone_.insert(&quantizer);
   }
 

@@ -169,10 +169,7 @@ class LayerBits {
             const std::vector<BitsRule>& rules) {
     std::set<std::string> used;
     const auto rule_for = [&](const ir::Node& node) -> const BitsRule* {
-      const auto matches = [&](const BitsRule& rule) {
-        return base::matches_glob(rule.pattern, node.name()) ||
-               base::matches_glob(rule.pattern, node.op());
-      };
+      const auto matches = [&](const BitsRule& rule) { return applies_to(rule, node); };
       const auto place = std::ranges::find_if(rules, matches);
       if (place == rules.end()) return nullptr;
       used.insert(place->pattern);
@@ -406,6 +403,42 @@ bool has_statistics(const Placement& placement, const Statistics& statistics) {
 }
 
 }  // namespace
+
+bool applies_to(const BitsRule& rule, const ir::Node& node) {
+  return base::matches_glob(rule.pattern, node.name()) ||
+         base::matches_glob(rule.pattern, node.op());
+}
+
+std::vector<std::string> describe_shared_bits(const ir::Graph& prepared, const QuantPlan& plan,
+                                              const PlanOptions& options) {
+  struct Readers {
+    std::vector<std::string> named = {};
+    std::vector<std::string> others = {};
+  };
+  std::map<std::string, Readers> readers;
+  for (const EdgeKey& edge : plan.edges) {
+    const ir::Node* node = edge.node.empty() ? nullptr : prepared.find_node(edge.node);
+    if (node == nullptr) continue;
+    const auto rule = std::ranges::find_if(
+        options.bits, [&](const BitsRule& each) { return applies_to(each, *node); });
+    const bool named = rule != options.bits.end() && rule->activations.has_value();
+    Readers& of_value = readers[node->input(edge.index)->name()];
+    (named ? of_value.named : of_value.others).push_back(edge.node);
+  }
+  std::vector<std::string> lines;
+  for (const auto& [value, of_value] : readers) {
+    const auto place = plan.activations.find(value);
+    if (of_value.named.empty() || of_value.others.empty() || place == plan.activations.end())
+      continue;
+    const int bits = place->second.params.grid.bits;
+    if (bits == options.activation_bits) continue;
+    lines.push_back(
+        fmt::format("'{}' has {} bits by the rule for '{}'; '{}', which no rule names, "
+                    "reads it too",
+                    value, bits, of_value.named.front(), of_value.others.front()));
+  }
+  return lines;
+}
 
 void check_options(const PlanOptions& options) {
   static_cast<void>(find_target(options.target));

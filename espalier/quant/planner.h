@@ -23,6 +23,8 @@ struct BitsRule {
   std::optional<int> activations = std::nullopt;  ///< of what the layer reads
 };
 
+[[nodiscard]] bool applies_to(const BitsRule& rule, const ir::Node& node);
+
 struct PlanOptions {
   std::string target = "x86";
   /// Range method of activations, or "auto": per tensor the method that causes the least error.
@@ -69,6 +71,12 @@ void check_layer_rules(const ir::Graph& prepared, const PlanOptions& options);
 
 /// Throws UnsupportedError: of the model, nothing can be quantized, with the first reasons.
 [[noreturn]] void refuse_empty(const std::string& model, const std::vector<FloatNode>& reasons);
+
+/// Values whose bits a rule of `options` chose through one reader while another one, which no rule
+/// names, reads them too: a line each. `prepared` is the graph of the plan.
+[[nodiscard]] std::vector<std::string> describe_shared_bits(const ir::Graph& prepared,
+                                                            const QuantPlan& plan,
+                                                            const PlanOptions& options);
 
 /// Values whose statistics make_plan needs. `prepared`: BatchNormalization folded,
 /// constants folded, Identity and Dropout removed.

@@ -71,9 +71,8 @@ Placement place_for(const ir::Graph& graph, const PlanOptions& options, const Ke
 std::vector<const ir::Node*> layers_to_spare(const ir::Graph& graph, const PlanOptions& options) {
   std::vector<const ir::Node*> layers = end_layers(graph, options);
   const auto has_bits = [&](const ir::Node& node) {
-    return std::ranges::any_of(options.bits, [&](const BitsRule& rule) {
-      return base::matches_glob(rule.pattern, node.name());
-    });
+    return std::ranges::any_of(options.bits,
+                               [&](const BitsRule& rule) { return applies_to(rule, node); });
   };
   std::erase_if(layers, [&](const ir::Node* node) {
     const double share = mac_share(graph, *node);

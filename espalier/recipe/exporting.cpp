@@ -88,9 +88,23 @@ std::string folded_bytes(const Source& source, const ExportRequest& request) {
   return onnx::encode(folded, {.opset = request.opset});
 }
 
+/// In the run folder; of a checkpoint, in that whose `checkpoints` hold it.
+std::filesystem::path default_plan(const std::filesystem::path& model) {
+  if (std::filesystem::is_directory(model)) return model / "plan.yaml";
+  const std::filesystem::path file = std::filesystem::absolute(model);
+  for (auto folder = file.parent_path(); folder.has_relative_path();
+       folder = folder.parent_path()) {
+    if (folder.filename() == "checkpoints") {
+      return (folder.parent_path() / "plan.yaml")
+          .lexically_proximate(std::filesystem::current_path());
+    }
+  }
+  return model.parent_path() / "plan.yaml";
+}
+
 quant::QuantPlan plan_of(const ExportRequest& request) {
   const std::filesystem::path path =
-      request.plan.empty() ? request.model / "plan.yaml" : request.plan;
+      request.plan.empty() ? default_plan(request.model) : request.plan;
   if (request.plan.empty() && !std::filesystem::exists(path)) {
     throw base::UserError({.what = fmt::format("form '{}' needs a plan", request.form),
                            .got = fmt::format("no '{}'", path.string()),

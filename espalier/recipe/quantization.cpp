@@ -287,6 +287,10 @@ struct Work {
     options.error = output_error(prepared, data);
     result.plan = quant::make_plan(prepared, statistics, options);
     refuse_empty(result.plan, prepared);
+    for (std::string& line : quant::describe_shared_bits(prepared, result.plan, options)) {
+      base::log_warning("{}", line);
+      result.notes.push_back(std::move(line));
+    }
     result.plan.calibration =
         fmt::format("{}, micro-batch {}", data.description, request.calibration.micro_batch);
   }

@@ -43,7 +43,7 @@ class Quantize final : public train::Strategy {
       : span_(span), config_(config), context_(context) {}
 
   [[nodiscard]] std::string describe() const override {
-    return fmt::format("quantize, epochs {} to {}", span_.start, span_.end);
+    return fmt::format("quantize, start_epoch {}, end_epoch {}", span_.start, span_.end);
   }
   [[nodiscard]] train::EpochSpan span() const override { return span_; }
   [[nodiscard]] bool rewrites() const override { return true; }
@@ -102,7 +102,12 @@ QuantizationStart load_quantization_start(const std::filesystem::path& checkpoin
                            .hint = "start the training anew, without --resume"});
   };
   if (!std::filesystem::exists(path)) refuse(fmt::format("no '{}'", path.filename().string()));
-  train::Checkpoint start = train::read_checkpoint(path);
+  train::Checkpoint start;
+  try {
+    start = train::read_checkpoint(path);
+  } catch (const base::UserError& error) {
+    refuse(error.what());
+  }
   const auto plan = start.slots.find(kPlanSlot);
   passes::run(start.graph, {passes::close_batch()});
   if (plan == start.slots.end()) refuse(fmt::format("no plan in '{}'", path.filename().string()));

@@ -24,7 +24,7 @@ class Spanned : public train::Strategy {
 
  protected:
   [[nodiscard]] std::string line(std::string_view what) const {
-    return fmt::format("{}, epochs {} to {}", what, span_.start, span_.end);
+    return fmt::format("{}, start_epoch {}, end_epoch {}", what, span_.start, span_.end);
   }
 
  private:
@@ -97,7 +97,7 @@ class EpochExport final : public Spanned {
       : Spanned(span), config_(config), path_(context.folder / config.file) {}
 
   [[nodiscard]] std::string describe() const override {
-    return fmt::format("export '{}' after epoch {}", config_.file, span().end);
+    return fmt::format("export '{}', end_epoch {}", config_.file, span().end);
   }
   void on_end(const ir::Graph& model, const train::EpochRecord&) override {
     for (const ir::Node* node : model.nodes()) {

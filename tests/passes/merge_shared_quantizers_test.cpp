@@ -46,6 +46,9 @@ void expect_same(Case made, std::string_view left) {
   const ir::Graph before = made.graph.clone();
   merge_shared_quantizers(made.graph, made.plan);
   EXPECT_EQ(quantizers(made.graph), left);
+  for (const ir::Value* value : made.graph.initializers()) {
+    EXPECT_FALSE(value->uses().empty()) << value->name() << " belongs to a quantizer that is gone";
+  }
   for (const auto& [name, expected] : passes_test::run_graph(before, {.unknown_size = 2})) {
     EXPECT_THAT(passes_test::run_graph(made.graph, {.unknown_size = 2}).at(name),
                 kit::HasSameBits(expected));

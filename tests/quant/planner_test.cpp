@@ -200,6 +200,24 @@ TEST(Planner, SparesAnEndLayerThatPays) {
   EXPECT_TRUE(plan_with({.error = error_for("gemm"), .float_mac_share = 0.0}).float_nodes.empty());
 }
 
+TEST(Planner, SaysWhoElseReadsAValueWithBitsOfItsOwn) {
+  const ir::Graph graph = graph_of(kPlannerText);
+  const auto lines_for = [&](const PlanOptions& options) {
+    const QuantPlan plan = make_plan(graph, calibrated(graph, "x86"), options);
+    return describe_shared_bits(graph, plan, options);
+  };
+  const auto rule = [](std::string pattern, int bits) {
+    return PlanOptions{.method = "min_max",
+                       .bits = {{.pattern = std::move(pattern), .activations = bits}}};
+  };
+  EXPECT_THAT(
+      lines_for(rule("c2", 3)),
+      testing::ElementsAre("'r' has 3 bits by the rule for 'c2'; 'add', which no rule names, "
+                           "reads it too"));
+  EXPECT_THAT(lines_for(rule("c2", 8)), testing::IsEmpty()) << "as everywhere";
+  EXPECT_THAT(lines_for(rule("*", 3)), testing::IsEmpty());
+}
+
 TEST(Planner, WidensWeightsForLargeBiases) {
   ir::Graph graph = graph_of(kPlannerText);
   Tensor bias = graph.find_value("c")->constant().clone();

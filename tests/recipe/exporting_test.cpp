@@ -221,6 +221,25 @@ TEST(Exporting, ATrainingWithQuantizersGivesEveryForm) {
   EXPECT_EQ(count(onnx::load(folder.path() / "x.onnx"), "BatchNormalization"), 0);
 }
 
+TEST(Exporting, ACheckpointOfARunFindsTheRunsPlan) {
+  const kit::TemporaryFolder folder;
+  const ir::Graph graph = onnx::load(write_small_model(folder.path()));
+  const quant::QuantPlan plan = quantized(graph).plan;
+  const ir::Graph trained = training_graph(graph, plan, {});
+  const std::filesystem::path stage = folder.path() / "run/checkpoints/stage-1";
+  std::filesystem::create_directories(stage);
+  train::write_checkpoint(stage / "best.espalier",
+                          {.graph = trained.clone(), .state = state_of(1)});
+  const ExportRequest request{.model = stage / "best.espalier", .output = folder.path() / "x.onnx"};
+  const std::string text =
+      kit::expect_user_error([&] { (void)export_model(request); }, "form 'qdq' needs a plan");
+  EXPECT_EQ(text.find("best.espalier/plan.yaml"), std::string::npos) << text;
+  EXPECT_NE(text.find("run/plan.yaml"), std::string::npos) << text;
+  folder.write("run/plan.yaml", print_plan(plan));
+  EXPECT_EQ(export_model(request).at("form").as_string(), "qdq");
+  EXPECT_EQ(folder.read("x.onnx"), encode_trained(trained, plan, request.opset));
+}
+
 TEST(Exporting, TakesTheTrainedModelOfARunFolder) {
   const kit::TemporaryFolder folder;
   const auto write = [&](const std::string& name, std::int64_t epoch) {

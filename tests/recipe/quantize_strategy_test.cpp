@@ -56,7 +56,8 @@ TEST(QuantizeStrategy, TrainsFloatThenQuantizedAndShipsTheResult) {
     EXPECT_EQ(count(shipped, "BatchNormalization"), 0U) << name;
   }
   EXPECT_THAT(folder.read("run/plan.yaml"), HasSubstr("method: moving_average_abs_max"));
-  EXPECT_THAT(folder.read("run/log.txt"), HasSubstr("epoch 3: quantize, epochs 2 to 2"));
+  EXPECT_THAT(folder.read("run/log.txt"),
+              HasSubstr("epoch 3: quantize, start_epoch 2, end_epoch 2"));
 }
 
 TEST(QuantizeStrategy, ResumesOnBothSidesOfItsStartToTheSameBytes) {
@@ -143,6 +144,8 @@ TEST(QuantizeStrategy, AChangedPlanIsRefused) {
   base::write_file_atomic(stage / "before-quantization.espalier", bytes);
   kit::expect_user_error([&] { (void)load_quantization_start(stage); },
                          "before-quantization.espalier");
+  kit::expect_user_error([&] { (void)load_quantization_start(stage); },
+                         "start the training anew, without --resume");
 }
 
 }  // namespace

@@ -309,8 +309,8 @@ TEST(Run, StrategiesActInTheirEpochs) {
   const RunResult result = run_recipe(recipe, quiet_training(folder.path() / "run"));
   EXPECT_TRUE(std::filesystem::exists(folder.path() / "run/epoch-0.onnx"));
   const std::string log = folder.read("run/log.txt");
-  EXPECT_NE(log.find("epoch 1: distil, epochs 0 to 0"), std::string::npos);
-  EXPECT_NE(log.find("epoch 2: freeze *.mean, epochs 1 to 1"), std::string::npos);
+  EXPECT_NE(log.find("epoch 1: distil, start_epoch 0, end_epoch 0"), std::string::npos);
+  EXPECT_NE(log.find("epoch 2: freeze *.mean, start_epoch 1, end_epoch 1"), std::string::npos);
   EXPECT_NE(log.find("distil_kl: "), std::string::npos);
   EXPECT_EQ(folder.read("run/epoch-0.onnx").empty(), false);
   folder.write("run/epoch-notes.txt", "of the user");

@@ -29,7 +29,7 @@ struct OneStrategy {
 
 TEST(Strategies, FreezeNamesItsGlobs) {
   OneStrategy job(FreezeConfig{.match = {"*.mean", "*.variance"}});
-  EXPECT_EQ(job.strategy->describe(), "freeze *.mean, *.variance, epochs 1 to 2");
+  EXPECT_EQ(job.strategy->describe(), "freeze *.mean, *.variance, start_epoch 1, end_epoch 2");
   EXPECT_EQ(job.strategy->span().start, 1);
   EXPECT_FALSE(job.strategy->rewrites());
   train::EpochPlan plan;
@@ -39,13 +39,13 @@ TEST(Strategies, FreezeNamesItsGlobs) {
 
 TEST(Strategies, ObservedValuesFreezeByKind) {
   OneStrategy norms(FreezeObservedConfig{.what = FreezeObservedConfig::What::BatchNorm});
-  EXPECT_EQ(norms.strategy->describe(), "freeze_batch_norm, epochs 1 to 2");
+  EXPECT_EQ(norms.strategy->describe(), "freeze_batch_norm, start_epoch 1, end_epoch 2");
   train::EpochPlan plan;
   norms.strategy->on_epoch(1, plan);
   EXPECT_TRUE(plan.frozen_batch_norm);
   EXPECT_FALSE(plan.frozen_quantizers);
   OneStrategy quantizers(FreezeObservedConfig{.what = FreezeObservedConfig::What::Quantizers});
-  EXPECT_EQ(quantizers.strategy->describe(), "freeze_quantizers, epochs 1 to 2");
+  EXPECT_EQ(quantizers.strategy->describe(), "freeze_quantizers, start_epoch 1, end_epoch 2");
   train::EpochPlan other;
   quantizers.strategy->on_epoch(1, other);
   EXPECT_TRUE(other.frozen_quantizers);
@@ -75,7 +75,7 @@ TEST(Strategies, DistilAddsTermsFromItsStartOrAResumeToItsEnd) {
 
 TEST(Strategies, ExportWritesTheModelAtItsEnd) {
   OneStrategy job(EpochExportConfig{.file = "after.onnx", .opset = 18});
-  EXPECT_EQ(job.strategy->describe(), "export 'after.onnx' after epoch 2");
+  EXPECT_EQ(job.strategy->describe(), "export 'after.onnx', end_epoch 2");
   job.strategy->on_end(job.graph, {});
   const ir::Graph written = onnx::load(job.folder.path() / "after.onnx");
   EXPECT_EQ(written.opsets.at(""), 18);
