@@ -1,5 +1,6 @@
 #include "espalier/recipe/quantize_strategy.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "espalier/base/file.h"
