@@ -65,7 +65,14 @@ void CheckpointFolder::save_best(const Checkpoint& checkpoint) const {
 
 std::optional<Checkpoint> CheckpointFolder::latest() const {
   std::vector<fs::path> all = files();
-  if (all.empty()) return std::nullopt;
+  if (all.empty()) {
+    if (fs::exists(best_path())) {
+      base::log_warning_once(
+          fmt::format("no checkpoint of a step is left beside '{}': the training starts anew",
+                      best_path().string()));
+    }
+    return std::nullopt;
+  }
   std::ranges::reverse(all);
   std::string last_error;
   for (const fs::path& path : all) {

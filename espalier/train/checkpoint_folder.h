@@ -22,7 +22,8 @@ class CheckpointFolder {
   void save_best(const Checkpoint& checkpoint) const;
 
   /// The newest checkpoint that can be read; damaged ones are named in a warning and passed over.
-  /// Nothing when there is no file. Throws UserError when there are files and none can be read.
+  /// Nothing when there is no file (with a warning where the best model is there alone). Throws
+  /// UserError when there are files and none can be read.
   [[nodiscard]] std::optional<Checkpoint> latest() const;
   /// Step files, oldest first.
   [[nodiscard]] std::vector<std::filesystem::path> files() const;

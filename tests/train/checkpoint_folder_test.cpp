@@ -17,6 +17,16 @@ Checkpoint at_step(std::int64_t step) {
   return checkpoint;
 }
 
+TEST(CheckpointFolder, SaysThatOnlyTheBestIsLeft) {
+  const kit::TemporaryFolder folder;
+  const CheckpointFolder checkpoints(folder.path(), 2);
+  checkpoints.save_best(at_step(10));
+  testing::internal::CaptureStderr();
+  EXPECT_FALSE(checkpoints.latest().has_value());
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::HasSubstr("no checkpoint of a step is left beside"));
+}
+
 TEST(CheckpointFolder, KeepsTheNewestFew) {
   const kit::TemporaryFolder folder;
   const CheckpointFolder checkpoints(folder.path(), 2);
