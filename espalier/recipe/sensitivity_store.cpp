@@ -152,6 +152,21 @@ bool says_more(const SensitivityPoint& left, const SensitivityPoint& right) {
   return left.images > right.images;
 }
 
+/// Of two points over the same images both cannot be true.
+void warn_of_contradiction(const SensitivityStore& store, const SensitivityPoint& point,
+                           const std::string& source) {
+  constexpr double kSame = 1e-6;  // divergences differ in the last digits between processors
+  const SensitivityPoint* other = store.find(point.group, point.ratio);
+  if (other == nullptr || other->images != point.images || other->stopped != point.stopped ||
+      std::abs(other->loss - point.loss) <= kSame * std::max(1.0, std::abs(point.loss))) {
+    return;
+  }
+  base::log_warning(
+      "'{}': group '{}' at {} loses {} over the same {} images as {} in a file before it, which "
+      "stays",
+      source, point.group, point.ratio, point.loss, point.images, other->loss);
+}
+
 }  // namespace
 
 const SensitivityPoint* SensitivityStore::find(std::string_view group, double ratio) const {
@@ -260,7 +275,10 @@ SensitivityStore merge_sensitivities(std::span<const fs::path> files) {
   for (const fs::path& file : files.subspan(1)) {
     SensitivityStore next = load_sensitivities(file);
     check_same_measurement(next.header, result.header, file.string());
-    for (SensitivityPoint& point : next.points) result.add(std::move(point));
+    for (SensitivityPoint& point : next.points) {
+      warn_of_contradiction(result, point, file.string());
+      result.add(std::move(point));
+    }
   }
   return result;
 }

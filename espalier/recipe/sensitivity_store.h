@@ -79,8 +79,8 @@ struct SensitivityStore {
 void check_same_measurement(const SensitivityHeader& found, const SensitivityHeader& expected,
                             const std::string& source, std::string_view hint = {});
 
-/// All points of several files of one measurement. Throws UserError for files that do not belong
-/// together.
+/// All points of several files of one measurement; warns of points that contradict each other.
+/// Throws UserError for files that do not belong together.
 [[nodiscard]] SensitivityStore merge_sensitivities(std::span<const std::filesystem::path> files);
 
 /// The points of a file that can prune a model. Throws UserError when the file is damaged, holds no

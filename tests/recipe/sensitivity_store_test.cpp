@@ -127,6 +127,21 @@ TEST(SensitivityMerge, UnitesFilesOfOneMeasurement) {
   EXPECT_EQ(merged.points[3], second.points[0]);
 }
 
+TEST(SensitivityMerge, NamesPointsThatContradict) {
+  const TemporaryFolder folder;
+  const SensitivityStore second{.header = header(),
+                                .points = {point("a", 0.25, 0.75), point("a", 0.5, -2)}};
+  const std::vector<std::filesystem::path> files{folder.write("a.csv", to_text(store())),
+                                                 folder.write("b.csv", to_text(second))};
+  testing::internal::CaptureStderr();
+  const SensitivityStore merged = merge_sensitivities(files);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "warning: '" + files[1].string() +
+                "': group 'a' at 0.25 loses 0.75 over the same 200 images as 0.5 in a file before "
+                "it, which stays\n");
+  EXPECT_EQ(merged.points, store().points);
+}
+
 TEST(SensitivityMerge, RefusesOtherMeasurements) {
   const TemporaryFolder folder;
   const std::filesystem::path first = folder.write("a.csv", to_text(store()));
